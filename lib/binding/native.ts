@@ -1,0 +1,169 @@
+// The addon's exports, declared once. native/addon/ implements exactly these; a test compares the names.
+// Only this folder knows them. Handles are opaque; the addon checks their type and throws, it never trusts them.
+
+export type DType = 'float32' | 'int32';
+export type NumericArray = Float32Array | Int32Array | Uint8Array | Float64Array;
+
+declare const tag: unique symbol;
+interface Handle<Name extends string> {
+  readonly [tag]: Name;
+}
+/** A view of native memory; released when garbage-collected or disposed. */
+export type Storage = Handle<'Storage'>;
+export type Graph = Handle<'Graph'>;
+export type Program = Handle<'Program'>;
+export type Workspace = Handle<'Workspace'>;
+export type Updater = Handle<'Updater'>;
+export type Dataset = Handle<'Dataset'>;
+export type Session = Handle<'Session'>;
+
+/** State of an epoch after a stretch of steps. */
+export interface Stretch {
+  /** Batches and rows finished in this epoch so far. */
+  steps: number;
+  rows: number;
+  /** The epoch has ended. */
+  done: boolean;
+  aborted: boolean;
+  /** Sums of the logs over the epoch so far, and the logs of the last batch alone. */
+  sums: Float64Array;
+  last: Float64Array;
+  /** Batches with a non-finite loss so far in this epoch (onNonFinite 'warn' and 'ignore'). */
+  nonFinite: number;
+}
+
+export interface OpRow {
+  name: string;
+  kind: 'unary' | 'binary' | 'ternary' | 'other' | 'composite';
+  arity: number;
+  attributes: string;
+  gradient: string;
+}
+
+/** Errors thrown by the addon are plain Errors with a `code` property; binding/index.ts turns them into DownhillError. */
+export interface NativeBinding {
+  // ---- process --------------------------------------------------------------------------------
+  threads(): number;
+  setThreads(count: number): void;
+  isa(): string;
+  isas(): string[];
+  selectIsa(name: string): void;
+  cpuName(): string;
+  /** Live bytes and allocations so far of native buffers. */
+  memory(): { bytes: number; allocations: number };
+
+  // ---- storage --------------------------------------------------------------------------------
+  /** Views of one new zero-filled buffer, each aligned, in order. Sizes in bytes. */
+  arena(sizes: number[]): Storage[];
+  /** Copies values, converting to dtype (float64 to float32, uint8 to either, …). */
+  storageFrom(values: NumericArray, dtype: DType): Storage;
+  /** A fresh typed array with the values of one storage. Blocks while pending; throws the job's error. */
+  storageRead(storage: Storage, dtype: DType): Float32Array | Int32Array;
+  /** Copies of several storages as of one moment (the last finished step), under one lock. */
+  storagesCopy(storages: Storage[]): Storage[];
+  /** Overwrites storages under one lock. Element counts must match. dtype: of the targets. */
+  storagesWrite(storages: Storage[], dtypes: DType[], values: (NumericArray | Storage)[]): void;
+  storageBytes(storage: Storage): number;
+  storageDispose(storage: Storage): void;
+  /** Fills a float32 storage with Philox draws, key (seed, stream), counter element: uniform in [a, b), or normal with mean a, deviation b. */
+  storageRandom(storage: Storage, kind: 'uniform' | 'normal', a: number, b: number, seed: number, stream: number): void;
+
+  // ---- graph ----------------------------------------------------------------------------------
+  graphNew(): Graph;
+  graphInput(graph: Graph, shape: number[], dtype: DType, label: string): number;
+  graphConstant(graph: Graph, storage: Storage, shape: number[], dtype: DType): number;
+  graphVariable(graph: Graph, storage: Storage, shape: number[], dtype: DType, label: string): number;
+  graphScalar(graph: Graph, value: number, dtype: DType): number;
+  /** Adds an op of native/ops/ops.def; flags as booleans, dtype attributes by name. Throws with op and shapes. */
+  graphAdd(graph: Graph, op: string, inputs: number[], attrs: Record<string, number | boolean | string | number[]>): number;
+  graphShape(graph: Graph, node: number): number[];
+  graphDtype(graph: Graph, node: number): DType;
+  /** Prefix of messages, and label of nodes, while a layer is traced; '' ends it. */
+  graphScope(graph: Graph, scope: string): void;
+  /** Nodes of d output / d wrt[i], times seed (a node of output's shape; -1: output is a scalar and the seed 1). */
+  graphGradients(graph: Graph, output: number, wrt: number[], seed: number): number[];
+  graphDescribe(graph: Graph): string;
+  /** Rows of the op table, for the test that compares it with lib/graph. */
+  ops(): OpRow[];
+
+  // ---- programs -------------------------------------------------------------------------------
+  workspaceNew(): Workspace;
+  /**
+   * Plans and compiles. targets (parallel to outputs, or empty): a storage that the output is written to, or null.
+   * writes: state written back when the program has run.
+   */
+  compile(graph: Graph, outputs: number[], targets: (Storage | null)[], writes: [Storage, number][]): Program;
+  programDescribe(program: Program): string;
+  programStats(program: Program): { steps: number; arenaBytes: number; flops: number; bytes: number };
+  /**
+   * Runs once with inputs in graph order. Small work with ready inputs runs before this returns and `done` is null; other
+   * work is queued, the outputs are pending, and `done` settles when they are filled. Outputs with a target are not returned.
+   * step: the counter of dropout.
+   */
+  programRun(program: Program, workspace: Workspace, inputs: Storage[], step: number): { outputs: Storage[]; done: Promise<void> | null };
+
+  // ---- updates --------------------------------------------------------------------------------
+  /** Names and slot counts of the rules of native/optim/rules.def. */
+  rules(): { name: string; slots: number }[];
+  /**
+   * One update of many variables: segments in arena order, adjacent ones are merged. groups: hyperparameters by name (learningRate,
+   * weightDecay, coupledDecay, clipValue, clipNorm, momentum, dampening, beta1, beta2, epsilon). globalClipNorm 0: none.
+   */
+  updaterNew(
+    rule: string,
+    segments: { parameter: Storage; gradient: Storage; slots: Storage[]; group: number }[],
+    groups: Record<string, number | boolean>[],
+    globalClipNorm: number,
+  ): Updater;
+  updaterSet(updater: Updater, group: number, name: string, value: number): void;
+  updaterGet(updater: Updater, group: number, name: string): number;
+  updaterIterations(updater: Updater): number;
+  updaterSetIterations(updater: Updater, iterations: number): void;
+  /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
+  updaterApply(updater: Updater): Promise<void>;
+
+  // ---- data -----------------------------------------------------------------------------------
+  /**
+   * Copies columns once into native memory in their own element type (Storages, with their dtype, are used in place). Each column has `rows` rows
+   * of `width` elements and is converted to `dtype` while batches are gathered. Throws NON_FINITE naming column, row and
+   * element when a float column holds NaN or infinity and `check` is true.
+   */
+  datasetNew(
+    columns: { name: string; data: NumericArray | Storage; storageDtype?: DType; width: number; dtype: DType }[],
+    rows: number,
+    check: boolean,
+  ): Dataset;
+
+  // ---- training -------------------------------------------------------------------------------
+  /**
+   * A walk over a data set by batches. Column i of the data set feeds input i of the programs.
+   * train: each batch runs the program (whose gradients have targets), then the updater. evaluate: no updater.
+   * predict: output j of the program holds rows that are appended to results[j].
+   * For train and evaluate the first `logs` outputs are float32 scalars, added up over the epoch in double; output 0 is the sum of
+   * the loss over the rows, output 1 its weight.
+   */
+  sessionNew(options: {
+    kind: 'train' | 'evaluate' | 'predict';
+    workspace: Workspace;
+    updater: Updater | null;
+    logs: number;
+    results: Storage[];
+    onNonFinite: 'error' | 'warn' | 'ignore';
+  }): Session;
+  /** The program for batches of exactly `rows` rows. */
+  sessionProgram(session: Session, rows: number, program: Program): void;
+  /** Data of the coming epochs: rows [begin, end) of a data set. */
+  sessionData(session: Session, dataset: Dataset, begin: number, end: number): void;
+  /**
+   * Starts an epoch at its first batch and zeroes the sums. shuffle: a permutation from Philox (seed, epoch). Batches have
+   * batchSize rows; a remainder is one smaller batch (train) or is cut into powers of two (evaluate, predict).
+   */
+  sessionEpoch(session: Session, epoch: number, batchSize: number, shuffle: boolean, seed: number): void;
+  /**
+   * Runs on a native thread until the epoch ends, `maxSteps` steps or `maxMilliseconds` are over, or an abort. Rejects with NON_FINITE
+   * (naming epoch and step) or LABEL_OUT_OF_RANGE; the weights are then those of the last finished step.
+   */
+  sessionRun(session: Session, maxSteps: number, maxMilliseconds: number): Promise<Stretch>;
+  /** Asks a running stretch to end after the step in hand. */
+  sessionAbort(session: Session): void;
+}

@@ -1,0 +1,53 @@
+// What a device implements. A Program is a compiled plan; it is immutable but for its pointer table, so one run at a time.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "plan/plan.h"
+
+namespace downhill {
+
+/// Scratch memory shared by the programs of one model; grows on demand between runs.
+class Workspace {
+ public:
+  std::byte* reserve(size_t bytes);
+  size_t bytes() const { return buffer_ ? buffer_->bytes() : 0; }
+
+ private:
+  std::unique_ptr<Buffer> buffer_;
+};
+
+struct Bindings {
+  const void* const* inputs = nullptr;  // by input index
+  void* const* outputs = nullptr;       // by output index; ignored for outputs with a target
+  Workspace* workspace = nullptr;
+  uint64_t step = 0;                    // Philox counter of dropout
+  /// Reads variables of this buffer from a copy of it instead (a snapshot taken while training goes on).
+  const Buffer* rebase_from = nullptr;
+  const std::byte* rebase_to = nullptr;
+};
+
+class Program {
+ public:
+  virtual ~Program() = default;
+  /// Runs all steps, then the state writes. Takes no locks on variables (the caller holds them). Allocates nothing once the
+  /// workspace is large enough. Throws LABEL_OUT_OF_RANGE and the like when values break an op's rule; state is unwritten then.
+  virtual void run(const Bindings& bindings) = 0;
+  const Plan& plan() const { return plan_; }
+
+ protected:
+  explicit Program(Plan plan) : plan_(std::move(plan)) {}
+  Plan plan_;
+};
+
+namespace cpu {
+std::unique_ptr<Program> compile(Plan plan);
+/// The instruction set in use ("baseline", "avx2", "avx512", "neon"), those compiled in that this processor has, and a choice
+/// for tests; select_isa throws UNKNOWN_NAME. Programs compiled earlier keep theirs.
+const char* isa();
+std::vector<std::string> available_isas();
+void select_isa(const std::string& name);
+}  // namespace cpu
+
+}  // namespace downhill

@@ -1,0 +1,73 @@
+// The ops as an enum, their attributes, and what the table says of each.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace downhill {
+
+enum class Op : uint8_t {
+#define UNARY(name, functor, types, attributes, gradient) name,
+#define BINARY(name, functor, types, attributes, gradient) name,
+#define TERNARY(name, functor, types, attributes, gradient) name,
+#define OP(name, arity, shape, attributes, gradient) name,
+#define COMPOSITE(name, arity, attributes) name,
+#include "ops/ops.def"
+  count_
+};
+inline constexpr int kOpCount = static_cast<int>(Op::count_);
+
+/// Attributes of a node, by name. Small; order as in the table's row once validated.
+class Attrs {
+ public:
+  struct Value {
+    std::vector<int64_t> ints;  // type ints
+    double number = 0;          // types int, float, flag, dtype
+    bool is_list = false;
+    bool operator==(const Value& o) const { return is_list == o.is_list && number == o.number && ints == o.ints; }
+  };
+
+  Attrs() = default;
+  Attrs(std::initializer_list<std::pair<const char*, Value>> items);
+
+  Attrs& set(const char* name, double number);
+  Attrs& set(const char* name, std::vector<int64_t> ints);
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+  double number(std::string_view name, double otherwise = 0) const;
+  int64_t integer(std::string_view name, int64_t otherwise = 0) const;
+  bool flag(std::string_view name) const { return number(name) != 0; }
+  std::vector<int64_t> ints(std::string_view name) const;  // empty when absent
+  const std::vector<std::pair<std::string, Value>>& items() const { return items_; }
+  std::string to_string() const;  // "axes=[0], keepDims" or ""
+  bool operator==(const Attrs& other) const { return items_ == other.items_; }
+
+ private:
+  const Value* find(std::string_view name) const;
+  std::vector<std::pair<std::string, Value>> items_;
+};
+
+enum class OpKind : uint8_t { unary, binary, ternary, other, composite };
+enum class OpTypes : uint8_t { none, F, FI, C };
+
+struct OpRow {
+  Op op;
+  const char* name;
+  OpKind kind;
+  int arity;  // -1: one or more
+  OpTypes types;
+  const char* attributes;
+  const char* gradient;
+};
+
+const OpRow& row_of(Op op);
+inline const char* name_of(Op op) { return row_of(op).name; }
+/// The op of that name; throws UNKNOWN_NAME.
+Op op_of(std::string_view name);
+inline bool is_elementwise(Op op) { return row_of(op).kind <= OpKind::ternary; }
+
+}  // namespace downhill

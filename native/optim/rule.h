@@ -1,0 +1,34 @@
+// What an update rule is: a small functor built on the host for each step, in double, and applied to every parameter.
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+namespace downhill {
+
+inline constexpr int kMaxSlots = 4;
+
+/// The hyperparameters of one group, by the names of api.md. Read at every step, so they may change between steps.
+struct Hyper {
+  double learning_rate = 0.01;
+  double weight_decay = 0;
+  bool coupled_decay = false;  // PyTorch's L2: added to the gradient
+  double clip_value = 0;       // 0: none
+  double clip_norm = 0;        // per variable; 0: none
+  double momentum = 0;
+  double dampening = 0;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
+};
+
+enum class Rule : uint8_t {
+#define RULE(name, functor) name,
+#include "optim/rules.def"
+  count_
+};
+inline constexpr int kRuleCount = static_cast<int>(Rule::count_);
+
+/// Throws UNKNOWN_NAME.
+Rule rule_of(std::string_view name);
+const char* name_of(Rule rule);
+int slots_of(Rule rule);
+
+}  // namespace downhill

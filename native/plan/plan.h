@@ -1,0 +1,78 @@
+// A plan: what to run in which order, and where every value lives. Made from a graph with no device at hand.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace downhill {
+
+enum class Place : uint8_t {
+  arena,     // offset in the program's workspace
+  input,     // bound at each run: index of the graph's input
+  output,    // bound at each run: index of the requested output
+  storage,   // a variable, a constant, or an output with a target of its own (a gradient in the flat arena)
+};
+
+/// One array that steps read and write.
+struct Value {
+  Shape shape;
+  DType dtype = DType::float32;
+  Place place = Place::arena;
+  size_t offset = 0;                 // arena: bytes
+  int index = -1;                    // input, output
+  std::shared_ptr<Storage> storage;  // storage
+  size_t bytes() const { return static_cast<size_t>(shape.size()) * size_of(dtype); }
+};
+
+/// What a matmul does to its result while it is still in cache: + bias (by column), then an activation.
+struct Epilogue {
+  bool bias = false;              // the third input
+  Op activation = Op::identity;   // a unary row; identity: none
+  Attrs attrs;                    // of the activation
+};
+
+/// One launch. Inputs and output are indices of Plan::values; shapes of the operands stand in the values.
+/// A reshape, identity or stopGradient costs nothing: its result is another Value at the same place.
+struct Step {
+  Op op;
+  std::vector<int> inputs;
+  int output = -1;
+  Attrs attrs;
+  Epilogue epilogue;   // matmul only
+  NodeId node = -1;    // of the graph, for messages
+  std::string label;   // layer or variable, for messages and describe()
+};
+
+/// A value copied into a variable when all steps have run.
+struct StateWrite {
+  int from = -1, to = -1;  // values
+};
+
+struct Plan {
+  std::vector<Value> values;
+  std::vector<Step> steps;
+  std::vector<StateWrite> writes;
+  std::vector<int> inputs;   // value of each graph input; -1 when nothing uses it
+  std::vector<int> outputs;  // value of each requested output
+  size_t arena_bytes = 0;
+  /// Variables that steps read or that are written: their buffers are locked while the program runs.
+  std::vector<std::shared_ptr<Storage>> variables;
+};
+
+struct PlanOptions {
+  std::vector<NodeId> outputs;
+  std::vector<std::shared_ptr<Storage>> targets;                     // parallel to outputs, or empty; null: bound at run
+  std::vector<std::pair<std::shared_ptr<Storage>, NodeId>> writes;   // state writes (variable, value)
+};
+
+Plan make_plan(const Graph& graph, const PlanOptions& options);
+
+/// Steps with shapes, bytes and FLOPs, and the totals, as text.
+std::string describe(const Plan& plan);
+/// Estimates for describe(), profiles and the choice between running at once and queueing.
+double flops_of(const Plan& plan, const Step& step);
+double bytes_of(const Plan& plan, const Step& step);
+
+}  // namespace downhill
