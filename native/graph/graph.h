@@ -1,5 +1,6 @@
 // The graph: nodes in topological order, shapes and dtypes known for each. Built by tracing, extended by autodiff.
 #pragma once
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,12 +42,14 @@ class Graph {
   std::string to_string() const;
   /// Prefix for the messages of errors raised while adding, e.g. the layer being traced: "dense_1".
   void set_scope(std::string scope) { scope_ = std::move(scope); }
+  const std::string& scope() const { return scope_; }
 
  private:
   NodeId push(Node node);
   NodeId convert(NodeId id, DType dtype);
+  NodeId matmul_by_rows(NodeId a, NodeId b, Attrs attrs);
 
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // references stay valid while nodes are added
   int inputs_ = 0;
   std::string scope_;
 };
