@@ -23,6 +23,7 @@ struct Value {
   size_t offset = 0;                 // arena: bytes
   int index = -1;                    // input, output
   std::shared_ptr<Storage> storage;  // storage
+  int alias_of = -1;                 // shares the place of that value (a reshape)
   size_t bytes() const { return static_cast<size_t>(shape.size()) * size_of(dtype); }
 };
 
@@ -34,9 +35,9 @@ struct Epilogue {
 };
 
 /// One launch. Inputs and output are indices of Plan::values; shapes of the operands stand in the values.
-/// A reshape, identity or stopGradient costs nothing: its result is another Value at the same place.
+/// A reshape costs nothing: its result is another Value at the same place. Op::identity is a copy (an output that is also something else).
 struct Step {
-  Op op;
+  Op op = Op::identity;
   std::vector<int> inputs;
   int output = -1;
   Attrs attrs;
@@ -65,6 +66,7 @@ struct PlanOptions {
   std::vector<NodeId> outputs;
   std::vector<std::shared_ptr<Storage>> targets;                     // parallel to outputs, or empty; null: bound at run
   std::vector<std::pair<std::shared_ptr<Storage>, NodeId>> writes;   // state writes (variable, value)
+  bool fold = true;                                                  // constant folding
 };
 
 Plan make_plan(const Graph& graph, const PlanOptions& options);

@@ -1,0 +1,83 @@
+#include <cstdio>
+
+#include "plan/plan.h"
+
+namespace downhill {
+
+namespace {
+
+std::string scaled(double number, const char* unit) {
+  const char* prefixes[] = {"", "k", "M", "G", "T"};
+  int prefix = 0;
+  while (number >= 1000 && prefix < 4) number /= 1000, ++prefix;
+  char text[48];
+  std::snprintf(text, sizeof text, prefix ? "%.1f %s%s" : "%.0f %s%s", number, prefixes[prefix], unit);
+  return text;
+}
+
+std::string place_of(const Value& value) {
+  switch (value.place) {
+    case Place::arena: return "arena+" + std::to_string(value.offset);
+    case Place::input: return "input " + std::to_string(value.index);
+    case Place::output: return "output " + std::to_string(value.index);
+    default: return "storage";
+  }
+}
+
+std::string name_of(const Step& step) {
+  std::string text = downhill::name_of(step.op);
+  if (step.op == Op::identity) text = "copy";
+  if (step.epilogue.bias) text += "+bias";
+  if (step.epilogue.activation != Op::identity) text += std::string("+") + downhill::name_of(step.epilogue.activation);
+  return text;
+}
+
+}  // namespace
+
+double flops_of(const Plan& plan, const Step& step) {
+  const double out = static_cast<double>(plan.values[step.output].shape.size());
+  if (step.op == Op::matmul) {
+    const Shape& a = plan.values[step.inputs[0]].shape;
+    const int64_t k = a[a.rank() - (step.attrs.flag("transposeA") ? 2 : 1)];
+    return 2 * out * static_cast<double>(k) + out * (step.epilogue.bias + (step.epilogue.activation != Op::identity));
+  }
+  if (is_elementwise(step.op)) return out;
+  double in = 0;
+  for (int input : step.inputs) in += static_cast<double>(plan.values[input].shape.size());
+  switch (step.op) {
+    case Op::sum: case Op::max: case Op::min: case Op::argmax: return in;
+    case Op::softmax: case Op::logSoftmax: case Op::logSumExp: case Op::softmaxCrossEntropy: case Op::softmaxCrossEntropyGrad:
+    case Op::sparseSoftmaxCrossEntropy: case Op::sparseSoftmaxCrossEntropyGrad: case Op::softmaxGrad: case Op::logSoftmaxGrad:
+      return 4 * static_cast<double>(plan.values[step.inputs[0]].shape.size());
+    default: return 0;
+  }
+}
+
+double bytes_of(const Plan& plan, const Step& step) {
+  double bytes = static_cast<double>(plan.values[step.output].bytes());
+  for (int input : step.inputs) bytes += static_cast<double>(plan.values[input].bytes());
+  return bytes;
+}
+
+std::string describe(const Plan& plan) {
+  std::string text;
+  double flops = 0, bytes = 0;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = plan.steps[i];
+    flops += flops_of(plan, step);
+    bytes += bytes_of(plan, step);
+    std::string operands;
+    for (int input : step.inputs) operands += (operands.empty() ? "" : " ") + plan.values[input].shape.to_string();
+    std::string attrs = step.attrs.to_string();
+    if (!attrs.empty()) attrs = " {" + attrs + "}";
+    char head[80];
+    std::snprintf(head, sizeof head, "%3zu  %-24s ", i, name_of(step).c_str());
+    text += head + operands + " -> " + plan.values[step.output].shape.to_string() + attrs + "  " + place_of(plan.values[step.output]) + "  " +
+            scaled(flops_of(plan, step), "FLOP") + "  " + scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
+  }
+  text += std::to_string(plan.steps.size()) + " steps, " + scaled(flops, "FLOP") + ", " + scaled(bytes, "B") + " moved, arena " +
+          scaled(static_cast<double>(plan.arena_bytes), "B") + "\n";
+  return text;
+}
+
+}  // namespace downhill

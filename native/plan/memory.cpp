@@ -1,0 +1,102 @@
+#include "plan/memory.h"
+
+#include <algorithm>
+#include <map>
+
+namespace downhill {
+
+namespace {
+
+size_t align(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+/// Free ranges of the arena by offset; best fit.
+class FreeList {
+ public:
+  size_t take(size_t bytes) {
+    auto best = free_.end();
+    for (auto it = free_.begin(); it != free_.end(); ++it)
+      if (it->second >= bytes && (best == free_.end() || it->second < best->second)) best = it;
+    if (best == free_.end()) {
+      size_t offset = end_;
+      if (!free_.empty() && std::prev(free_.end())->first + std::prev(free_.end())->second == end_) {
+        offset = std::prev(free_.end())->first;  // grow the last free range
+        free_.erase(std::prev(free_.end()));
+      }
+      end_ = offset + bytes;
+      return offset;
+    }
+    const size_t offset = best->first, rest = best->second - bytes;
+    free_.erase(best);
+    if (rest) free_.emplace(offset + bytes, rest);
+    return offset;
+  }
+
+  void give(size_t offset, size_t bytes) {
+    if (!bytes) return;
+    auto next = free_.lower_bound(offset);
+    if (next != free_.begin()) {
+      auto previous = std::prev(next);
+      if (previous->first + previous->second == offset) {
+        offset = previous->first;
+        bytes += previous->second;
+        free_.erase(previous);
+      }
+    }
+    if (next != free_.end() && offset + bytes == next->first) {
+      bytes += next->second;
+      free_.erase(next);
+    }
+    free_.emplace(offset, bytes);
+  }
+
+  size_t end() const { return end_; }
+
+ private:
+  std::map<size_t, size_t> free_;
+  size_t end_ = 0;
+};
+
+}  // namespace
+
+size_t assign_offsets(Plan& plan) {
+  const auto root = [&](int value) { return plan.values[value].alias_of >= 0 ? plan.values[value].alias_of : value; };
+  const auto in_arena = [&](int value) { return plan.values[value].place == Place::arena; };
+  const int steps = static_cast<int>(plan.steps.size());
+
+  std::vector<int> last_use(plan.values.size(), -1);
+  for (int i = 0; i < steps; ++i) {
+    for (int input : plan.steps[i].inputs) last_use[root(input)] = i;
+    last_use[root(plan.steps[i].output)] = std::max(last_use[root(plan.steps[i].output)], i);
+  }
+  for (const StateWrite& write : plan.writes) last_use[root(write.from)] = steps;
+
+  FreeList arena;
+  for (int i = 0; i < steps; ++i) {
+    const Step& step = plan.steps[i];
+    const int output = root(step.output);
+    int over = -1;  // the operand whose memory the result takes
+    if (in_arena(output)) {
+      const size_t bytes = align(plan.values[output].bytes());
+      if (is_elementwise(step.op))
+        for (int input : step.inputs)
+          if (in_arena(root(input)) && last_use[root(input)] == i && plan.values[input].shape == plan.values[step.output].shape) {
+            over = root(input);
+            break;
+          }
+      plan.values[output].offset = over >= 0 ? plan.values[over].offset : arena.take(bytes);
+    }
+    // What dies here is free for later steps; an operand used twice dies once.
+    for (size_t k = 0; k < step.inputs.size(); ++k) {
+      const int input = root(step.inputs[k]);
+      bool repeated = input == over;
+      for (size_t j = 0; j < k; ++j) repeated |= root(step.inputs[j]) == input;
+      if (!repeated && in_arena(input) && last_use[input] == i) arena.give(plan.values[input].offset, align(plan.values[input].bytes()));
+    }
+    if (in_arena(output) && last_use[output] == i) arena.give(plan.values[output].offset, align(plan.values[output].bytes()));
+  }
+  for (Value& value : plan.values)
+    if (value.alias_of >= 0) value.offset = plan.values[value.alias_of].offset;
+  return arena.end();
+}
+
+}  // namespace downhill

@@ -1,0 +1,23 @@
+// Epilogue fusion: matmul → + bias → activation become one step, where nothing else reads what lies between.
+#pragma once
+#include <unordered_map>
+#include <vector>
+
+#include "plan/passes/passes.h"
+
+namespace downhill {
+
+struct FusedMatmul {
+  std::vector<NodeId> inputs;  // a, b [, bias]
+  Attrs attrs;                 // of the matmul
+  Epilogue epilogue;
+};
+
+struct Fusion {
+  std::vector<char> absorbed;                       // by node: computed inside a later step
+  std::unordered_map<NodeId, FusedMatmul> steps;    // by the last node of each chain
+};
+
+Fusion fuse_epilogues(const Ir& ir);
+
+}  // namespace downhill

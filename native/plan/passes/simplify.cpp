@@ -1,0 +1,76 @@
+#include "plan/passes/passes.h"
+
+namespace downhill {
+
+namespace {
+
+constexpr NodeId kKeep = -1;
+
+bool is_scalar_constant(const Node& node, float value) {
+  return node.op == Op::constant && node.shape.size() == 1 && node.dtype == DType::float32 &&
+         *reinterpret_cast<const float*>(node.storage->data()) == value;
+}
+
+/// The last two axes exchanged, all others in place.
+bool swaps_last_two(const Node& node) {
+  const int rank = node.shape.rank();
+  if (node.op != Op::transpose || rank < 2) return false;
+  const std::vector<int64_t> order = node.attrs.ints("permutation");
+  for (int axis = 0; axis < rank - 2; ++axis)
+    if (order[axis] != axis) return false;
+  return order[rank - 2] == rank - 1 && order[rank - 1] == rank - 2;
+}
+
+void fold_transposes(Ir& ir, Node& matmul) {
+  const char* flags[] = {"transposeA", "transposeB"};
+  for (int side = 0; side < 2; ++side) {
+    const Node& operand = ir.nodes[matmul.inputs[side]];
+    if (!swaps_last_two(operand)) continue;
+    matmul.attrs.set(flags[side], !matmul.attrs.flag(flags[side]));
+    matmul.inputs[side] = operand.inputs[0];
+  }
+}
+
+/// Elementwise ops broadcast by themselves: reads the source of a broadcastTo where the result keeps its shape.
+void skip_broadcasts(Ir& ir, Node& node) {
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const Node& operand = ir.nodes[node.inputs[i]];
+    if (operand.op != Op::broadcastTo) continue;
+    Shape shape = ir.nodes[operand.inputs[0]].shape;
+    bool fits = true;
+    for (size_t j = 0; j < node.inputs.size() && fits; ++j)
+      if (j != i) fits = broadcast(shape, ir.nodes[node.inputs[j]].shape, &shape);
+    if (fits && shape == node.shape) node.inputs[i] = operand.inputs[0];
+  }
+}
+
+bool in_order(const std::vector<int64_t>& permutation) {
+  for (size_t i = 0; i < permutation.size(); ++i)
+    if (permutation[i] != static_cast<int64_t>(i)) return false;
+  return true;
+}
+
+}  // namespace
+
+NodeId simplify(Ir& ir, Node& node) {
+  const auto in = [&](int i) -> const Node& { return ir.nodes[node.inputs[i]]; };
+  if (is_elementwise(node.op)) skip_broadcasts(ir, node);
+  switch (node.op) {
+    case Op::identity: case Op::stopGradient: return node.inputs[0];
+    case Op::reshape:
+      if (in(0).op == Op::reshape) node.inputs[0] = in(0).inputs[0];
+      return in(0).shape == node.shape ? node.inputs[0] : kKeep;
+    case Op::broadcastTo: return in(0).shape == node.shape ? node.inputs[0] : kKeep;
+    case Op::transpose: return in_order(node.attrs.ints("permutation")) ? node.inputs[0] : kKeep;
+    case Op::dropout: return node.attrs.number("rate") == 0 ? node.inputs[0] : kKeep;
+    case Op::neg: return in(0).op == Op::neg ? in(0).inputs[0] : kKeep;
+    case Op::mul:
+      if (in(0).shape == node.shape && is_scalar_constant(in(1), 1)) return node.inputs[0];
+      return in(1).shape == node.shape && is_scalar_constant(in(0), 1) ? node.inputs[1] : kKeep;
+    case Op::div: return in(0).shape == node.shape && is_scalar_constant(in(1), 1) ? node.inputs[0] : kKeep;
+    case Op::matmul: fold_transposes(ir, node); return kKeep;
+    default: return kKeep;
+  }
+}
+
+}  // namespace downhill
