@@ -1,0 +1,3 @@
+export function nativeTestNames(): string[];
+export function buildNativeTests(sanitize?: string): string;
+export function runNativeTest(programs: string, name: string): { passed: boolean; ending: string; output: string };

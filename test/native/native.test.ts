@@ -1,0 +1,14 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { buildNativeTests, nativeTestNames, runNativeTest } from '../../scripts/native-tests.mjs';
+
+describe('native test programs', () => {
+  let programs: string;
+  beforeAll(() => {
+    programs = buildNativeTests();
+  }, 900_000);
+
+  test.each(nativeTestNames())('%s', { timeout: 300_000 }, (name) => {
+    const { passed, ending, output } = runNativeTest(programs, name);
+    expect(passed, `${ending}\n${output}`).toBe(true);
+  });
+});
