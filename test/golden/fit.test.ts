@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import {
+  column,
+  expectClose,
+  type LayerSpec,
+  type LossSpec,
+  makeLoss,
+  makeNet,
+  makeOptimizer,
+  type OptimizerSpec,
+  read,
+  type Values,
+} from './golden.js';
+
+interface Case extends OptimizerSpec {
+  name: string;
+  layers: LayerSpec[];
+  loss: LossSpec;
+  targets: string;
+  metrics: string[];
+  fit: { validationSplit?: number; validationData?: boolean };
+  start: Values[];
+  evaluateBefore: Record<string, number>;
+  history: Record<string, number[]>;
+  evaluateAfter: Record<string, number>;
+  predict: number[][];
+}
+
+interface Golden {
+  batchSize: number;
+  epochs: number;
+  x: number[][];
+  xTest: number[][];
+  y: Record<string, Values>;
+  yTest: Record<string, Values>;
+  cases: Case[];
+}
+
+const golden = read<Golden>('fit-keras');
+
+function expectScores(
+  actual: Record<string, number | number[]>,
+  expected: Record<string, number | number[]>,
+  where: string,
+) {
+  expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
+  for (const [key, values] of Object.entries(expected)) {
+    // Accuracies are counts of rows: a wrong one is off by 1/43 at least.
+    expectClose(actual[key]!, values, `${where} ${key}`, { relative: 1e-4, absolute: 1e-7 });
+  }
+}
+
+describe('fit, evaluate and predict beside Keras', () => {
+  it.each(golden.cases)('$name', async (row) => {
+    const net = makeNet(row.layers, golden.x[0]!.length, row.start);
+    net.compile({ optimizer: makeOptimizer(row), loss: makeLoss(row.loss), metrics: row.metrics });
+    const xTest = column(golden.xTest, 'x');
+    const yTest = column(golden.yTest[row.targets]!, row.targets);
+
+    expectScores(await net.evaluate(xTest, yTest, { batchSize: 7, verbose: 0 }), row.evaluateBefore, 'evaluate before');
+    const history = await net.fit(column(golden.x, 'x'), column(golden.y[row.targets]!, row.targets), {
+      batchSize: golden.batchSize,
+      epochs: golden.epochs,
+      shuffle: false,
+      verbose: 0,
+      ...(row.fit.validationSplit !== undefined && { validationSplit: row.fit.validationSplit }),
+      ...(row.fit.validationData && { validationData: [xTest, yTest] as [Float32Array, Float32Array | Int32Array] }),
+    });
+    expectScores(history.history, row.history, 'history');
+    expectScores(await net.evaluate(xTest, yTest, { batchSize: 7, verbose: 0 }), row.evaluateAfter, 'evaluate after');
+
+    const predicted = await net.predict(xTest, { batchSize: 7 });
+    expect(predicted.shape).toEqual([golden.xTest.length, row.predict[0]!.length]);
+    expectClose(await predicted.data(), row.predict, 'predict', { relative: 1e-4, absolute: 1e-6 });
+  });
+});

@@ -1,0 +1,35 @@
+import { grad, type Tensor, tensor } from 'downhill';
+import { describe, expect, it } from 'vitest';
+import { expectClose, type LossSpec, makeLoss, read, type Values } from './golden.js';
+
+interface Case {
+  name: string;
+  loss: LossSpec['name'];
+  options: LossSpec['options'];
+  targets: number[] | number[][];
+  predictions: number[][];
+  perExample: Values;
+  mean: number;
+  gradient: Values;
+}
+
+const golden = read<{ cases: Case[] }>('losses');
+
+describe('losses beside Keras', () => {
+  it.each(golden.cases)('$loss: $name', async (row) => {
+    const loss = makeLoss({ name: row.loss, options: row.options });
+    const targets = tensor(row.targets, undefined, row.loss === 'sparseCategoricalCrossentropy' ? 'int32' : 'float32');
+    const predictions = tensor(row.predictions);
+    const tolerance = { relative: 3e-6, absolute: 2e-7 };
+
+    const perExample = loss.perExample(targets, predictions);
+    expect(perExample.shape).toEqual([row.predictions.length]);
+    expectClose(await perExample.data(), row.perExample, 'per example', tolerance);
+    const mean = loss(targets, predictions);
+    expect(mean.shape).toEqual([]);
+    expectClose(await mean.data(), row.mean, 'mean', tolerance);
+
+    const gradient = await grad((p: Tensor) => loss(targets, p))(predictions);
+    expectClose(await gradient.data(), row.gradient, 'gradient', { relative: 2e-5, absolute: 1e-6 });
+  });
+});
