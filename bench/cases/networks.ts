@@ -1,0 +1,35 @@
+import type { TrainCase } from './case.js';
+
+const lecture: TrainCase = {
+  kind: 'train',
+  name: 'lecture-net',
+  title: '784-32-10 sigmoid, batch 128, SGD',
+  widths: [784, 32, 10],
+  activation: 'sigmoid',
+  optimizer: 'sgd',
+  dropout: 0,
+  batchSize: 128,
+  batches: 100,
+  shuffle: false,
+  epochs: 20,
+  samples: 5,
+};
+
+const wide: TrainCase = {
+  ...lecture,
+  name: 'mlp',
+  title: '784-1000-1000-10 relu, batch 128, Adam',
+  widths: [784, 1000, 1000, 10],
+  activation: 'relu',
+  optimizer: 'adam',
+  batches: 30,
+  epochs: 1,
+  samples: 3,
+};
+
+export const networks: TrainCase[] = [
+  lecture,
+  { ...lecture, name: 'lecture-net-shuffled', title: `${lecture.title}, shuffled`, shuffle: true },
+  wide,
+  { ...wide, name: 'mlp-dropout', title: `${wide.title}, dropout 0.5`, dropout: 0.5 },
+];

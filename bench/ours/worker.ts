@@ -1,0 +1,14 @@
+// Our side of one case, in a process of its own: worker.ts CASE THREADS. Prints an Outcome.
+import { createRequire } from 'node:module';
+import { setThreads } from 'downhill';
+import type { Case, Outcome } from '../cases/index.js';
+import { matmul } from './matmul.js';
+import { train } from './train.js';
+
+const [json, threads] = process.argv.slice(2) as [string, string];
+const one = JSON.parse(json) as Case;
+setThreads(Number(threads));
+const samples = one.kind === 'train' ? await train(one) : await matmul(one);
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+const outcome: Outcome = { versions: { downhill: version, node: process.version }, samples };
+console.log(JSON.stringify(outcome));
