@@ -5,17 +5,20 @@
 // The progress bar (cli-progress) is inlined, with its licence in dist/cjs/THIRD_PARTY_LICENSES.txt: the package depends at
 // run time on node-gyp-build and node-addon-api's headers alone, and a bar must not be one more thing to install.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { require, root } from './headers.mjs';
 
-const dist = join(root, 'dist');
+const dist = join(root, 'build-dist'); // becomes dist/ when it is complete, so that nobody meets half of it
 const inlined = ['cli-progress', 'string-width', 'emoji-regex', 'is-fullwidth-code-point', 'strip-ansi', 'ansi-regex'];
 
 function declarations() {
   const tsc = join(root, 'node_modules', 'typescript', require('typescript/package.json').bin.tsc);
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { cwd: root, stdio: 'inherit' });
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(dist, 'esm')], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   for (const file of readdirSync(join(dist, 'esm'), { recursive: true }).filter((name) => name.endsWith('.d.ts'))) {
     const text = readFileSync(join(dist, 'esm', file), 'utf8');
     const foreign = [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].find(([, name]) => !/^(\.|node:)/.test(name));
@@ -42,7 +45,7 @@ async function bundle() {
   const { metafile } = await build({
     ...options,
     format: 'cjs',
-    outfile: 'dist/cjs/index.js',
+    outfile: join(dist, 'cjs', 'index.js'),
     define: { 'import.meta.dirname': '__dirname' },
     metafile: true,
   });
@@ -78,3 +81,5 @@ mkdirSync(dist);
 declarations();
 await bundle();
 await facade();
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+renameSync(dist, join(root, 'dist'));
