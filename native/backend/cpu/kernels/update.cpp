@@ -1,0 +1,82 @@
+// The loop around every update rule, and the reductions over gradients that come before it.
+#include "backend/cpu/kernels/update_entry.h"
+
+#include <cstring>
+#include <limits>
+
+#include "optim/rules.h"
+
+#if defined(__clang__)
+#define DH_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define DH_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+namespace downhill::cpu::DH_ISA {
+
+namespace rules = downhill::DH_ISA;
+
+namespace {
+
+constexpr int kLanes = 16;  // fixed, so that every instruction set adds in the same order
+
+template <typename Functor>
+void update(const void* bytes, const UpdateScale& scale, float* p, const float* g, float* const* slots, int64_t n) {
+  constexpr int kSlots = Functor::kSlots;
+  Functor rule;
+  std::memcpy(&rule, bytes, sizeof rule);
+  const float factor = scale.gradient, l2 = scale.l2, decay = scale.decay;
+  const float limit = scale.clip_value > 0 ? scale.clip_value : std::numeric_limits<float>::infinity();
+  float* rows[kSlots ? kSlots : 1] = {};
+  for (int s = 0; s < kSlots; ++s) rows[s] = slots[s];
+
+  DH_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    float slot[kSlots ? kSlots : 1];
+    for (int s = 0; s < kSlots; ++s) slot[s] = rows[s][i];
+    float gradient = g[i] * factor;
+    gradient = gradient > limit ? limit : gradient;  // NaN stays NaN
+    gradient = gradient < -limit ? -limit : gradient;
+    gradient += l2 * p[i];
+    p[i] = rule(gradient, p[i] - decay * p[i], slot);
+    for (int s = 0; s < kSlots; ++s) rows[s][i] = slot[s];
+  }
+}
+
+float sum_of_squares(const float* x, int64_t n) {
+  float lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int l = 0; l < kLanes; ++l) lanes[l] += x[i + l] * x[i + l];
+  for (int l = 0; i + l < n; ++l) lanes[l] += x[i + l] * x[i + l];
+  for (int half = kLanes / 2; half > 0; half /= 2)
+    for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+  return lanes[0];
+}
+
+bool all_finite(const float* x, int64_t n) {
+  constexpr uint32_t kExponent = 0x7f800000U;  // all ones: infinity or NaN
+  constexpr int64_t kBlock = 4096;             // stop early without a branch in the inner loop
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t end = n - begin < kBlock ? n : begin + kBlock;
+    uint32_t bad = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      uint32_t bits;
+      std::memcpy(&bits, x + i, sizeof bits);
+      bad |= static_cast<uint32_t>((bits & kExponent) == kExponent);
+    }
+    if (bad) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void add_update_kernels(KernelTable& table) {
+#define RULE(name, functor) table.update[static_cast<int>(Rule::name)] = update<rules::functor>;
+#include "optim/rules.def"
+  table.sum_of_squares = sum_of_squares;
+  table.all_finite = all_finite;
+}
+
+}  // namespace downhill::cpu::DH_ISA

@@ -1,0 +1,94 @@
+#include "optim/rule.h"
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <type_traits>
+
+#include "core/error.h"
+#include "optim/rules.h"
+
+namespace downhill {
+
+namespace {
+
+struct RuleRow {
+  const char* name;
+  int slots;
+};
+
+constexpr RuleRow kRules[] = {
+#define RULE(name, functor) {#name, DH_ISA::functor::kSlots},
+#include "optim/rules.def"
+};
+
+struct HyperRow {
+  const char* name;
+  double Hyper::* field;
+};
+
+constexpr HyperRow kHypers[] = {
+    {"learningRate", &Hyper::learning_rate}, {"weightDecay", &Hyper::weight_decay}, {"clipValue", &Hyper::clip_value},
+    {"clipNorm", &Hyper::clip_norm},         {"momentum", &Hyper::momentum},        {"dampening", &Hyper::dampening},
+    {"beta1", &Hyper::beta1},                {"beta2", &Hyper::beta2},              {"epsilon", &Hyper::epsilon},
+};
+
+double Hyper::* field_of(std::string_view name) {
+  std::string known = "coupledDecay";
+  for (const HyperRow& row : kHypers) {
+    if (name == row.name) return row.field;
+    known += std::string(", ") + row.name;
+  }
+  throw Error(code::kUnknownName,
+              "Unknown hyperparameter \"" + std::string(name) + "\" of an update rule. Expected one of " + known + ".");
+}
+
+template <typename Functor>
+RuleBytes bytes_of(const Functor& functor) {
+  static_assert(std::is_trivially_copyable_v<Functor> && sizeof(Functor) <= sizeof(RuleBytes));
+  RuleBytes result;
+  std::memcpy(result.bytes, &functor, sizeof functor);
+  return result;
+}
+
+}  // namespace
+
+Rule rule_of(std::string_view name) {
+  std::string known;
+  for (int i = 0; i < kRuleCount; ++i) {
+    if (name == kRules[i].name) return static_cast<Rule>(i);
+    known += (i ? ", " : "") + std::string(kRules[i].name);
+  }
+  throw Error(code::kUnknownName, "Unknown update rule \"" + std::string(name) + "\". Expected one of " + known + ".");
+}
+
+const char* name_of(Rule rule) { return kRules[static_cast<int>(rule)].name; }
+int slots_of(Rule rule) { return kRules[static_cast<int>(rule)].slots; }
+
+void set_hyper(Hyper& hyper, std::string_view name, double value) {
+  if (!std::isfinite(value))
+    throw Error(code::kInvalidArgument,
+                std::string(name) + " must be a finite number, received " + std::to_string(value) + ".");
+  if (name == "coupledDecay")
+    hyper.coupled_decay = value != 0;
+  else
+    hyper.*field_of(name) = value;
+}
+
+double get_hyper(const Hyper& hyper, std::string_view name) {
+  return name == "coupledDecay" ? (hyper.coupled_decay ? 1 : 0) : hyper.*field_of(name);
+}
+
+RuleBytes build_rule(Rule rule, const Hyper& hyper, int64_t t) {
+  switch (rule) {
+#define RULE(name, functor) \
+  case Rule::name:          \
+    return bytes_of(DH_ISA::functor::at(hyper, t));
+#include "optim/rules.def"
+    case Rule::count_:
+      break;
+  }
+  throw Error(code::kInternal, "Not an update rule.");
+}
+
+}  // namespace downhill

@@ -1,0 +1,4 @@
+// All update rules, for whoever instantiates code per row of rules.def.
+#pragma once
+#include "optim/adam.h"
+#include "optim/sgd.h"
