@@ -1,0 +1,51 @@
+// Columns of training data in native memory: each has one row per example.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+#include "core/storage.h"
+#include "data/convert.h"
+
+namespace downhill {
+
+/// What a column is made from: `data` is copied, or else `storage` is used in place.
+struct ColumnSource {
+  std::string name;                // for messages: "x", "y", "sampleWeight"
+  const void* data = nullptr;      // rows · width elements; null: take storage
+  size_t data_elements = 0;        // available at data
+  Storage storage;
+  Element element = Element::float32;
+  int64_t width = 1;               // elements of one row
+  DType dtype = DType::float32;    // that batches have
+};
+
+struct Column {
+  std::string name;
+  Storage storage;  // (rows, width) of element
+  Element element = Element::float32;
+  int64_t width = 1;
+  DType dtype = DType::float32;
+
+  size_t row_bytes() const { return static_cast<size_t>(width) * size_of(element); }
+  const std::byte* row(int64_t index) const { return storage.data() + static_cast<size_t>(index) * row_bytes(); }
+  bool converts() const { return element != element_of(dtype); }
+};
+
+/// Immutable once made.
+class Dataset {
+ public:
+  /// Waits for pending storages. With `check`, throws NON_FINITE naming column, row and element of the first value that is NaN
+  /// or infinite (or becomes so in float32), and INVALID_ARGUMENT for one that an int32 column cannot hold.
+  Dataset(std::vector<ColumnSource> sources, int64_t rows, bool check);
+
+  int64_t rows() const { return rows_; }
+  const std::vector<Column>& columns() const { return columns_; }
+
+ private:
+  int64_t rows_;
+  std::vector<Column> columns_;
+};
+
+}  // namespace downhill

@@ -1,0 +1,57 @@
+#include "data/permutation.h"
+
+#include <cstddef>
+#include <numeric>
+#include <utility>
+
+#include "core/philox.h"
+
+namespace downhill {
+
+namespace {
+
+constexpr uint32_t kStream = 0x73687566;  // keeps the draws apart from those of initializers under the same seed
+
+/// Draws numbers below a bound; four positions share a block of Philox.
+class Draws {
+ public:
+  Draws(uint64_t seed, uint64_t epoch) : seed_(seed), epoch_(epoch) {}
+
+  /// Uniform in [0, bound): Lemire 2019, "Fast random integer generation in an interval".
+  uint32_t below(uint32_t bound, uint32_t position) {
+    if (position / 4 != block_index_) {
+      block_index_ = position / 4;
+      block_ = draw(block_index_, 0);
+    }
+    uint64_t product = uint64_t{block_.v[position % 4]} * bound;
+    if (static_cast<uint32_t>(product) < bound) {
+      const uint32_t threshold = (0U - bound) % bound;
+      for (uint32_t attempt = 1; static_cast<uint32_t>(product) < threshold; ++attempt)
+        product = uint64_t{draw(block_index_, attempt).v[position % 4]} * bound;
+    }
+    return static_cast<uint32_t>(product >> 32);
+  }
+
+ private:
+  DH_ISA::Philox4 draw(uint32_t block, uint32_t attempt) const {
+    return DH_ISA::philox(static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32) ^ kStream, block, attempt,
+                          static_cast<uint32_t>(epoch_), static_cast<uint32_t>(epoch_ >> 32));
+  }
+
+  const uint64_t seed_, epoch_;
+  uint32_t block_index_ = 0xffffffffU;
+  DH_ISA::Philox4 block_ = {};
+};
+
+}  // namespace
+
+void permute(std::vector<uint32_t>& order, uint64_t seed, uint64_t epoch) {
+  std::iota(order.begin(), order.end(), 0U);
+  Draws draws(seed, epoch);
+  for (std::size_t i = order.size(); i > 1; --i) {
+    const uint32_t j = draws.below(static_cast<uint32_t>(i), static_cast<uint32_t>(i - 1));
+    std::swap(order[i - 1], order[j]);
+  }
+}
+
+}  // namespace downhill
