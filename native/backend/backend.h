@@ -2,10 +2,10 @@
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "core/turn_mutex.h"
 #include "plan/plan.h"
 
 namespace downhill {
@@ -15,8 +15,7 @@ class Workspace {
  public:
   std::byte* reserve(size_t bytes);
   size_t bytes() const { return buffer_ ? buffer_->bytes() : 0; }
-
-  std::mutex in_use;  // held by whoever runs a program in it
+  TurnMutex in_use;  // held by whoever runs a program in it
 
  private:
   std::unique_ptr<Buffer> buffer_;
@@ -39,8 +38,7 @@ class Program {
   /// workspace is large enough. Throws LABEL_OUT_OF_RANGE and the like when values break an op's rule; state is unwritten then.
   virtual void run(const Bindings& bindings) = 0;
   const Plan& plan() const { return plan_; }
-
-  std::mutex in_use;  // held by whoever runs it; taken before the workspace's, and both before the locks of buffers
+  TurnMutex in_use;  // held by whoever runs it; taken before the workspace's, and both before the locks of buffers
 
  protected:
   explicit Program(Plan plan) : plan_(std::move(plan)) {}

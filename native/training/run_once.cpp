@@ -1,0 +1,52 @@
+#include "training/run_once.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "training/locks.h"
+#include "training/snapshot.h"
+
+namespace downhill {
+
+namespace {
+
+bool holds(const std::vector<std::shared_ptr<Buffer>>& buffers, const std::shared_ptr<Buffer>& buffer) {
+  return std::find(buffers.begin(), buffers.end(), buffer) != buffers.end();
+}
+
+}  // namespace
+
+void run_once(Program& program, Workspace& workspace, const std::vector<Storage>& inputs,
+              const std::vector<Storage>& outputs, uint64_t step) {
+  for (const Storage& input : inputs)
+    if (input.pending) input.pending->wait();
+  Access access = access_of(program.plan());
+  for (const Storage& input : inputs)
+    if (!holds(access.writes, input.buffer) && !holds(access.reads, input.buffer)) access.reads.push_back(input.buffer);
+  LockSet locks;
+  locks.share(access.reads);
+  locks.own(access.writes);
+
+  const std::lock_guard<TurnMutex> program_lock(program.in_use);
+  const std::lock_guard<TurnMutex> workspace_lock(workspace.in_use);
+  const std::shared_ptr<const Snapshot> snapshot = snapshot_if_training(access.reads);
+  const Buffer* const source = snapshot ? snapshot->source.get() : nullptr;
+
+  std::vector<const void*> input_pointers;
+  for (const Storage& input : inputs)
+    input_pointers.push_back(input.buffer.get() == source ? snapshot->copy.data() + input.offset : input.data());
+  std::vector<void*> output_pointers;
+  for (const Storage& output : outputs) output_pointers.push_back(output.buffer ? output.data() : nullptr);
+
+  Bindings bindings;
+  bindings.inputs = input_pointers.data();
+  bindings.outputs = output_pointers.data();
+  bindings.workspace = &workspace;
+  bindings.step = step;
+  bindings.rebase_from = source;
+  bindings.rebase_to = snapshot ? snapshot->copy.data() : nullptr;
+  const Locked locked(locks, source);
+  program.run(bindings);
+}
+
+}  // namespace downhill

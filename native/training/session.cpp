@@ -1,0 +1,334 @@
+#include "training/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <string>
+
+#include "core/error.h"
+#include "data/gather.h"
+#include "data/permutation.h"
+
+namespace downhill {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string text(int64_t number) { return std::to_string(number); }
+
+int64_t power_of_two_below(int64_t rows) {  // the largest one <= rows
+  int64_t power = 1;
+  while (power <= rows / 2) power *= 2;
+  return power;
+}
+
+}  // namespace
+
+Session::Session(SessionOptions options) : options_(std::move(options)) {
+  if (!options_.workspace) throw Error(code::kInternal, "A session needs a workspace.");
+  if ((options_.kind == SessionKind::train) != (options_.updater != nullptr))
+    throw Error(code::kInternal, "A session that trains needs an updater, and no other session takes one.");
+  if (options_.logs < 0) throw Error(code::kInternal, "logs must be >= 0, received " + text(options_.logs) + ".");
+  const auto logs = static_cast<size_t>(options_.logs);
+  logs_.resize(logs);
+  sums_.resize(logs);
+  last_.resize(logs);
+}
+
+std::unique_lock<std::mutex> Session::claim() {
+  std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock) throw Error(code::kInvalidArgument, "This session is running. Wait for its stretch to end first.");
+  return lock;
+}
+
+void Session::set_program(int64_t rows, std::shared_ptr<Program> program) {
+  const auto lock = claim();
+  if (rows < 1) throw Error(code::kInvalidArgument, "A batch needs at least 1 row, received " + text(rows) + ".");
+  if (program->plan().outputs.size() < logs_.size())
+    throw Error(code::kInternal, "The program has " + text(static_cast<int64_t>(program->plan().outputs.size())) +
+                                     " outputs, expected at least the " + text(options_.logs) + " logs.");
+  const auto same = [&](const Entry& entry) { return entry.rows == rows; };
+  entries_.erase(std::remove_if(entries_.begin(), entries_.end(), same), entries_.end());
+  Entry entry;
+  entry.rows = rows;
+  entry.program = std::move(program);
+  entry.access = access_of(entry.program->plan());
+  add_locks(entry);
+  entries_.push_back(std::move(entry));
+  prepared_ = false;
+}
+
+/// A step that commits state is held alone from its program to its update, so that nobody sees one without the other.
+void Session::add_locks(Entry& entry) const {
+  entry.forward.share(entry.access.reads);
+  entry.forward.own(entry.access.writes);
+  if (!options_.updater) return;
+  const bool commits = !entry.program->plan().writes.empty();
+  LockSet& update = commits ? entry.forward : entry.update;
+  update.own(options_.updater->written());
+  update.share(options_.updater->read());
+}
+
+void Session::set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, int64_t end) {
+  const auto lock = claim();
+  if (begin < 0 || end < begin || end > dataset->rows())
+    throw Error(code::kOutOfRange, "Rows [" + text(begin) + ", " + text(end) + ") of a data set of " +
+                                       text(dataset->rows()) + " rows.");
+  dataset_ = std::move(dataset);
+  begin_ = begin;
+  end_ = end;
+  started_ = prepared_ = false;
+}
+
+void Session::begin_epoch(int64_t epoch, int64_t batch_size, bool shuffle, uint64_t seed) {
+  const auto lock = claim();
+  if (!dataset_) throw Error(code::kInvalidArgument, "This session has no data yet.");
+  if (batch_size < 1)
+    throw Error(code::kInvalidArgument, "batchSize must be >= 1, received " + text(batch_size) + ".");
+  if (shuffle && options_.kind == SessionKind::predict)
+    throw Error(code::kInternal, "Predictions keep the order of the rows: they cannot be shuffled.");
+  epoch_ = epoch;
+  batch_size_ = batch_size;
+  shuffle_ = shuffle;
+  seed_ = seed;
+  position_ = steps_ = non_finite_ = 0;
+  std::fill(sums_.begin(), sums_.end(), 0);
+  std::fill(last_.begin(), last_.end(), 0);
+  release();
+  abort_.store(false, std::memory_order_relaxed);
+  started_ = true;
+  prepared_ = false;
+}
+
+Session::Entry& Session::entry_of(int64_t rows) {
+  for (Entry& entry : entries_)
+    if (entry.rows == rows) return entry;
+  throw Error(code::kInternal, "No program for batches of " + text(rows) + " rows.");
+}
+
+int64_t Session::rows_at(int64_t position) const {
+  const int64_t left = end_ - begin_ - position;
+  if (left >= batch_size_) return batch_size_;
+  return options_.kind == SessionKind::train ? left : power_of_two_below(left);
+}
+
+/// Checks and allocates for the rest of the epoch, so that no step does.
+void Session::prepare() {
+  const int64_t rows = end_ - begin_;
+  size_t outputs = 0;
+  for (int64_t position = position_; position < rows;) {
+    const int64_t size = rows_at(position);
+    const Entry& entry = entry_of(size);
+    check(entry);
+    outputs = std::max(outputs, entry.program->plan().outputs.size());
+    position += size == batch_size_ ? (rows - position) / size * size : size;
+  }
+  outputs_.resize(outputs);
+  if (shuffle_) {
+    order_.resize(static_cast<size_t>(rows));
+    permute(order_, seed_, static_cast<uint64_t>(epoch_));
+  }
+  place_columns();
+  prepared_ = true;
+}
+
+/// Room for a batch of the columns that cannot be read where they lie.
+void Session::place_columns() {
+  const std::vector<Column>& columns = dataset_->columns();
+  const auto rows = static_cast<size_t>(std::min(batch_size_, end_ - begin_));
+  size_t bytes = 0;
+  inputs_.resize(columns.size());
+  batch_offset_.resize(columns.size());
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (!shuffle_ && !columns[i].converts()) continue;
+    batch_offset_[i] = bytes;
+    const size_t column = rows * static_cast<size_t>(columns[i].width) * size_of(columns[i].dtype);
+    bytes += (column + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  if (bytes > 0 && (!batch_ || batch_->bytes() < bytes)) batch_ = std::make_unique<Buffer>(bytes);
+}
+
+void Session::check(const Entry& entry) const {
+  const Plan& plan = entry.program->plan();
+  const std::vector<Column>& columns = dataset_->columns();
+  if (plan.inputs.size() != columns.size())
+    throw Error(code::kShapeMismatch, "The program has " + text(static_cast<int64_t>(plan.inputs.size())) +
+                                          " inputs, the data set " + text(static_cast<int64_t>(columns.size())) +
+                                          " columns.");
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (plan.inputs[i] < 0) continue;
+    const Value& value = plan.values[static_cast<size_t>(plan.inputs[i])];
+    if (value.dtype != columns[i].dtype)
+      throw Error(code::kDtypeMismatch, columns[i].name + " is " + name_of(columns[i].dtype) + ", the program expects " +
+                                            name_of(value.dtype) + ".");
+    if (value.shape.size() != entry.rows * columns[i].width)
+      throw Error(code::kShapeMismatch, columns[i].name + " has rows of " + text(columns[i].width) +
+                                            " elements, the program expects " + value.shape.to_string() + " for " +
+                                            text(entry.rows) + " rows.");
+  }
+  for (size_t j = 0; j < plan.outputs.size(); ++j) {
+    const Value& value = plan.values[static_cast<size_t>(plan.outputs[j])];
+    if (value.place != Place::output) continue;  // has a target
+    const bool log = options_.kind != SessionKind::predict && j < logs_.size();
+    if (log && (value.dtype != DType::float32 || value.shape.size() != 1))
+      throw Error(code::kInternal, "Output " + text(static_cast<int64_t>(j)) + " is a log: expected a float32 scalar, received " +
+                                       name_of(value.dtype) + value.shape.to_string() + ".");
+    if (log) continue;
+    const size_t needed = value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(end_ - begin_);
+    if (j >= options_.results.size() || options_.results[j].bytes < needed)
+      throw Error(code::kInternal, "Output " + text(static_cast<int64_t>(j)) + " has no room for its " +
+                                       text(static_cast<int64_t>(needed)) + " bytes.");
+  }
+}
+
+/// Points inputs_ at the next `rows` rows.
+void Session::load(int64_t rows) {
+  const std::vector<Column>& columns = dataset_->columns();
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const Column& column = columns[i];
+    if (!shuffle_ && !column.converts()) {
+      inputs_[i] = column.row(begin_ + position_);
+      continue;
+    }
+    std::byte* const to = batch_->data() + batch_offset_[i];
+    if (shuffle_)
+      gather(column, begin_, order_.data() + position_, rows, to);
+    else
+      gather(column, begin_ + position_, nullptr, rows, to);
+    inputs_[i] = to;
+  }
+}
+
+void Session::bind_outputs(const Entry& entry) {
+  const Plan& plan = entry.program->plan();
+  for (size_t j = 0; j < plan.outputs.size(); ++j) {
+    const Value& value = plan.values[static_cast<size_t>(plan.outputs[j])];
+    if (value.place != Place::output)
+      outputs_[j] = nullptr;
+    else if (options_.kind != SessionKind::predict)
+      outputs_[j] = &logs_[j];
+    else
+      outputs_[j] = options_.results[j].data() + value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(position_);
+  }
+}
+
+Stretch Session::run(int64_t max_steps, double max_milliseconds) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!started_) throw Error(code::kInvalidArgument, "Start an epoch before running this session.");
+  if (!prepared_) prepare();
+  const int64_t rows = end_ - begin_;
+  const bool timed = max_milliseconds > 0 && max_milliseconds < 1e12;
+  const auto deadline = Clock::now() + std::chrono::microseconds(timed ? static_cast<int64_t>(max_milliseconds * 1e3) : 0);
+  bool aborted = false;
+  try {
+    if (options_.kind == SessionKind::train && !mark_ && position_ < rows) mark_.emplace(trained());
+    for (int64_t taken = 0; position_ < rows; ++taken) {
+      aborted = abort_.exchange(false, std::memory_order_relaxed);
+      if (aborted || (taken > 0 && (taken == max_steps || (timed && Clock::now() >= deadline)))) break;
+      step();
+    }
+  } catch (...) {
+    release();
+    throw;
+  }
+  aborted = abort_.exchange(false, std::memory_order_relaxed) || aborted;
+  if (aborted || position_ == rows) release();
+  return state(aborted);
+}
+
+void Session::step() {
+  const int64_t rows = rows_at(position_);
+  Entry& entry = entry_of(rows);
+  load(rows);
+  bind_outputs(entry);
+  Bindings bindings;
+  bindings.inputs = inputs_.data();
+  bindings.outputs = outputs_.data();
+  bindings.workspace = options_.workspace.get();
+  {
+    const std::lock_guard<TurnMutex> program(entry.program->in_use);
+    const std::lock_guard<TurnMutex> workspace(options_.workspace->in_use);
+    if (options_.kind == SessionKind::train)
+      train(entry, bindings);
+    else
+      read(entry, bindings);
+  }
+  for (size_t j = 0; j < logs_.size(); ++j) sums_[j] += last_[j] = static_cast<double>(logs_[j]);
+  position_ += rows;
+  ++steps_;
+}
+
+void Session::train(Entry& entry, Bindings& bindings) {
+  bindings.step = static_cast<uint64_t>(options_.updater->iterations());
+  if (!entry.program->plan().writes.empty()) {
+    const Locked all(entry.forward);
+    entry.program->run(bindings);
+    check_loss();
+    options_.updater->apply();
+    return;
+  }
+  {
+    const Locked forward(entry.forward);
+    entry.program->run(bindings);
+  }
+  check_loss();
+  const Locked update(entry.update);
+  options_.updater->apply();
+}
+
+void Session::read(Entry& entry, Bindings& bindings) {
+  bindings.step = static_cast<uint64_t>(steps_);
+  const std::vector<std::shared_ptr<Buffer>>& reads = entry.access.reads;
+  if (!snapshot_) snapshot_ = snapshot_if_training(reads);
+  const Buffer* rebased = nullptr;
+  if (snapshot_ && std::find(reads.begin(), reads.end(), snapshot_->source) != reads.end()) {
+    rebased = bindings.rebase_from = snapshot_->source.get();
+    bindings.rebase_to = snapshot_->copy.data();
+  }
+  const Locked forward(entry.forward, rebased);
+  entry.program->run(bindings);
+  check_loss();
+}
+
+void Session::check_loss() {
+  if (options_.kind == SessionKind::predict || logs_.empty() || std::isfinite(logs_[0])) return;
+  if (options_.on_non_finite != OnNonFinite::error) {
+    ++non_finite_;
+    return;
+  }
+  const std::string value = std::isnan(logs_[0]) ? "NaN" : "infinite";
+  if (options_.kind == SessionKind::evaluate)
+    throw Error(code::kNonFinite, "The loss of batch " + text(steps_ + 1) + " of this evaluation is " + value +
+                                      ". Check the data and the weights.");
+  throw Error(code::kNonFinite, "The loss is " + value + " in epoch " + text(epoch_ + 1) + ", step " + text(steps_ + 1) +
+                                    ". Lower the learning rate, clip the gradients (clipNorm), or check the data.");
+}
+
+std::vector<std::shared_ptr<Buffer>> Session::trained() const {
+  std::vector<std::shared_ptr<Buffer>> buffers = options_.updater->written();
+  for (const Entry& entry : entries_)
+    for (const auto& buffer : entry.access.writes)
+      if (std::find(buffers.begin(), buffers.end(), buffer) == buffers.end()) buffers.push_back(buffer);
+  return buffers;
+}
+
+/// The epoch is over, or will be taken up later: readers need no snapshots now, and this one's is out of date then.
+void Session::release() {
+  mark_.reset();
+  snapshot_.reset();
+}
+
+Stretch Session::state(bool aborted) const {
+  Stretch stretch;
+  stretch.steps = steps_;
+  stretch.rows = position_;
+  stretch.done = position_ == end_ - begin_;
+  stretch.aborted = aborted;
+  stretch.sums = sums_;
+  stretch.last = last_;
+  stretch.non_finite = non_finite_;
+  return stretch;
+}
+
+}  // namespace downhill

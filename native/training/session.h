@@ -1,0 +1,107 @@
+// A walk over a data set by batches: training, evaluation or prediction, run in stretches on a native thread.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "backend/backend.h"
+#include "core/storage.h"
+#include "data/dataset.h"
+#include "optim/updater.h"
+#include "training/locks.h"
+#include "training/snapshot.h"
+
+namespace downhill {
+
+enum class SessionKind { train, evaluate, predict };
+enum class OnNonFinite { error, warn, ignore };
+
+struct SessionOptions {
+  SessionKind kind = SessionKind::train;
+  std::shared_ptr<Workspace> workspace;
+  std::shared_ptr<Updater> updater;  // train
+  int logs = 0;                      // first outputs of the programs: float32 scalars, 0: sum of the loss, 1: its weight
+  std::vector<Storage> results;      // predict: output j is appended to results[j]
+  OnNonFinite on_non_finite = OnNonFinite::error;
+};
+
+/// State of an epoch after a stretch of steps.
+struct Stretch {
+  int64_t steps = 0, rows = 0;  // finished in this epoch so far
+  bool done = false, aborted = false;
+  std::vector<double> sums, last;  // of the logs: over the epoch so far, and of the last batch
+  int64_t non_finite = 0;          // batches with a loss that is not finite
+};
+
+/// Calls from JavaScript's thread set it up while no stretch runs (else they throw INVALID_ARGUMENT); run() is for a native one.
+class Session {
+ public:
+  explicit Session(SessionOptions options);
+
+  /// The program for batches of exactly `rows` rows. Column i of the data feeds its input i.
+  void set_program(int64_t rows, std::shared_ptr<Program> program);
+  /// The coming epochs go over rows [begin, end).
+  void set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, int64_t end);
+  /// To the first batch of an epoch (counted from 0); zeroes the sums. The rest after the last full batch is one smaller batch
+  /// (train), or is cut into powers of two.
+  void begin_epoch(int64_t epoch, int64_t batch_size, bool shuffle, uint64_t seed);
+
+  /// Runs until the epoch ends, max_steps steps or max_milliseconds are over (at least one step; values that are not positive are no
+  /// limit), or an abort. Throws NON_FINITE naming epoch and step, or what a program throws; the variables are then those of the last
+  /// finished step. May be called again after an abort or an error. A step allocates nothing.
+  Stretch run(int64_t max_steps, double max_milliseconds);
+
+  /// Ends a stretch after the step in hand, or the next stretch before its first one. Any thread.
+  void abort() { abort_.store(true, std::memory_order_relaxed); }
+
+ private:
+  struct Entry {  // what a batch of `rows` rows needs
+    int64_t rows;
+    std::shared_ptr<Program> program;
+    Access access;
+    LockSet forward, update;  // held for the program; for the update
+  };
+
+  std::unique_lock<std::mutex> claim();
+  void add_locks(Entry& entry) const;
+  Entry& entry_of(int64_t rows);
+  int64_t rows_at(int64_t position) const;  // of the batch that begins there
+  void prepare();
+  void place_columns();
+  void check(const Entry& entry) const;
+  void load(int64_t rows);
+  void bind_outputs(const Entry& entry);
+  void step();
+  void train(Entry& entry, Bindings& bindings);
+  void read(Entry& entry, Bindings& bindings);
+  void check_loss();
+  std::vector<std::shared_ptr<Buffer>> trained() const;
+  void release();
+  Stretch state(bool aborted) const;
+
+  const SessionOptions options_;
+  std::mutex mutex_;  // held by a stretch, and while the session is set up
+  std::atomic<bool> abort_{false};
+
+  std::vector<Entry> entries_;
+  std::shared_ptr<const Dataset> dataset_;
+  int64_t begin_ = 0, end_ = 0;  // rows of the data set
+
+  bool started_ = false, prepared_ = false;
+  int64_t epoch_ = 0, batch_size_ = 0, position_ = 0, steps_ = 0, non_finite_ = 0;
+  bool shuffle_ = false;
+  uint64_t seed_ = 0;
+  std::vector<uint32_t> order_;
+  std::unique_ptr<Buffer> batch_;          // gathered rows, column after column
+  std::vector<size_t> batch_offset_;       // by column, bytes
+  std::vector<const void*> inputs_;        // by column
+  std::vector<void*> outputs_;             // by output of the program
+  std::vector<float> logs_;                // of the batch in hand
+  std::vector<double> sums_, last_;
+  std::optional<TrainingMark> mark_;       // from the first step of an epoch to its end
+  std::shared_ptr<const Snapshot> snapshot_;  // that the rest of this epoch reads
+};
+
+}  // namespace downhill

@@ -1,0 +1,93 @@
+#include "training/snapshot.h"
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+#include <utility>
+
+namespace downhill {
+
+namespace {
+
+struct Entry {
+  int marks = 0;
+  std::shared_ptr<const Snapshot> latest;
+};
+
+struct Registry {
+  std::mutex mutex;
+  std::unordered_map<const Buffer*, Entry> entries;
+  std::atomic<int64_t> marks{0};  // lets readers pass without the mutex while nothing trains
+};
+
+/// Never destroyed: training threads may still run while the process exits.
+Registry& registry() {
+  static Registry* const instance = new Registry;
+  return *instance;
+}
+
+}  // namespace
+
+TrainingMark::TrainingMark(std::vector<std::shared_ptr<Buffer>> buffers) : buffers_(std::move(buffers)) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  for (const auto& buffer : buffers_) ++all.entries[buffer.get()].marks;
+  all.marks.fetch_add(1, std::memory_order_release);
+}
+
+TrainingMark::~TrainingMark() {
+  Registry& all = registry();
+  std::vector<std::shared_ptr<const Snapshot>> released;  // freed outside the lock
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  for (const auto& buffer : buffers_) {
+    const auto entry = all.entries.find(buffer.get());
+    if (--entry->second.marks > 0) continue;
+    released.push_back(std::move(entry->second.latest));
+    all.entries.erase(entry);
+  }
+  all.marks.fetch_sub(1, std::memory_order_release);
+}
+
+bool is_training(const Buffer& buffer) {
+  Registry& all = registry();
+  if (all.marks.load(std::memory_order_acquire) == 0) return false;
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  return all.entries.count(&buffer) != 0;
+}
+
+std::shared_ptr<const Snapshot> snapshot_if_training(const std::shared_ptr<Buffer>& buffer) {
+  Registry& all = registry();
+  if (all.marks.load(std::memory_order_acquire) == 0) return nullptr;
+  {
+    const std::lock_guard<std::mutex> lock(all.mutex);
+    const auto entry = all.entries.find(buffer.get());
+    if (entry == all.entries.end()) return nullptr;
+    const auto& latest = entry->second.latest;
+    if (latest && latest->version == buffer->version.load(std::memory_order_acquire)) return latest;
+  }
+  const auto snapshot = std::make_shared<Snapshot>(buffer, 0, buffer->bytes());  // allocated before the lock is held
+  {
+    const std::shared_lock<std::shared_mutex> lock(buffer->guard);
+    snapshot->version = buffer->version.load(std::memory_order_acquire);
+    std::memcpy(snapshot->copy.data(), buffer->data(), buffer->bytes());
+  }
+  std::shared_ptr<const Snapshot> previous;  // freed outside the lock
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  const auto entry = all.entries.find(buffer.get());
+  if (entry != all.entries.end()) previous = std::exchange(entry->second.latest, snapshot);
+  return snapshot;
+}
+
+std::shared_ptr<const Snapshot> snapshot_if_training(const std::vector<std::shared_ptr<Buffer>>& buffers) {
+  const std::shared_ptr<Buffer>* found = nullptr;
+  for (const auto& buffer : buffers) {
+    if (!is_training(*buffer)) continue;
+    if (found) return nullptr;
+    found = &buffer;
+  }
+  return found ? snapshot_if_training(*found) : nullptr;
+}
+
+}  // namespace downhill

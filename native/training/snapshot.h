@@ -1,0 +1,42 @@
+// Copies of variables for readers while training changes them, so that a prediction sees one finished step and training goes on.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/storage.h"
+
+namespace downhill {
+
+/// A whole buffer as of one version.
+struct Snapshot {
+  Snapshot(std::shared_ptr<Buffer> source, uint64_t version, size_t bytes)
+      : source(std::move(source)), version(version), copy(bytes) {}
+  const std::shared_ptr<Buffer> source;
+  uint64_t version;
+  Buffer copy;
+};
+
+/// Marks buffers as being trained for as long as it lives.
+class TrainingMark {
+ public:
+  explicit TrainingMark(std::vector<std::shared_ptr<Buffer>> buffers);
+  ~TrainingMark();
+  TrainingMark(const TrainingMark&) = delete;
+  TrainingMark& operator=(const TrainingMark&) = delete;
+
+ private:
+  const std::vector<std::shared_ptr<Buffer>> buffers_;
+};
+
+bool is_training(const Buffer& buffer);
+
+/// A copy of the buffer's present contents, made under its shared lock, or the last copy when no write has come since. Null
+/// when nothing trains it.
+std::shared_ptr<const Snapshot> snapshot_if_training(const std::shared_ptr<Buffer>& buffer);
+
+/// The same for the one buffer among these that is being trained. Null when none is, or several: snapshots of two buffers could be of two
+/// steps, so such readers lock them.
+std::shared_ptr<const Snapshot> snapshot_if_training(const std::vector<std::shared_ptr<Buffer>>& buffers);
+
+}  // namespace downhill
