@@ -1,0 +1,48 @@
+// The loaded addon. Everything in lib/ that reaches native code does so through `binding`; its errors are DownhillErrors.
+import { fromNative } from '../errors.js';
+import { loadAddon } from './load.js';
+import type { NativeBinding } from './native.js';
+
+export type * from './native.js';
+
+/** Makes a promise of the addon reject with a DownhillError. */
+function settle<T>(promise: Promise<T>): Promise<T> {
+  return promise.catch((error: unknown) => {
+    throw fromNative(error);
+  });
+}
+
+type Native = (...args: unknown[]) => unknown;
+
+function wrap(native: Native): Native {
+  return (...args) => {
+    try {
+      const result = native(...args);
+      return result instanceof Promise ? settle(result) : result;
+    } catch (error) {
+      throw fromNative(error);
+    }
+  };
+}
+
+function wrapAll(addon: NativeBinding): NativeBinding {
+  const wrapped: Record<string, Native> = {};
+  for (const [name, native] of Object.entries(addon)) if (typeof native === 'function') wrapped[name] = wrap(native);
+  const { programRun } = wrapped as unknown as NativeBinding;
+  const result = wrapped as unknown as NativeBinding;
+  result.programRun = (program, workspace, inputs, step) => {
+    const run = programRun(program, workspace, inputs, step);
+    return run.done ? { outputs: run.outputs, done: settle(run.done) } : run;
+  };
+  return result;
+}
+
+function load(): NativeBinding {
+  try {
+    return wrapAll(loadAddon());
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
+export const binding: NativeBinding = load();

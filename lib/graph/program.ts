@@ -1,0 +1,65 @@
+// A finished trace as a program that runs on concrete values.
+import { binding, type Program, type Storage, type Workspace } from '../binding/index.js';
+import { pendingOf, storageOf, Tensor } from '../tensor/tensor.js';
+import { Variable } from '../tensor/variable.js';
+import type { SymbolicTensor } from './symbolic.js';
+import type { Trace } from './trace.js';
+
+export class TracedProgram {
+  readonly #program: Program;
+  readonly #variables: readonly Variable[];
+  /** In graph order: whether an input is an argument; the others are captured Tensors. */
+  readonly #isArgument: readonly boolean[];
+  readonly #outputs: readonly SymbolicTensor[];
+
+  /** targets: parallel to outputs, storages that outputs are written to; such outputs are not returned by run(). */
+  constructor(
+    trace: Trace,
+    outputs: readonly SymbolicTensor[],
+    readonly workspace: Workspace,
+    targets: (Storage | null)[] = [],
+  ) {
+    trace.ended = true;
+    this.#variables = [...trace.variables.keys()];
+    this.#isArgument = trace.inputs.map((input) => input === null);
+    this.#outputs = outputs.filter((_, i) => !targets[i]);
+    const nodes = outputs.map((output) => output.node);
+    this.#program = binding.compile(trace.graph, nodes, targets, trace.writes);
+  }
+
+  /**
+   * Runs once. Inputs are the arguments and what this run's trace captured, each in order. Throws DISPOSED when a Variable that the
+   * program reads has been disposed of.
+   */
+  run(args: readonly Tensor[], captured: readonly Tensor[] = []): { outputs: Tensor[]; done: Promise<void> | null } {
+    for (const variable of this.#variables) storageOf(variable);
+    const inputs: Storage[] = [];
+    let arg = 0;
+    let other = 0;
+    for (const isArgument of this.#isArgument) inputs.push(inputStorage(isArgument ? args[arg++] : captured[other++]));
+    const { outputs, done } = binding.programRun(this.#program, this.workspace, inputs, 0);
+    return {
+      outputs: outputs.map((storage, i) => new Tensor(storage, this.#outputs[i].shape, this.#outputs[i].dtype, done)),
+      done,
+    };
+  }
+
+  describe(): string {
+    return binding.programDescribe(this.#program);
+  }
+
+  stats(): { steps: number; arenaBytes: number; flops: number; bytes: number } {
+    return binding.programStats(this.#program);
+  }
+}
+
+/** A Variable as an argument is read as of this moment: an update that runs meanwhile must not change it under the program. */
+function inputStorage(tensor: Tensor): Storage {
+  const storage = storageOf(tensor);
+  return tensor instanceof Variable ? binding.storagesCopy([storage])[0] : storage;
+}
+
+/** Settles when all these values are there; never rejects. */
+export async function arrived(tensors: readonly Tensor[]): Promise<void> {
+  await Promise.allSettled(tensors.map((tensor) => pendingOf(tensor)));
+}

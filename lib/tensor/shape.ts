@@ -1,0 +1,31 @@
+// Small helpers for shapes and dtypes.
+import type { DType } from '../binding/native.js';
+import { DownhillError, show } from '../errors.js';
+
+export type Shape = readonly number[];
+
+export const dtypes: readonly DType[] = ['float32', 'int32'];
+
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (const dim of shape) size *= dim;
+  return size;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, axis) => dim === b[axis]);
+}
+
+/** "[2, 3]", as shapes stand in messages. */
+export function shapeText(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/** Throws DTYPE_MISMATCH for anything but a dtype that exists, saying which do. */
+export function checkDtype(what: string, value: unknown): DType {
+  if (dtypes.includes(value as DType)) return value as DType;
+  throw new DownhillError(
+    'DTYPE_MISMATCH',
+    `${what} must be one of ${dtypes.map((name) => `"${name}"`).join(', ')}; received ${show(value)}.`,
+  );
+}
