@@ -1,0 +1,60 @@
+// What every initializer is, and the two random ways to fill memory.
+import { binding, type Storage } from '../binding/index.js';
+import type { Options } from '../options.js';
+import { checkShape } from '../options.js';
+import { checkSeed, drawKey } from '../random.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+
+/** Bytes of a float32. */
+const kElement = 4;
+
+/** Makes the values that a weight starts with. */
+export abstract class Initializer {
+  /** In messages: "initializers.glorotUniform". */
+  abstract readonly name: string;
+
+  /**
+   * A float32 Tensor of that shape. With a seed of its own an initializer gives the same values each time; without, each call draws
+   * anew from the library's seed.
+   */
+  sample(shape: Shape): Tensor {
+    const checked = checkShape(`${this.name}: shape`, shape);
+    const [storage] = binding.arena([sizeOf(checked) * kElement]);
+    this.fill(storage, checked);
+    return new Tensor(storage, checked, 'float32');
+  }
+
+  /** Fills zeroed memory. */
+  protected abstract fill(storage: Storage, shape: Shape): void;
+}
+
+export interface SeedOptions {
+  /** An integer in [0, 2³²); by default each sample draws from the library's seed. */
+  seed?: number | null;
+}
+
+/** Base of the initializers that draw. */
+export abstract class RandomInitializer extends Initializer {
+  readonly seed: number | null;
+
+  constructor(read: Options<SeedOptions>) {
+    super();
+    const given = read.raw.seed;
+    this.seed = given === undefined || given === null ? null : checkSeed(read.what('seed'), given);
+  }
+
+  /** Uniform in [a, b), or normal with mean a and deviation b. */
+  protected draw(storage: Storage, kind: 'uniform' | 'normal', a: number, b: number): void {
+    const key = this.seed === null ? drawKey() : { seed: this.seed, stream: 0 };
+    binding.storageRandom(storage, kind, a, b, key.seed, key.stream);
+  }
+}
+
+/** Inputs and outputs of a unit, for weights of that shape, as Keras counts them. */
+export function fans(shape: Shape): { fanIn: number; fanOut: number } {
+  if (shape.length === 0) return { fanIn: 1, fanOut: 1 };
+  if (shape.length === 1) return { fanIn: shape[0], fanOut: shape[0] };
+  const field = sizeOf(shape.slice(0, -2));
+  return { fanIn: field * shape.at(-2)!, fanOut: field * shape.at(-1)! };
+}

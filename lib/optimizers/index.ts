@@ -1,0 +1,27 @@
+// The optimizers, by name.
+import { DownhillError, show, unknownName } from '../errors.js';
+import { adam } from './adam.js';
+import { Optimizer } from './optimizer.js';
+import { sgd } from './sgd.js';
+
+export { type AdamOptions, adam } from './adam.js';
+export { type LossFunction, Optimizer, type OptimizerOptions, type Preset } from './optimizer.js';
+export { type SgdOptions, sgd } from './sgd.js';
+
+const factories: Readonly<Record<string, () => Optimizer>> = { sgd, adam };
+
+/** An optimizer, or the name of one with its defaults. */
+export type OptimizerLike = Optimizer | string;
+
+/** The optimizer itself, or a new one by its name in any letter case ("sgd", "Adam"); throws UNKNOWN_NAME. */
+export function get(optimizer: OptimizerLike): Optimizer {
+  if (optimizer instanceof Optimizer) return optimizer;
+  if (typeof optimizer !== 'string')
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `optimizer must be an optimizer, e.g. optimizers.sgd(), or the name of one; received ${show(optimizer)}.`,
+    );
+  const name = optimizer.toLowerCase();
+  if (!Object.hasOwn(factories, name)) throw unknownName('optimizer', optimizer, Object.keys(factories));
+  return factories[name]();
+}

@@ -1,0 +1,304 @@
+// What all optimizers share: hyperparameters, slots, native updaters, and updates of a user's own variables.
+import { binding, type Storage, type Updater } from '../binding/index.js';
+import { DownhillError, show } from '../errors.js';
+import { LruCache } from '../graph/lru.js';
+import { arrived } from '../graph/program.js';
+import type { Output } from '../graph/structure.js';
+import { checkCount, checkFunction, checkNumber, type Options } from '../options.js';
+import type { TensorLike } from '../tensor/convert.js';
+import { asTensor } from '../tensor/make.js';
+import { sameShape, shapeText } from '../tensor/shape.js';
+import { storageOf, type Tensor } from '../tensor/tensor.js';
+import { Variable } from '../tensor/variable.js';
+import { LossPrograms } from './loss-programs.js';
+import { arenaFor, Slots } from './slots.js';
+import { idsOf } from './variable-ids.js';
+
+/** Options that every optimizer takes. */
+export interface OptimizerOptions {
+  /** Step size, at least 0. */
+  learningRate?: number;
+  /** Decay of the weights: decoupled (w ← w − rate · decay · w), under preset 'torch' added to the gradient (g + decay · w). */
+  weightDecay?: number | null;
+  /** Scales each variable's gradient to at most this norm. At most one of the three clips. */
+  clipNorm?: number | null;
+  /** Limits each element of the gradients to ± this. */
+  clipValue?: number | null;
+  /** Scales all gradients together to at most this norm. */
+  globalClipNorm?: number | null;
+  name?: string;
+  /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
+  preset?: Preset;
+}
+
+export type Preset = 'keras' | 'torch';
+export const presets: readonly Preset[] = ['keras', 'torch'];
+export const commonKeys = [
+  'learningRate',
+  'weightDecay',
+  'clipNorm',
+  'clipValue',
+  'globalClipNorm',
+  'name',
+  'preset',
+] as const;
+
+/** What a class of optimizer says of itself. */
+export interface UpdateRule {
+  /** A row of native/optim/rules.def. */
+  rule: string;
+  /** Default of learningRate. */
+  learningRate: number;
+  /** Hyperparameters of the rule, by the native names. */
+  hyper: Record<string, number>;
+}
+
+/** A function without arguments that computes a loss from Variables. */
+export type LossFunction = () => Output;
+
+interface Bound {
+  variables: readonly Variable[];
+  gradients: readonly Storage[];
+  updater: Updater;
+}
+
+/** Updaters that one optimizer keeps; one per list of variables. */
+const kBound = 8;
+
+const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;
+
+/** Base of the optimizers. Slots belong to the variables and are made at their first update. */
+export abstract class Optimizer {
+  readonly name: string;
+  readonly preset: Preset;
+  readonly #rule: string;
+  readonly #hyper: Record<string, number>;
+  readonly #globalClipNorm: number;
+  readonly #slots: Slots;
+  readonly #losses = new LossPrograms();
+  readonly #owned = new LruCache<Bound>(kBound);
+  #bound: Bound[] = [];
+  #active: Updater | null = null;
+  #iterations = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
+    this.name = read.text('name', kind);
+    this.preset = read.oneOf('preset', presets, 'keras');
+    const given = clips.filter((clip) => read.optionalNumber(clip, { above: 0 }) !== undefined);
+    if (given.length > 1)
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${read.where}: at most one of clipNorm, clipValue and globalClipNorm can be given; received ${given.join(' and ')}.`,
+      );
+    this.#rule = rule.rule;
+    this.#hyper = {
+      ...rule.hyper,
+      learningRate: read.number('learningRate', rule.learningRate, { min: 0 }),
+      weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? 0,
+      coupledDecay: this.preset === 'torch' ? 1 : 0,
+      clipNorm: read.optionalNumber('clipNorm') ?? 0,
+      clipValue: read.optionalNumber('clipValue') ?? 0,
+    };
+    this.#globalClipNorm = read.optionalNumber('globalClipNorm') ?? 0;
+    this.#slots = new Slots(slotsOf(rule.rule));
+  }
+
+  /** Step size of the next update; may be set at any time, also while a model trains. */
+  get learningRate(): number {
+    return this.#hyper.learningRate;
+  }
+
+  set learningRate(value: number) {
+    this.#hyper.learningRate = checkNumber(`${this.name}: learningRate`, value, { min: 0 });
+    for (const { updater } of this.#bound) binding.updaterSet(updater, 0, 'learningRate', value);
+  }
+
+  /** Updates made so far. */
+  get iterations(): number {
+    return this.#active ? binding.updaterIterations(this.#active) : this.#iterations;
+  }
+
+  set iterations(value: number) {
+    this.#iterations = checkCount(`${this.name}: iterations`, value, { min: 0 });
+    if (this.#active) binding.updaterSetIterations(this.#active, value);
+  }
+
+  /**
+   * Makes one update with the given gradients: [[gradient, variable], …]. Calls run in their order.
+   *
+   * @throws (rejects) SHAPE_MISMATCH unless each gradient has its variable's shape
+   * @example await optimizer.applyGradients([[tensor([0.1, -0.2]), w]]);
+   */
+  async applyGradients(pairs: Iterable<readonly [gradient: TensorLike, variable: Variable]>): Promise<void> {
+    const { gradients, variables } = this.#checkPairs(pairs);
+    if (variables.length === 0) return;
+    await this.#enqueue(async () => {
+      await arrived(gradients);
+      const bound = this.#own(variables);
+      const types = gradients.map(() => 'float32' as const);
+      binding.storagesWrite(
+        [...bound.gradients],
+        types,
+        gradients.map((gradient) => storageOf(gradient)),
+      );
+      await binding.updaterApply(this.#activate(bound.updater));
+    });
+  }
+
+  /**
+   * Makes one update of the variables that lowers lossFn, and gives the loss before it. Calls run in their order.
+   *
+   * @param lossFn computes a scalar with ops from the variables; Tensors that it captures may differ from call to call
+   * @throws (rejects) SHAPE_MISMATCH unless the loss is a scalar
+   * @example
+   * const loss = await optimizer.minimize(() => ops.mean(ops.square(ops.sub(ops.matmul(x, w), y))), [w]);
+   */
+  async minimize(lossFn: LossFunction, variables: readonly Variable[]): Promise<Tensor> {
+    this.#checkAlive();
+    checkFunction(`${this.name}.minimize: lossFn`, lossFn);
+    this.#checkVariables('minimize', variables);
+    // Traced now, so that it reads what the caller's closure holds now; run when its turn comes.
+    const traced = this.#losses.trace(`${this.name}.minimize`, lossFn, variables);
+    return this.#enqueue(async () => {
+      const bound = this.#own(variables);
+      const { outputs, done } = this.#losses.run(traced, bound.gradients);
+      if (done) await done;
+      await binding.updaterApply(this.#activate(bound.updater));
+      return outputs[0];
+    });
+  }
+
+  /**
+   * The native updater of these variables with gradients in these storages, which becomes the one that counts iterations. Asked
+   * again with the same lists it is the same updater. For training.
+   */
+  bind(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
+    this.#checkAlive();
+    const known = this.#bound.find((bound) => same(bound.variables, variables) && same(bound.gradients, gradients));
+    return this.#activate((known ?? this.#make(variables, gradients)).updater);
+  }
+
+  /** Releases slots and updaters; later updates reject with DISPOSED. */
+  dispose(): void {
+    this.#iterations = this.iterations;
+    this.#active = null;
+    this.#bound = [];
+    this.#owned.clear();
+    this.#losses.clear();
+    this.#slots.clear();
+    this.#disposed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #make(variables: readonly Variable[], gradients: readonly Storage[]): Bound {
+    const slots = this.#slots.of(variables);
+    const segments = variables.map((variable, i) => ({
+      parameter: storageOf(variable),
+      gradient: gradients[i],
+      slots: slots[i],
+      group: 0,
+    }));
+    const updater = binding.updaterNew(this.#rule, segments, [this.#hyper], this.#globalClipNorm);
+    const bound = { variables: [...variables], gradients: [...gradients], updater };
+    this.#bound = [...this.#bound.slice(1 - kBound), bound];
+    return bound;
+  }
+
+  /** Updater and gradient storages for a list of the user's variables. */
+  #own(variables: readonly Variable[]): Bound {
+    for (const variable of variables) storageOf(variable);
+    return this.#owned.get(idsOf(variables), () => this.#make(variables, arenaFor(variables)));
+  }
+
+  #activate(updater: Updater): Updater {
+    if (updater !== this.#active) {
+      binding.updaterSetIterations(updater, this.iterations);
+      this.#active = updater;
+    }
+    return updater;
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      this.#checkAlive();
+      return work();
+    });
+    const settled = () => undefined;
+    this.#queue = result.then(settled, settled);
+    return result;
+  }
+
+  #checkPairs(pairs: Iterable<readonly [TensorLike, Variable]>): { gradients: Tensor[]; variables: Variable[] } {
+    this.#checkAlive();
+    const where = `${this.name}.applyGradients`;
+    const list = isIterable(pairs) ? [...pairs] : null;
+    if (!list?.every((pair) => Array.isArray(pair) && pair.length === 2))
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${where} takes a list of pairs [gradient, variable]; received ${show(pairs)}.`,
+      );
+    const variables = list.map(([, variable]) => variable);
+    this.#checkVariables('applyGradients', variables);
+    const gradients = list.map(([gradient, variable]) => {
+      const tensor = asTensor(`${where}: the gradient of "${variable.name}"`, gradient, 'float32');
+      if (!sameShape(tensor.shape, variable.shape) || tensor.dtype !== 'float32')
+        throw new DownhillError(
+          'SHAPE_MISMATCH',
+          `${where}: the gradient of "${variable.name}" must be float32 of shape ${shapeText(variable.shape)}; ` +
+            `received ${tensor.dtype} of shape ${shapeText(tensor.shape)}.`,
+        );
+      return tensor;
+    });
+    return { gradients, variables };
+  }
+
+  #checkVariables(method: string, variables: readonly Variable[]): void {
+    const where = `${this.name}.${method}`;
+    if (!Array.isArray(variables))
+      throw new DownhillError('INVALID_ARGUMENT', `${where} takes a list of Variables; received ${show(variables)}.`);
+    for (const variable of variables as unknown[]) {
+      if (!(variable instanceof Variable))
+        throw new DownhillError(
+          'INVALID_ARGUMENT',
+          `${where} updates Variables, made by variable(…); received ${show(variable)}.`,
+        );
+      if (variable.dtype !== 'float32')
+        throw new DownhillError(
+          'DTYPE_MISMATCH',
+          `${where}: "${variable.name}" is ${variable.dtype}; only float32 is updated.`,
+        );
+      if (!variable.trainable)
+        throw new DownhillError('INVALID_ARGUMENT', `${where}: "${variable.name}" is not trainable. Leave it out.`);
+      storageOf(variable);
+    }
+    if (new Set(variables).size !== variables.length)
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${where}: a Variable is listed twice. Add its gradients up and list it once.`,
+      );
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed)
+      throw new DownhillError('DISPOSED', `The optimizer "${this.name}" has been disposed of. Make a new one.`);
+  }
+}
+
+function slotsOf(rule: string): number {
+  const row = binding.rules().find(({ name }) => name === rule);
+  if (!row) throw new DownhillError('INTERNAL', `The addon has no update rule "${rule}".`);
+  return row.slots;
+}
+
+function same(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
+}
+
+function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}

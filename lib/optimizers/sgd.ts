@@ -1,0 +1,63 @@
+// Stochastic gradient descent, plain, with momentum and with Nesterov momentum.
+import { DownhillError } from '../errors.js';
+import { Options } from '../options.js';
+import { commonKeys, Optimizer, type OptimizerOptions, type UpdateRule } from './optimizer.js';
+
+export interface SgdOptions extends OptimizerOptions {
+  /** In [0, 1]; 0, the default, is plain gradient descent. */
+  momentum?: number;
+  nesterov?: boolean;
+  /** PyTorch's damping of the gradient in the velocity, in [0, 1]; only under preset 'torch'. */
+  dampening?: number;
+}
+
+export class Sgd extends Optimizer {
+  constructor(options?: SgdOptions) {
+    const read = new Options<SgdOptions>('optimizers.sgd', options, [
+      ...commonKeys,
+      'momentum',
+      'nesterov',
+      'dampening',
+    ]);
+    super('sgd', read, read.raw.preset === 'torch' ? torchRule(read) : kerasRule(read));
+  }
+}
+
+function kerasRule(read: Options<SgdOptions>): UpdateRule {
+  if (read.has('dampening'))
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      "optimizers.sgd: dampening exists in PyTorch's form only. Leave it out, or set preset: 'torch'.",
+    );
+  const momentum = read.number('momentum', 0, { min: 0, max: 1 });
+  const nesterov = read.flag('nesterov', false);
+  const rule = momentum === 0 ? 'sgd' : nesterov ? 'nesterov' : 'momentum';
+  return { rule, learningRate: 0.01, hyper: { momentum } };
+}
+
+function torchRule(read: Options<SgdOptions>): UpdateRule {
+  const momentum = read.number('momentum', 0, { min: 0, max: 1 });
+  const dampening = read.number('dampening', 0, { min: 0, max: 1 });
+  const nesterov = read.flag('nesterov', false);
+  if (nesterov && (momentum === 0 || dampening !== 0))
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      "optimizers.sgd: under preset 'torch' nesterov needs a momentum above 0 and no dampening; " +
+        `received momentum ${momentum} and dampening ${dampening}.`,
+    );
+  const rule = momentum === 0 ? 'sgd' : nesterov ? 'torchNesterov' : 'torchMomentum';
+  return { rule, learningRate: 0.001, hyper: { momentum, dampening } };
+}
+
+/**
+ * Gradient descent: w ← w − rate · g. With momentum μ: v ← μv − rate · g, w ← w + v; with nesterov: w ← w + μv − rate · g.
+ * Preset 'torch': v ← μv + (1 − dampening) g, w ← w − rate · v.
+ *
+ * @param options learningRate (0.01; torch 0.001), momentum in [0, 1] (0), nesterov (false), dampening (torch), and the common options
+ * @throws OUT_OF_RANGE, UNKNOWN_OPTION, INVALID_ARGUMENT
+ * @example optimizers.sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true });
+ * @see Polyak 1964; Nesterov 1983; Sutskever et al. 2013; https://keras.io/api/optimizers/sgd/
+ */
+export function sgd(options?: SgdOptions): Sgd {
+  return new Sgd(options);
+}

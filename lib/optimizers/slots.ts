@@ -1,0 +1,35 @@
+// Storages that belong to variables: an optimizer's slots, made when a variable is first updated.
+import { binding, type Storage } from '../binding/index.js';
+import { sizeOf } from '../tensor/shape.js';
+import type { Variable } from '../tensor/variable.js';
+
+/** Bytes of a float32. */
+const kElement = 4;
+
+/** Zeroed float32 storages of the variables' sizes, one after another in one arena. */
+export function arenaFor(variables: readonly Variable[]): Storage[] {
+  return variables.length ? binding.arena(variables.map((variable) => sizeOf(variable.shape) * kElement)) : [];
+}
+
+export class Slots {
+  #slots = new WeakMap<Variable, Storage[]>();
+
+  constructor(readonly count: number) {}
+
+  /** The slots of each variable. New ones are laid out in the variables' order, one arena per slot, so that updates merge. */
+  of(variables: readonly Variable[]): Storage[][] {
+    const fresh = variables.filter((variable) => !this.#slots.has(variable));
+    const arenas = Array.from({ length: this.count }, () => arenaFor(fresh));
+    fresh.forEach((variable, i) => {
+      this.#slots.set(
+        variable,
+        arenas.map((arena) => arena[i]),
+      );
+    });
+    return variables.map((variable) => this.#slots.get(variable)!);
+  }
+
+  clear(): void {
+    this.#slots = new WeakMap();
+  }
+}
