@@ -13,6 +13,12 @@ class TurnMutex {
     const uint64_t turn = next_++;
     served_.wait(lock, [&] { return turn == serving_; });
   }
+  bool try_lock() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (serving_ != next_) return false;
+    ++next_;
+    return true;
+  }
   void unlock() {
     bool awaited;
     {

@@ -40,6 +40,8 @@ class Session {
  public:
   explicit Session(SessionOptions options);
 
+  bool trains() const { return options_.kind == SessionKind::train; }
+
   /// The program for batches of exactly `rows` rows. Column i of the data feeds its input i.
   void set_program(int64_t rows, std::shared_ptr<Program> program);
   /// The coming epochs go over rows [begin, end).

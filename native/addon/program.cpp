@@ -1,0 +1,146 @@
+#include "addon/check.h"
+#include "addon/exports.h"
+#include "addon/handles.h"
+#include "addon/queue.h"
+#include "plan/plan.h"
+#include "training/run_once.h"
+#include "training/snapshot.h"
+
+namespace downhill::addon {
+
+namespace {
+
+/// Work that is over sooner than queueing would pay for: about 100 µs.
+constexpr double kInlineFlops = 2e6, kInlineBytes = 2e6;
+
+bool is_small(const Plan& plan) {
+  double flops = 0, bytes = 0;
+  for (const Step& step : plan.steps) {
+    flops += flops_of(plan, step);
+    bytes += bytes_of(plan, step);
+  }
+  return flops <= kInlineFlops && bytes <= kInlineBytes;
+}
+
+/// One run of a program: everything it needs, kept alive until it is over.
+struct Run {
+  std::shared_ptr<Program> program;
+  std::shared_ptr<Workspace> workspace;
+  std::vector<Storage> inputs, outputs;  // outputs with a target: empty
+  uint64_t step = 0;
+
+  void now() { run_once(*program, *workspace, inputs, outputs, step); }
+
+  bool can_run_at_once() const {
+    if (!is_small(program->plan())) return false;
+    for (const Storage& input : inputs)
+      if (input.pending && !input.pending->done()) return false;
+    for (const auto& variable : program->plan().variables)
+      if (is_training(*variable->buffer)) return false;
+    // Free now; another thread may still take them, which costs a short wait.
+    const std::unique_lock<TurnMutex> idle_program(program->in_use, std::try_to_lock), idle_workspace(workspace->in_use, std::try_to_lock);
+    return idle_program && idle_workspace;
+  }
+};
+
+void check_inputs(const Plan& plan, const Run& run) {
+  if (run.inputs.size() != plan.inputs.size())
+    throw Error(code::kInvalidArgument, "The program takes " + std::to_string(plan.inputs.size()) + " inputs, received " + std::to_string(run.inputs.size()) + ".");
+  for (size_t i = 0; i < run.inputs.size(); ++i)
+    if (plan.inputs[i] >= 0 && run.inputs[i].bytes != plan.values[plan.inputs[i]].bytes())
+      throw Error(code::kShapeMismatch, "Input " + std::to_string(i) + " has " + std::to_string(run.inputs[i].bytes) + " bytes, expected " +
+                                            std::to_string(plan.values[plan.inputs[i]].bytes()) + ".");
+}
+
+Napi::Value compile(const Napi::CallbackInfo& info) {
+  const auto graph = handle<Graph>(info[0]);
+  PlanOptions options;
+  for (int64_t id : integers(info[1], "outputs")) options.outputs.push_back(static_cast<NodeId>(id));
+  const Napi::Array targets = list(info[2], "targets"), writes = list(info[3], "writes");
+  for (uint32_t i = 0; i < targets.Length(); ++i) {
+    const Napi::Value target = targets.Get(i);
+    options.targets.push_back(target.IsNull() ? nullptr : handle<Storage>(target));
+  }
+  for (uint32_t i = 0; i < writes.Length(); ++i) {
+    const Napi::Array write = list(writes.Get(i), "write");
+    options.writes.emplace_back(handle<Storage>(write.Get(0u)), static_cast<NodeId>(integer(write.Get(1u), "node")));
+  }
+  std::shared_ptr<Program> program = cpu::compile(make_plan(*graph, options));
+  return make_handle<Program>(info.Env(), std::move(program));
+}
+
+Napi::Value run_program(const Napi::CallbackInfo& info) {
+  auto run = std::make_shared<Run>();
+  run->program = handle<Program>(info[0]);
+  run->workspace = handle<Workspace>(info[1]);
+  const Napi::Array inputs = list(info[2], "inputs");
+  for (uint32_t i = 0; i < inputs.Length(); ++i) run->inputs.push_back(*handle<Storage>(inputs.Get(i)));
+  run->step = static_cast<uint64_t>(count(info[3], "step"));
+  const Plan& plan = run->program->plan();
+  check_inputs(plan, *run);
+  for (int value : plan.outputs) {
+    if (plan.values[value].place != Place::output) {
+      run->outputs.emplace_back();
+      continue;
+    }
+    Storage output;
+    output.bytes = plan.values[value].bytes();
+    output.buffer = std::make_shared<Buffer>(output.bytes);
+    run->outputs.push_back(std::move(output));
+  }
+
+  const Napi::Env env = info.Env();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("done", env.Null());
+  if (run->can_run_at_once()) {
+    run->now();
+  } else {
+    auto pending = std::make_shared<Pending>();
+    for (Storage& output : run->outputs) output.pending = pending;
+    const Napi::Promise done = Queue::of(env).run(Lane::compute, [run, pending]() -> Queue::Make {
+      try {
+        run->now();
+        pending->finish();
+      } catch (const Error& error) {
+        pending->fail(error.code(), error.what());
+        throw;
+      } catch (const std::exception& error) {
+        pending->fail(code::kInternal, error.what());
+        throw;
+      }
+      return [](Napi::Env env) { return env.Undefined(); };
+    });
+    result.Set("done", done);
+  }
+  Napi::Array outputs = Napi::Array::New(env);
+  for (const Storage& output : run->outputs)
+    if (output.buffer) outputs.Set(outputs.Length(), storage_handle(env, std::make_shared<Storage>(output)));
+  result.Set("outputs", outputs);
+  return result;
+}
+
+}  // namespace
+
+void export_program(Napi::Env env, Napi::Object exports) {
+  DH_EXPORT("workspaceNew", { return make_handle<Workspace>(info.Env(), std::make_shared<Workspace>()); });
+  DH_EXPORT("compile", { return compile(info); });
+  DH_EXPORT("programDescribe", { return Napi::String::New(info.Env(), describe(handle<Program>(info[0])->plan())); });
+  DH_EXPORT("programStats", {
+    const auto program = handle<Program>(info[0]);
+    const Plan& plan = program->plan();
+    double flops = 0, bytes = 0;
+    for (const Step& step : plan.steps) {
+      flops += flops_of(plan, step);
+      bytes += bytes_of(plan, step);
+    }
+    Napi::Object stats = Napi::Object::New(info.Env());
+    stats.Set("steps", static_cast<double>(plan.steps.size()));
+    stats.Set("arenaBytes", static_cast<double>(plan.arena_bytes));
+    stats.Set("flops", flops);
+    stats.Set("bytes", bytes);
+    return stats;
+  });
+  DH_EXPORT("programRun", { return run_program(info); });
+}
+
+}  // namespace downhill::addon

@@ -1,0 +1,115 @@
+#include "addon/check.h"
+#include "addon/exports.h"
+#include "addon/handles.h"
+#include "addon/queue.h"
+#include "data/dataset.h"
+#include "training/session.h"
+
+namespace downhill::addon {
+
+namespace {
+
+ColumnSource column(const Napi::Value& value) {
+  const Napi::Object given = object(value, "column");
+  ColumnSource source;
+  source.name = text(given.Get("name"), "name");
+  source.width = count(given.Get("width"), "width");
+  source.dtype = dtype(given.Get("dtype"));
+  const Napi::Value data = given.Get("data");
+  if (is_handle<Storage>(data)) {
+    source.storage = *handle<Storage>(data);
+    source.element = element_of(dtype(given.Get("storageDtype")));
+  } else {
+    const ArrayView view = array_view(data, "data");
+    source.data = view.data;
+    source.data_elements = view.length;
+    source.element = view.element;
+    if (!view.data) source.data = &source;  // an empty array has no memory, and nothing of it is read
+  }
+  return source;
+}
+
+Napi::Value new_dataset(const Napi::CallbackInfo& info) {
+  const Napi::Array given = list(info[0], "columns");
+  std::vector<ColumnSource> sources;
+  for (uint32_t i = 0; i < given.Length(); ++i) sources.push_back(column(given.Get(i)));
+  auto dataset = std::make_shared<Dataset>(std::move(sources), count(info[1], "rows"), boolean(info[2], "check"));
+  int64_t bytes = 0;
+  for (const Column& column : dataset->columns()) bytes += static_cast<int64_t>(column.storage.bytes);
+  return make_handle<Dataset>(info.Env(), std::move(dataset), bytes);
+}
+
+Napi::Value new_session(const Napi::CallbackInfo& info) {
+  const Napi::Object given = object(info[0], "options");
+  SessionOptions options;
+  const std::string kind = text(given.Get("kind"), "kind");
+  if (kind == "train") options.kind = SessionKind::train;
+  else if (kind == "evaluate") options.kind = SessionKind::evaluate;
+  else if (kind == "predict") options.kind = SessionKind::predict;
+  else throw Error(code::kUnknownName, "Unknown kind of session \"" + kind + "\".");
+  options.workspace = handle<Workspace>(given.Get("workspace"));
+  if (!given.Get("updater").IsNull()) options.updater = handle<Updater>(given.Get("updater"));
+  options.logs = static_cast<int>(std::min<int64_t>(count(given.Get("logs"), "logs"), INT32_MAX));
+  const Napi::Array results = list(given.Get("results"), "results");
+  for (uint32_t i = 0; i < results.Length(); ++i) options.results.push_back(*handle<Storage>(results.Get(i)));
+  const std::string mode = text(given.Get("onNonFinite"), "onNonFinite");
+  if (mode == "error") options.on_non_finite = OnNonFinite::error;
+  else if (mode == "warn") options.on_non_finite = OnNonFinite::warn;
+  else if (mode == "ignore") options.on_non_finite = OnNonFinite::ignore;
+  else throw Error(code::kUnknownName, "onNonFinite must be 'error', 'warn' or 'ignore'; received \"" + mode + "\".");
+  auto session = std::make_shared<Session>(std::move(options));
+  Queue::of(info.Env()).remember(session);
+  return make_handle<Session>(info.Env(), std::move(session));
+}
+
+Napi::Value doubles(Napi::Env env, const std::vector<double>& values) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+Napi::Value to_js(Napi::Env env, const Stretch& stretch) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("steps", static_cast<double>(stretch.steps));
+  result.Set("rows", static_cast<double>(stretch.rows));
+  result.Set("done", stretch.done);
+  result.Set("aborted", stretch.aborted);
+  result.Set("sums", doubles(env, stretch.sums));
+  result.Set("last", doubles(env, stretch.last));
+  result.Set("nonFinite", static_cast<double>(stretch.non_finite));
+  return result;
+}
+
+}  // namespace
+
+void export_training(Napi::Env env, Napi::Object exports) {
+  DH_EXPORT("datasetNew", { return new_dataset(info); });
+  DH_EXPORT("sessionNew", { return new_session(info); });
+  DH_EXPORT("sessionProgram", {
+    handle<Session>(info[0])->set_program(count(info[1], "rows"), handle<Program>(info[2]));
+    return info.Env().Undefined();
+  });
+  DH_EXPORT("sessionData", {
+    handle<Session>(info[0])->set_data(handle<Dataset>(info[1]), count(info[2], "begin"), count(info[3], "end"));
+    return info.Env().Undefined();
+  });
+  DH_EXPORT("sessionEpoch", {
+    handle<Session>(info[0])->begin_epoch(count(info[1], "epoch"), count(info[2], "batchSize"), boolean(info[3], "shuffle"),
+                                          static_cast<uint64_t>(integer(info[4], "seed")));
+    return info.Env().Undefined();
+  });
+  DH_EXPORT("sessionRun", {
+    const auto session = handle<Session>(info[0]);
+    const auto steps = static_cast<int64_t>(std::min(number(info[1], "maxSteps"), 9e15));
+    const double milliseconds = number(info[2], "maxMilliseconds");
+    return Queue::of(info.Env()).run(session->trains() ? Lane::training : Lane::compute, [session, steps, milliseconds]() -> Queue::Make {
+      return [stretch = session->run(steps, milliseconds)](Napi::Env env) { return to_js(env, stretch); };
+    });
+  });
+  DH_EXPORT("sessionAbort", {
+    handle<Session>(info[0])->abort();
+    return info.Env().Undefined();
+  });
+}
+
+}  // namespace downhill::addon
