@@ -37,7 +37,7 @@ function build() {
     const common = ['--out', work, '--config', 'Release', '--log-level', 'warn'];
     // cmake-js ignores definitions in `compile` once a cache exists, hence the step of its own.
     run(process.execPath, [cmakeJs, 'configure', ...common, ...values.define.map((definition) => `--CD${definition}`)]);
-    run(process.execPath, [cmakeJs, 'compile', ...common, '--parallel', jobs]);
+    run(process.execPath, [cmakeJs, 'build', ...common, '--parallel', jobs]);
   } else {
     const definitions = ['CMAKE_BUILD_TYPE=Release', `CMAKE_JS_INC=${headerFolders().join(';')}`, ...values.define];
     run('cmake', ['-S', root, '-B', work, ...definitions.map((definition) => `-D${definition}`)]);
