@@ -31,16 +31,18 @@ function run(command, args) {
 
 function build() {
   const jobs = String(availableParallelism());
+  const generator = generatorOf(work);
+  const generatorOption = generator ? ['-G', generator] : [];
   const cmakeJsManifest = resolvable('cmake-js/package.json');
   if (cmakeJsManifest) {
     const cmakeJs = join(dirname(cmakeJsManifest), require(cmakeJsManifest).bin['cmake-js']);
-    const common = ['--out', work, '--config', 'Release', '--log-level', 'warn'];
+    const common = ['--out', work, '--config', 'Release', '--log-level', 'warn', ...generatorOption];
     // cmake-js ignores definitions in `compile` once a cache exists, hence the step of its own.
     run(process.execPath, [cmakeJs, 'configure', ...common, ...values.define.map((definition) => `--CD${definition}`)]);
     run(process.execPath, [cmakeJs, 'build', ...common, '--parallel', jobs]);
   } else {
     const definitions = ['CMAKE_BUILD_TYPE=Release', `CMAKE_JS_INC=${headerFolders().join(';')}`, ...values.define];
-    run('cmake', ['-S', root, '-B', work, ...definitions.map((definition) => `-D${definition}`)]);
+    run('cmake', ['-S', root, '-B', work, ...generatorOption, ...definitions.map((definition) => `-D${definition}`)]);
     run('cmake', ['--build', work, '--config', 'Release', '--parallel', jobs]);
   }
   const built = [join(work, 'Release', 'downhill.node'), join(work, 'downhill.node')].find((file) => existsSync(file));
@@ -52,16 +54,19 @@ function build() {
   renameSync(`${target}.new`, target);
 }
 
-// A work folder configured elsewhere (a moved or copied checkout) is useless: CMake refuses it.
-function dropForeignCache() {
-  const cache = join(work, 'CMakeCache.txt');
-  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`)) {
-    rmSync(work, { recursive: true });
+/** CMake refuses a folder configured for another place (a moved checkout) or with another generator: drop it, keep to it. */
+function generatorOf(folder) {
+  const file = join(folder, 'CMakeCache.txt');
+  const cache = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const entry = (name) => cache.match(new RegExp(`^${name}:INTERNAL=(.*)$`, 'm'))?.[1];
+  if (cache && entry('CMAKE_HOME_DIRECTORY') !== root) {
+    rmSync(folder, { recursive: true });
+    return undefined;
   }
+  return entry('CMAKE_GENERATOR');
 }
 
 try {
-  dropForeignCache();
   build();
 } catch (error) {
   console.error(`downhill: ${error.message}`);

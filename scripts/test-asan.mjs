@@ -1,6 +1,6 @@
 // The vitest suite against an addon built with AddressSanitizer and UBSan; further arguments go to vitest.
-// Left out: test/package (no addon of this build in a package), test/native (run with its own sanitized build below) and
-// test/soak (measures time and resident memory, which a sanitizer changes).
+// Left out, being no part of the project `suite` of vitest.config.ts: test/package, test/native (its programs run sanitized
+// below) and test/soak (measures time and resident memory, which a sanitizer changes).
 // Leaks are not looked for: Node keeps memory until the process ends. Leaks of native buffers are counted by tests (memory()).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -28,8 +28,7 @@ script(
 script('native-tests.mjs', '--sanitize', sanitize, '--report', join(prebuild, 'asan-native.json'));
 
 const vitest = join(root, 'node_modules', 'vitest', require('vitest/package.json').bin.vitest);
-const excluded = ['test/package/**', 'test/native/**', 'test/soak/**'].flatMap((glob) => ['--exclude', glob]);
-run(process.execPath, [vitest, 'run', '--typecheck.enabled=false', ...excluded, ...process.argv.slice(2)], {
+run(process.execPath, [vitest, 'run', '--project', 'suite', ...process.argv.slice(2)], {
   DOWNHILL_PREBUILD: prebuild,
   // Node's own executable is not instrumented, so the runtime comes first; libstdc++ beside it, or throwing is not intercepted.
   LD_PRELOAD: `${library('libasan.so')} ${library('libstdc++.so.6')}`,
