@@ -4,13 +4,17 @@
 #include <cstdint>
 
 #include "backend/cpu/kernels/matmul.h"
+#include "core/dtype.h"
 #include "ops/op.h"
 #include "optim/rule.h"
 
 namespace downhill::cpu {
 
 /// y[i] = f(in[0][i·stride[0]], …) for i in [0, n): strides in elements, 0 broadcasts. Types as the table's row says.
+/// `out` may be exactly one of the operands.
 using ElementwiseFn = void (*)(const void* const* in, const int64_t* stride, void* out, int64_t n, const float* params);
+/// y[i] = f(x[i]): a unary float32 row in the form that the matmul's epilogue calls.
+using ActivateFn = void (*)(const float* x, float* y, int64_t n, const float* params);
 
 /// What the update pass does to a gradient before the rule and to a parameter beside it. docs/numerics.md
 struct UpdateScale {
@@ -22,15 +26,60 @@ struct UpdateScale {
 /// p, slots ← rule(g, p, slots) over [0, n).
 using UpdateFn = void (*)(const void* rule, const UpdateScale& scale, float* p, const float* g, float* const* slots, int64_t n);
 
+/// Functions of the rows of x (rows, n), all side by side in memory. Labels lie in [0, n): the caller has checked them.
+struct RowKernels {
+  void (*softmax)(const float* x, float* y, int64_t rows, int64_t n);
+  void (*log_softmax)(const float* x, float* y, int64_t rows, int64_t n);
+  void (*log_sum_exp)(const float* x, float* y, int64_t rows, int64_t n);  // y (rows)
+  void (*softmax_grad)(const float* y, const float* d_y, float* d_x, int64_t rows, int64_t n);
+  void (*log_softmax_grad)(const float* y, const float* d_y, float* d_x, int64_t rows, int64_t n);
+  void (*cross_entropy)(const float* x, const float* targets, float* y, int64_t rows, int64_t n);  // targets (rows, n), y (rows)
+  void (*cross_entropy_grad)(const float* x, const float* targets, const float* d_y, float* d_x, int64_t rows, int64_t n);
+  void (*sparse_cross_entropy)(const float* x, const int32_t* labels, float* y, int64_t rows, int64_t n);
+  void (*sparse_cross_entropy_grad)(const float* x, const int32_t* labels, const float* d_y, float* d_x, int64_t rows, int64_t n);
+};
+
+enum class Reduction : uint8_t { sum, max, min };
+inline constexpr int kReductionCount = 3;
+
+/// Reductions in an order that depends on shapes alone. First index: Reduction; second: DType.
+struct ReduceKernels {
+  /// y[r] = reduction of x[r, 0 … n) for r in [0, rows); x (rows, n)
+  void (*rows[kReductionCount][kDTypeCount])(const void* x, void* y, int64_t rows, int64_t n);
+  /// y[j] = reduction of x[0 … n, j] for j in [0, columns); rows of x are `stride` elements apart.
+  void (*columns[kReductionCount][kDTypeCount])(const void* x, int64_t stride, void* y, int64_t n, int64_t columns);
+  void (*argmax_rows[kDTypeCount])(const void* x, int32_t* y, int64_t rows, int64_t n);
+  void (*argmax_columns[kDTypeCount])(const void* x, int64_t stride, int32_t* y, int64_t n, int64_t columns);
+};
+
+/// Moving elements of four bytes, whatever their type.
+struct MovementKernels {
+  /// to[i·to_stride[0] + j·to_stride[1]] = from[i·from_stride[0] + j·from_stride[1]] for i < n[0], j < n[1]
+  void (*copy)(const void* from, const int64_t* from_stride, void* to, const int64_t* to_stride, const int64_t* n);
+  void (*to_int)(const float* x, int32_t* y, int64_t n);  // towards zero; limits outside the range, NaN gives 0
+  void (*to_float)(const int32_t* x, float* y, int64_t n);
+  /// The position of the first index outside [0, limit); n when there is none.
+  int64_t (*first_outside)(const int32_t* indices, int64_t n, int64_t limit);
+  /// y[i, :] = x[indices[i], :]; rows of `width` elements
+  void (*gather)(const void* x, const int32_t* indices, void* y, int64_t n, int64_t width);
+  /// y[indices[i], 0 … columns) += x[i, 0 … columns), in the order of i; rows of both are `width` elements apart. By DType.
+  void (*scatter_add[kDTypeCount])(const void* x, const int32_t* indices, void* y, int64_t n, int64_t width, int64_t columns);
+  void (*one_hot)(const int32_t* labels, float* y, int64_t n, int64_t depth);
+  /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere. begin % 4 == 0
+  void (*dropout)(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step);
+};
+
 struct KernelTable {
   const char* isa;
   MatmulKernels matmul;
-  ElementwiseFn elementwise[kOpCount][2];  // by op and operand dtype (DType); null where the row has no such kernel
+  ElementwiseFn elementwise[kOpCount][kDTypeCount];  // by op and operand type; null where the row has no such kernel
+  ActivateFn activate[kOpCount];                     // unary rows
+  RowKernels rows;
+  ReduceKernels reduce;
+  MovementKernels movement;
   UpdateFn update[kRuleCount];
   float (*sum_of_squares)(const float* x, int64_t n);  // of one chunk, fixed order
   bool (*all_finite)(const float* x, int64_t n);
-  // rows, reductions and movement: see the headers beside this one
-  struct RowKernels* rows;
 };
 
 const KernelTable& table_of_baseline();

@@ -1,0 +1,109 @@
+// From a plan to a program: which file compiles which op, and the run over all steps.
+#include <algorithm>
+#include <cstring>
+
+#include "backend/cpu/program.h"
+#include "core/error.h"
+
+namespace downhill::cpu {
+
+namespace {
+
+std::unique_ptr<Launch> compile_step(const Build& build) {
+  const Op op = build.step.op;
+  if (is_elementwise(op)) return compile_elementwise(build);
+  switch (op) {
+    case Op::matmul: return compile_matmul(build);
+    case Op::sum: case Op::max: case Op::min: return compile_reduce(build);
+    case Op::argmax: return compile_argmax(build);
+    case Op::softmax: case Op::logSoftmax: case Op::logSumExp: case Op::softmaxGrad: case Op::logSoftmaxGrad:
+    case Op::softmaxCrossEntropy: case Op::softmaxCrossEntropyGrad:
+    case Op::sparseSoftmaxCrossEntropy: case Op::sparseSoftmaxCrossEntropyGrad: return compile_rows(build);
+    case Op::identity: case Op::stopGradient: case Op::reshape: case Op::transpose: case Op::broadcastTo: case Op::concat:
+    case Op::slice: case Op::pad: return compile_copy(build);
+    case Op::cast: return compile_cast(build);
+    case Op::dropout: return compile_dropout(build);
+    case Op::gather: return compile_gather(build);
+    case Op::scatterAdd: return compile_scatter_add(build);
+    case Op::oneHot: return compile_one_hot(build);
+    default: throw Error(code::kUnsupported, std::string("The CPU backend has no kernel for ") + name_of(op) + ".");
+  }
+}
+
+class CpuProgram final : public Program {
+ public:
+  explicit CpuProgram(Plan plan) : Program(std::move(plan)), at_(plan_.values.size()), scratch_at_(aligned(plan_.arena_bytes)) {
+    const KernelTable& table = kernels();
+    size_t scratch = 0;
+    for (const Step& step : plan_.steps) {
+      launches_.push_back(compile_step({plan_, step, table}));
+      scratch = std::max(scratch, launches_.back()->scratch_bytes);
+    }
+    workspace_bytes_ = scratch_at_ + aligned(scratch);
+  }
+
+  void run(const Bindings& bindings) override {
+    std::byte* base = nullptr;
+    if (workspace_bytes_ > 0) base = (bindings.workspace ? *bindings.workspace : own_workspace_).reserve(workspace_bytes_);
+    bind(bindings, base);
+    const Run run{at_.data(), base ? base + scratch_at_ : nullptr, bindings.step};
+    for (const std::unique_ptr<Launch>& launch : launches_) launch->run(run);
+    for (const StateWrite& write : plan_.writes) {
+      const Value& to = plan_.values[write.to];
+      if (to.bytes() > 0) std::memmove(to.storage->data(), at_[write.from], to.bytes());
+    }
+  }
+
+ private:
+  void bind(const Bindings& bindings, std::byte* base) {
+    for (size_t i = 0; i < at_.size(); ++i) {
+      const Value& value = plan_.values[i];
+      switch (value.place) {
+        case Place::arena: at_[i] = base + value.offset; break;
+        case Place::input: at_[i] = const_cast<void*>(bindings.inputs[value.index]); break;  // steps only read it
+        case Place::output: at_[i] = bindings.outputs[value.index]; break;
+        case Place::storage:
+          at_[i] = bindings.rebase_from && value.storage->buffer.get() == bindings.rebase_from
+                       ? const_cast<std::byte*>(bindings.rebase_to) + value.storage->offset
+                       : value.storage->data();
+          break;
+      }
+    }
+  }
+
+  std::vector<std::unique_ptr<Launch>> launches_;
+  std::vector<void*> at_;  // by value
+  size_t scratch_at_;      // bytes: behind the arena
+  size_t workspace_bytes_ = 0;
+  Workspace own_workspace_;  // for callers that bring none
+};
+
+}  // namespace
+
+std::unique_ptr<Program> compile(Plan plan) { return std::make_unique<CpuProgram>(std::move(plan)); }
+
+void read_params(Op op, const Attrs& attrs, float* params) {
+  // The row names its attributes as "low:float high:float".
+  const char* at = row_of(op).attributes;
+  while (*at) {
+    const char* colon = std::strchr(at, ':');
+    *params++ = static_cast<float>(attrs.number(std::string_view(at, static_cast<size_t>(colon - at))));
+    at = std::strchr(colon, ' ');
+    if (!at) return;
+    ++at;
+  }
+}
+
+IndexRule::IndexRule(const Build& build, const char* code, const char* what, int64_t n, int64_t limit)
+    : table(&build.table), code(code), who(name_of(build.step.op)), what(what), n(n), limit(limit) {
+  if (!build.step.label.empty()) who += " (" + build.step.label + ")";
+}
+
+void IndexRule::check(const int32_t* indices) const {
+  const int64_t position = table->movement.first_outside(indices, n, limit);
+  if (position >= n) return;
+  throw Error(code, who + ": " + what + " " + std::to_string(indices[position]) + " at position " + std::to_string(position) +
+                        " is out of range; expected " + (limit > 0 ? "0 to " + std::to_string(limit - 1) : "none") + ".");
+}
+
+}  // namespace downhill::cpu

@@ -1,0 +1,13 @@
+// What the files of this folder give to the kernel table, once per instruction set.
+#pragma once
+#include "backend/cpu/kernels/table.h"
+#include "core/host_device.h"
+
+namespace downhill::cpu::DH_ISA {
+
+void fill_elementwise(KernelTable& table);  // elementwise and activate
+void fill_rows(RowKernels& rows);
+void fill_reduce(ReduceKernels& reduce);
+void fill_movement(MovementKernels& movement);
+
+}  // namespace downhill::cpu::DH_ISA

@@ -1,0 +1,103 @@
+// Sixteen lanes of four bytes on any instruction set, so that reductions give the same bits on all of them.
+#pragma once
+#include <cstdint>
+#include <limits>
+
+#include "core/host_device.h"
+
+namespace downhill::cpu::DH_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kNative = 16;
+#elif defined(__AVX__)
+inline constexpr int kNative = 8;
+#else
+inline constexpr int kNative = 4;
+#endif
+
+template <typename T>
+struct Lanes {
+  static constexpr int kParts = 16 / kNative;
+  typedef T Part __attribute__((vector_size(kNative * 4)));
+  Part part[kParts];
+
+  static Lanes load(const T* x) {
+    Lanes r;
+    for (int i = 0; i < kParts; ++i) __builtin_memcpy(&r.part[i], x + i * kNative, sizeof(Part));
+    return r;
+  }
+  static Lanes fill(T value) {
+    T x[16];
+    for (int i = 0; i < 16; ++i) x[i] = value;
+    return load(x);
+  }
+  /// The first n < 16 elements of x, and `rest` in the other lanes.
+  static Lanes load_some(const T* x, int64_t n, T rest) {
+    T padded[16];
+    for (int i = 0; i < 16; ++i) padded[i] = rest;
+    for (int64_t i = 0; i < n; ++i) padded[i] = x[i];
+    return load(padded);
+  }
+  void store(T* x) const {
+    for (int i = 0; i < kParts; ++i) __builtin_memcpy(x + i * kNative, &part[i], sizeof(Part));
+  }
+};
+
+template <typename R, typename T>
+Lanes<T> combine(const Lanes<T>& a, const Lanes<T>& b) {
+  Lanes<T> r;
+  for (int i = 0; i < Lanes<T>::kParts; ++i) r.part[i] = R::template apply<typename Lanes<T>::Part>(a.part[i], b.part[i]);
+  return r;
+}
+
+// The reductions, for scalars and vectors alike. Integers are unsigned where they wrap around.
+template <typename T>
+struct SumOf {
+  using Type = T;
+  static constexpr T identity() { return T(0); }
+  template <typename V>
+  static V apply(V a, V b) { return a + b; }
+};
+template <typename T>
+struct MaxOf {
+  using Type = T;
+  static constexpr T identity() { return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest(); }
+  template <typename V>
+  static V apply(V a, V b) { return (a > b) | (a != a) ? a : b; }
+};
+template <typename T>
+struct MinOf {
+  using Type = T;
+  static constexpr T identity() { return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max(); }
+  template <typename V>
+  static V apply(V a, V b) { return (a < b) | (a != a) ? a : b; }
+};
+
+/// Reduces x[0 … n): element i goes to lane i mod 16 of accumulator (i / 16) mod 4 while 64 are left, then to the first
+/// accumulator; accumulators and lanes are combined pairwise.
+template <typename R>
+typename R::Type reduce_row(const typename R::Type* x, int64_t n) {
+  using T = typename R::Type;
+  using L = Lanes<T>;
+  L a = L::fill(R::identity());
+  int64_t i = 0;
+  if (n >= 64) {
+    L b = a, c = a, d = a;
+    for (; i + 64 <= n; i += 64) {
+      a = combine<R>(a, L::load(x + i));
+      b = combine<R>(b, L::load(x + i + 16));
+      c = combine<R>(c, L::load(x + i + 32));
+      d = combine<R>(d, L::load(x + i + 48));
+    }
+    a = combine<R>(combine<R>(a, b), combine<R>(c, d));
+  }
+  for (; i + 16 <= n; i += 16) a = combine<R>(a, L::load(x + i));
+  if (i < n) a = combine<R>(a, L::load_some(x + i, n - i, R::identity()));
+  T lane[16];
+  a.store(lane);
+  for (int width = 8; width > 0; width /= 2)
+    for (int l = 0; l < width; ++l) lane[l] = R::template apply<T>(lane[l], lane[l + width]);
+  return lane[0];
+}
+
+}  // namespace downhill::cpu::DH_ISA

@@ -1,0 +1,95 @@
+// Matrix products, one or a batch, with the epilogue that the planner fused.
+#include <cstring>
+
+#include "backend/cpu/layout.h"
+#include "backend/cpu/program.h"
+
+namespace downhill::cpu {
+
+namespace {
+
+constexpr int64_t kSmallProduct = 64 * 64 * 64;  // multiplications below which whole products are spread over the threads
+constexpr int64_t kGroups = 16;                  // of such products; each has scratch of its own
+
+struct Matmul {
+  MatmulKernels kernels;
+  MatmulArgs args;   // but for the pointers
+  Nest batch;        // operands c, a, b
+  int c, a, b, bias;
+  float params[2] = {};
+  size_t scratch = 0;  // of one product
+
+  void one(const Run& run, const Walk& walk, std::byte* memory) const {
+    MatmulArgs product = args;
+    product.a = static_cast<const float*>(run.at[a]) + walk.offset(1);
+    product.b = static_cast<const float*>(run.at[b]) + walk.offset(2);
+    product.c = static_cast<float*>(run.at[c]) + walk.offset(0);
+    product.bias = bias < 0 ? nullptr : static_cast<const float*>(run.at[bias]);
+    product.activate_params = params;
+    product.scratch = memory;
+    kernels.run(product);
+  }
+
+  bool grouped() const { return batch.size() > 1 && args.m * args.n * args.k < kSmallProduct; }
+
+  void operator()(const Run& run) const {
+    const int64_t count = batch.size();
+    if (args.m == 0 || args.n == 0 || count == 0) return;
+    if (!grouped()) {
+      Walk walk(batch, 0, 0);
+      for (int64_t i = 0; i < count; ++i, walk.next()) one(run, walk, run.scratch);
+      return;
+    }
+    const int64_t size = (count + kGroups - 1) / kGroups;
+    for_pieces(count, size, [&](int64_t begin, int64_t end) {
+      Walk walk(batch, 0, begin);
+      for (int64_t i = begin; i < end; ++i, walk.next()) one(run, walk, run.scratch + static_cast<size_t>(begin / size) * scratch);
+    });
+  }
+};
+
+/// The dimensions before the last two.
+Shape leading(const Shape& shape) {
+  const std::vector<int64_t> dims = shape.to_vector();
+  return Shape(std::vector<int64_t>(dims.begin(), dims.end() - 2));
+}
+
+std::vector<int64_t> batch_strides(const Shape& shape, const Shape& batch) {
+  std::vector<int64_t> strides = broadcast_strides(leading(shape), batch);
+  for (int64_t& stride : strides) stride *= shape[shape.rank() - 2] * shape[shape.rank() - 1];
+  return strides;
+}
+
+}  // namespace
+
+std::unique_ptr<Launch> compile_matmul(const Build& build) {
+  const Step& step = build.step;
+  const Shape &a = build.in(0).shape, &b = build.in(1).shape, &c = build.out().shape;
+  Matmul body;
+  body.kernels = build.table.matmul;
+  MatmulArgs& args = body.args;
+  args.transpose_a = step.attrs.flag("transposeA");
+  args.transpose_b = step.attrs.flag("transposeB");
+  args.m = c[c.rank() - 2];
+  args.n = c[c.rank() - 1];
+  args.k = a[a.rank() - (args.transpose_a ? 2 : 1)];
+  args.lda = a[a.rank() - 1];
+  args.ldb = b[b.rank() - 1];
+  args.ldc = args.n;
+  body.c = step.output, body.a = build.id(0), body.b = build.id(1);
+  body.bias = step.epilogue.bias ? build.id(2) : -1;
+  if (step.epilogue.activation != Op::identity) {
+    args.activate = build.table.activate[static_cast<int>(step.epilogue.activation)];
+    read_params(step.epilogue.activation, step.epilogue.attrs, body.params);
+  }
+  const Shape batch = leading(c);
+  body.batch = collapse(batch, {batch_strides(c, batch), batch_strides(a, batch), batch_strides(b, batch)});
+  if (leading(b).size() == 1 && !args.transpose_a && leading(a).size() == batch.size()) {  // one tall product
+    args.m *= batch.size();
+    body.batch = collapse(Shape(), {{}, {}, {}});
+  }
+  body.scratch = aligned(body.kernels.scratch_bytes(args.m, args.n, args.k, args.transpose_a, args.transpose_b));
+  return launch(body, body.scratch * (body.grouped() ? kGroups : 1));
+}
+
+}  // namespace downhill::cpu

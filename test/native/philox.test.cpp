@@ -1,0 +1,64 @@
+// core/philox.h: the published known-answer vectors (Random123, kat_vectors), range and moments.
+#include "core/philox.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "check.h"
+
+using namespace downhill::DH_ISA;
+
+namespace {
+
+struct Known {
+  uint32_t counter[4], key[2], result[4];
+};
+constexpr Known kKnown[] = {
+    {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+    {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+    {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+};
+
+void known_answers() {
+  for (const Known& k : kKnown) {
+    const Philox4 r = philox(k.key[0], k.key[1], k.counter[0], k.counter[1], k.counter[2], k.counter[3]);
+    for (int i = 0; i < 4; ++i) CHECK(r.v[i] == k.result[i], "word %d: %08x, expected %08x", i, r.v[i], k.result[i]);
+  }
+}
+
+void counters() {
+  const Philox4 a = philox(uint64_t{0x0000000200000001}, uint64_t{0x0000000600000005}, uint64_t{0x0000000400000003});
+  const Philox4 b = philox(1, 2, 3, 4, 5, 6);
+  CHECK(std::equal(a.v, a.v + 4, b.v), "key = (low, high), counter = (block, step)");
+}
+
+void moments() {
+  CHECK(uniform(0) == 0.0f && uniform(0xffffffffu) < 1.0f);
+  float extreme, other;
+  normal(0, 0, extreme, other);
+  CHECK(std::isfinite(extreme) && extreme > 6.7f && extreme < 6.8f, "largest normal %g", extreme);
+  double mean = 0, square = 0, cube = 0, fourth = 0, flat = 0;
+  const int n = 1 << 20;
+  for (int i = 0; i < n; i += 4) {
+    const Philox4 r = philox(uint64_t{42}, 7, static_cast<uint64_t>(i / 4));
+    float z[4];
+    normal(r.v[0], r.v[1], z[0], z[1]);
+    normal(r.v[2], r.v[3], z[2], z[3]);
+    for (int l = 0; l < 4; ++l) {
+      const double x = z[l];
+      mean += x, square += x * x, cube += x * x * x, fourth += x * x * x * x, flat += uniform(r.v[l]);
+    }
+  }
+  CHECK(std::fabs(mean / n) < 0.005 && std::fabs(square / n - 1) < 0.01, "mean %g, variance %g", mean / n, square / n);
+  CHECK(std::fabs(cube / n) < 0.02 && std::fabs(fourth / n - 3) < 0.06, "skewness %g, kurtosis %g", cube / n, fourth / n);
+  CHECK(std::fabs(flat / n - 0.5) < 0.002, "mean of uniforms %g", flat / n);
+}
+
+}  // namespace
+
+int main() {
+  known_answers();
+  counters();
+  moments();
+  return downhill::test::report("philox");
+}
