@@ -1,0 +1,383 @@
+// Every update rule against a double-precision reference with each hyperparameter away from its default, clipping and decay, and
+// equal bits for every instruction set and number of threads.
+#include "optim/updater.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cpu/kernels/table.h"
+#include "backend/cpu/pool.h"
+#include "check.h"
+#include "core/error.h"
+
+using namespace downhill;
+
+namespace {
+
+constexpr int kSteps = 7;
+const std::vector<int64_t> kSizes = {1, 17, 64, 40000, 5, 0, 16384};  // several chunks, tails, padding
+
+struct State {  // of one variable, in double
+  std::vector<double> p, s0, s1;
+};
+
+size_t align_up(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+struct Model {
+  std::shared_ptr<Buffer> parameters, gradients, slots[2];
+  std::vector<UpdateSegment> segments;
+  std::vector<int> groups;
+
+  explicit Model(Rule rule, const std::vector<int>& group_of = {}) {
+    size_t bytes = 0;
+    for (int64_t size : kSizes) bytes += align_up(static_cast<size_t>(size) * 4);
+    parameters = std::make_shared<Buffer>(bytes);
+    gradients = std::make_shared<Buffer>(bytes);
+    for (auto& slot : slots) slot = std::make_shared<Buffer>(bytes);
+    size_t offset = 0;
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    for (size_t i = 0; i < kSizes.size(); ++i) {
+      const size_t size = static_cast<size_t>(kSizes[i]) * 4;
+      const auto view = [&](const std::shared_ptr<Buffer>& buffer) { return Storage{buffer, offset, size, nullptr}; };
+      UpdateSegment segment{view(parameters), view(gradients), {}, group_of.empty() ? 0 : group_of[i]};
+      for (int s = 0; s < slots_of(rule); ++s) segment.slots.push_back(view(slots[s]));
+      for (int64_t k = 0; k < kSizes[i]; ++k) at(segment.parameter)[k] = normal(random);
+      segments.push_back(segment);
+      offset += align_up(size);
+    }
+  }
+
+  static float* at(const Storage& storage) { return reinterpret_cast<float*>(storage.data()); }
+
+  /// The gradient of step t, the same for every run.
+  void draw_gradients(int t) {
+    std::mt19937 random(static_cast<unsigned>(100 + t));
+    std::normal_distribution<float> normal;
+    for (const UpdateSegment& segment : segments)
+      for (size_t k = 0; k < segment.gradient.bytes / 4; ++k) at(segment.gradient)[k] = normal(random);
+  }
+
+  std::vector<std::byte> bytes() const {
+    std::vector<std::byte> all;
+    for (const Buffer* buffer : {parameters.get(), slots[0].get(), slots[1].get()})
+      all.insert(all.end(), buffer->data(), buffer->data() + buffer->bytes());
+    return all;
+  }
+};
+
+Hyper unusual() {
+  Hyper h;
+  h.learning_rate = 0.013;
+  h.momentum = 0.83;
+  h.dampening = 0.21;
+  h.beta1 = 0.81;
+  h.beta2 = 0.967;
+  h.epsilon = 3e-3;
+  return h;
+}
+
+/// The formulas as the papers and frameworks write them. State in double.
+void reference(Rule rule, const Hyper& h, int t, double g, double& p, double& s0, double& s1) {
+  const double lr = h.learning_rate, mu = h.momentum;
+  const double c1 = 1 - std::pow(h.beta1, t), c2 = 1 - std::pow(h.beta2, t);
+  switch (rule) {
+    case Rule::sgd:
+      p -= lr * g;
+      break;
+    case Rule::momentum:
+      s0 = mu * s0 - lr * g;
+      p += s0;
+      break;
+    case Rule::nesterov:
+      s0 = mu * s0 - lr * g;
+      p += mu * s0 - lr * g;
+      break;
+    case Rule::torchMomentum:
+    case Rule::torchNesterov:
+      s0 = t == 1 ? g : mu * s0 + (1 - h.dampening) * g;
+      p -= lr * (rule == Rule::torchNesterov ? g + mu * s0 : s0);
+      break;
+    case Rule::adam:
+      s0 = h.beta1 * s0 + (1 - h.beta1) * g;
+      s1 = h.beta2 * s1 + (1 - h.beta2) * g * g;
+      p -= lr * std::sqrt(c2) / c1 * s0 / (std::sqrt(s1) + h.epsilon);
+      break;
+    case Rule::torchAdam:
+      s0 = h.beta1 * s0 + (1 - h.beta1) * g;
+      s1 = h.beta2 * s1 + (1 - h.beta2) * g * g;
+      p -= lr * (s0 / c1) / (std::sqrt(s1 / c2) + h.epsilon);
+      break;
+    case Rule::count_:
+      break;
+  }
+}
+
+/// Largest difference to the reference after kSteps updates, by magnitude of the parameter.
+double error_of(Rule rule, const std::vector<Hyper>& groups, double global_clip, const std::vector<int>& group_of = {}) {
+  Model model(rule, group_of);
+  Updater updater(rule, model.segments, groups, global_clip);
+  std::vector<State> states;
+  for (const UpdateSegment& segment : model.segments) {
+    const float* p = Model::at(segment.parameter);
+    const size_t n = segment.parameter.bytes / 4;
+    states.push_back({std::vector<double>(p, p + n), std::vector<double>(n), std::vector<double>(n)});
+  }
+  for (int t = 1; t <= kSteps; ++t) {
+    model.draw_gradients(t);
+    double total = 0;
+    std::vector<double> factor;
+    for (const UpdateSegment& segment : model.segments) {
+      double squares = 0;
+      for (size_t k = 0; k < segment.gradient.bytes / 4; ++k) squares += std::pow(Model::at(segment.gradient)[k], 2);
+      const double limit = groups[static_cast<size_t>(segment.group)].clip_norm;
+      factor.push_back(limit > 0 ? limit / std::max(std::sqrt(squares), limit) : 1);
+      total += squares * factor.back() * factor.back();
+    }
+    for (size_t i = 0; i < states.size(); ++i) {
+      const Hyper& h = groups[static_cast<size_t>(model.segments[i].group)];
+      for (size_t k = 0; k < states[i].p.size(); ++k) {
+        double g = Model::at(model.segments[i].gradient)[k] * factor[i];
+        if (global_clip > 0) g *= global_clip / std::max(std::sqrt(total), global_clip);
+        if (h.clip_value > 0) g = std::min(std::max(g, -h.clip_value), h.clip_value);
+        double& p = states[i].p[k];
+        if (h.coupled_decay)
+          g += h.weight_decay * p;
+        else
+          p -= h.learning_rate * h.weight_decay * p;
+        reference(rule, h, t, g, p, states[i].s0[k], states[i].s1[k]);
+      }
+    }
+    updater.apply();
+  }
+  CHECK(updater.iterations() == kSteps);
+  double worst = 0;
+  for (size_t i = 0; i < states.size(); ++i)
+    for (size_t k = 0; k < states[i].p.size(); ++k) {
+      const double error = std::fabs(Model::at(model.segments[i].parameter)[k] - states[i].p[k]);
+      worst = std::max(worst, std::isnan(error) ? 1e9 : error);
+    }
+  return worst;
+}
+
+struct Case {
+  const char* name;
+  std::function<void(Hyper&)> change;
+  double global_clip;
+};
+
+const Case kCases[] = {
+    {"plain", [](Hyper&) {}, 0},
+    {"clipValue", [](Hyper& h) { h.clip_value = 0.4; }, 0},
+    {"clipNorm", [](Hyper& h) { h.clip_norm = 3; }, 0},
+    {"globalClipNorm", [](Hyper&) {}, 7},
+    {"globalClipNorm that is not reached", [](Hyper&) {}, 1e6},
+    {"decoupled decay", [](Hyper& h) { h.weight_decay = 0.3; }, 0},
+    {"coupled decay", [](Hyper& h) { h.weight_decay = 0.3, h.coupled_decay = true; }, 0},
+    {"everything, decoupled", [](Hyper& h) { h.clip_value = 0.02, h.clip_norm = 2.5, h.weight_decay = 0.2; }, 4},
+    {"everything, coupled",
+     [](Hyper& h) { h.clip_value = 0.02, h.clip_norm = 2.5, h.weight_decay = 0.2, h.coupled_decay = true; }, 4},
+};
+
+void test_formulas() {
+  for (int r = 0; r < kRuleCount; ++r)
+    for (const Case& test : kCases) {
+      const Rule rule = static_cast<Rule>(r);
+      Hyper h = unusual();
+      test.change(h);
+      const double error = error_of(rule, {h}, test.global_clip);
+      CHECK(error < 3e-6, "%s, %s: off by %g", name_of(rule), test.name, error);
+    }
+}
+
+/// A change of any hyperparameter that a rule uses must show, or the comparison above proves nothing.
+void test_hyperparameters_matter() {
+  const auto after = [](Rule rule, const Hyper& h) {
+    Model model(rule);
+    Updater updater(rule, model.segments, {h}, 0);
+    for (int t = 1; t <= 3; ++t) {
+      model.draw_gradients(t);
+      updater.apply();
+    }
+    return model.bytes();
+  };
+  const std::vector<std::pair<Rule, std::vector<const char*>>> uses = {
+      {Rule::sgd, {"learningRate", "weightDecay"}},
+      {Rule::momentum, {"learningRate", "momentum"}},
+      {Rule::nesterov, {"learningRate", "momentum"}},
+      {Rule::torchMomentum, {"learningRate", "momentum", "dampening"}},
+      {Rule::torchNesterov, {"learningRate", "momentum", "dampening"}},
+      {Rule::adam, {"learningRate", "beta1", "beta2", "epsilon"}},
+      {Rule::torchAdam, {"learningRate", "beta1", "beta2", "epsilon", "clipValue", "clipNorm"}}};
+  for (const auto& [rule, names] : uses)
+    for (const char* name : names) {
+      Hyper changed = unusual();
+      set_hyper(changed, name, get_hyper(changed, name) * 0.9 + 0.01);
+      CHECK(after(rule, changed) != after(rule, unusual()), "%s does not use %s", name_of(rule), name);
+    }
+}
+
+void test_groups() {
+  Hyper first = unusual(), second = unusual(), frozen = unusual();
+  second.learning_rate = 0.1;
+  second.clip_norm = 1;
+  frozen.learning_rate = 0;
+  const double error = error_of(Rule::momentum, {first, second, frozen}, 5, {0, 0, 1, 0, 2, 1, 1});
+  CHECK(error < 3e-6, "off by %g", error);
+}
+
+/// Separate buffers per variable cannot be merged, and must give the same bits as one arena.
+void test_merging() {
+  Model arena(Rule::adam), apart(Rule::adam);
+  for (UpdateSegment& segment : apart.segments) {
+    const auto move = [](Storage& storage) {
+      auto buffer = std::make_shared<Buffer>(storage.bytes);
+      std::memcpy(buffer->data(), storage.data(), storage.bytes);
+      storage = {buffer, 0, storage.bytes, nullptr};
+    };
+    move(segment.parameter);
+    move(segment.gradient);
+    for (Storage& slot : segment.slots) move(slot);
+  }
+  Updater one(Rule::adam, arena.segments, {unusual()}, 3), other(Rule::adam, apart.segments, {unusual()}, 3);
+  CHECK(one.written().size() == 3 && one.read().size() == 1);
+  CHECK(other.written().size() == 3 * kSizes.size() && other.read().size() == kSizes.size());
+  for (int t = 1; t <= 3; ++t) {
+    arena.draw_gradients(t);
+    apart.draw_gradients(t);
+    one.apply();
+    other.apply();
+  }
+  for (size_t i = 0; i < kSizes.size(); ++i)
+    CHECK(std::memcmp(arena.segments[i].parameter.data(), apart.segments[i].parameter.data(),
+                      arena.segments[i].parameter.bytes) == 0,
+          "variable %zu", i);
+}
+
+std::vector<std::byte> run_bits(Rule rule) {
+  Model model(rule, {0, 0, 1, 1, 0, 0, 0});
+  Hyper plain = unusual(), all = unusual();
+  all.clip_value = 0.3;
+  all.clip_norm = 2;
+  all.weight_decay = 0.1;
+  Updater updater(rule, model.segments, {plain, all}, 5);
+  for (int t = 1; t <= 5; ++t) {
+    model.draw_gradients(t);
+    updater.apply();
+  }
+  return model.bytes();
+}
+
+void test_equal_bits() {
+  const std::string chosen = cpu::isa();
+  for (int r = 0; r < kRuleCount; ++r) {
+    const Rule rule = static_cast<Rule>(r);
+    cpu::select_isa("baseline");
+    cpu::set_threads(1);
+    const std::vector<std::byte> expected = run_bits(rule);
+    for (const std::string& isa : cpu::available_isas())
+      for (int threads : {1, 2, 3}) {
+        cpu::select_isa(isa);
+        cpu::set_threads(threads);
+        CHECK(run_bits(rule) == expected, "%s on %s with %d threads", name_of(rule), isa.c_str(), threads);
+      }
+  }
+  cpu::select_isa(chosen);
+  cpu::set_threads(cpu::default_threads());
+}
+
+void test_reductions() {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  for (int64_t n : {0, 1, 15, 16, 17, 1000, 16384}) {
+    std::vector<float> x(static_cast<size_t>(n));
+    double expected = 0;
+    for (float& value : x) value = normal(random), expected += double{value} * value;
+    cpu::select_isa("baseline");
+    const float baseline = cpu::kernels().sum_of_squares(x.data(), n);
+    CHECK(std::fabs(baseline - expected) <= 1e-5 * expected, "n = %d", static_cast<int>(n));
+    for (const std::string& isa : cpu::available_isas()) {
+      cpu::select_isa(isa);
+      CHECK(cpu::kernels().sum_of_squares(x.data(), n) == baseline, "n = %d on %s", static_cast<int>(n), isa.c_str());
+      CHECK(cpu::kernels().all_finite(x.data(), n));
+      for (int64_t at : {int64_t{0}, n / 2, n - 1}) {
+        if (at < 0 || at >= n) continue;
+        for (float bad : {NAN, INFINITY, -INFINITY}) {
+          std::vector<float> y = x;
+          y[static_cast<size_t>(at)] = bad;
+          CHECK(!cpu::kernels().all_finite(y.data(), n), "n = %d on %s", static_cast<int>(n), isa.c_str());
+        }
+      }
+    }
+  }
+}
+
+void test_padding_and_special_values() {
+  // Clipping by value must not hide a NaN, and a zero gradient with zero slots must leave Adam's parameters alone.
+  Model model(Rule::adam);
+  Hyper h = unusual();
+  h.clip_value = 1;
+  Updater updater(Rule::adam, model.segments, {h}, 0);
+  const float before = Model::at(model.segments[1].parameter)[0];
+  Model::at(model.segments[0].gradient)[0] = NAN;
+  updater.apply();
+  CHECK(std::isnan(Model::at(model.segments[0].parameter)[0]));
+  CHECK(Model::at(model.segments[1].parameter)[0] == before);
+}
+
+template <typename F>
+std::string code_of(F&& run) {
+  try {
+    run();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return "none";
+}
+
+void test_hyperparameters_and_errors() {
+  Model model(Rule::momentum);
+  Updater updater(Rule::momentum, model.segments, {Hyper{}}, 0);
+  for (const char* name : {"learningRate", "weightDecay", "clipValue", "clipNorm", "momentum", "dampening", "beta1",
+                           "beta2", "epsilon"}) {
+    updater.set(0, name, 0.375);
+    CHECK(updater.get(0, name) == 0.375, "%s", name);
+  }
+  updater.set(0, "coupledDecay", 1);
+  CHECK(updater.get(0, "coupledDecay") == 1);
+  updater.set_iterations(41);
+  updater.apply();
+  CHECK(updater.iterations() == 42);
+  CHECK(code_of([&] { updater.set(0, "rho", 1); }) == code::kUnknownName);
+  CHECK(code_of([&] { updater.set(1, "momentum", 1); }) == code::kOutOfRange);
+  CHECK(code_of([&] { updater.set(0, "momentum", NAN); }) == code::kInvalidArgument);
+  CHECK(code_of([&] { updater.set_iterations(-1); }) == code::kInvalidArgument);
+  CHECK(code_of([&] { rule_of("sgdd"); }) == code::kUnknownName);
+  CHECK(rule_of("torchAdam") == Rule::torchAdam && slots_of(Rule::torchAdam) == 2);
+  CHECK(code_of([&] { Updater(Rule::adam, model.segments, {Hyper{}}, 0); }) == code::kInvalidArgument);
+  CHECK(code_of([&] { Updater(Rule::momentum, model.segments, {}, 0); }) == code::kOutOfRange);
+  CHECK(code_of([&] { Updater(Rule::momentum, model.segments, {Hyper{}}, -1); }) == code::kInvalidArgument);
+  auto wrong = model.segments;
+  wrong[1].gradient = wrong[0].gradient;
+  CHECK(code_of([&] { Updater(Rule::momentum, wrong, {Hyper{}}, 0); }) == code::kInvalidArgument);
+}
+
+}  // namespace
+
+int main() {
+  test_formulas();
+  test_hyperparameters_matter();
+  test_groups();
+  test_merging();
+  test_equal_bits();
+  test_reductions();
+  test_padding_and_special_values();
+  test_hyperparameters_and_errors();
+  return downhill::test::report("updater");
+}
