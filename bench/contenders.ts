@@ -13,7 +13,11 @@ export interface Contender {
 }
 
 async function outcome(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Outcome> {
-  const { stdout } = await run(command, args, { env, maxBuffer: 1 << 24 });
+  const { stdout } = await run(command, args, { env, maxBuffer: 1 << 24 }).catch(
+    (error: Error & { stderr?: string }) => {
+      throw new Error(`${command} ${args.join(' ')}\nfailed: ${error.stderr?.trim() || error.message}`);
+    },
+  );
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Outcome;
 }
 

@@ -152,6 +152,6 @@ async function main() {
 try {
   await main();
 } catch (error) {
-  console.error((error as { stderr?: string }).stderr?.trim() || (error as Error).message);
+  console.error((error as Error).message);
   process.exitCode = 1;
 }
