@@ -1,0 +1,53 @@
+// Dropout: zeroes random elements while training.
+import { call } from '../graph/call.js';
+import * as ops from '../graph/ops.js';
+import { SymbolicTensor } from '../graph/symbolic.js';
+import { drawSeed } from '../random.js';
+import type { Shape } from '../tensor/shape.js';
+import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+
+export interface DropoutOptions extends LayerOptions {
+  /** Fraction of the elements that is dropped, in [0, 1]. */
+  rate: number;
+  /** Fixes the masks; by default drawn from the library's seed. */
+  seed?: number;
+}
+
+export class Dropout extends Layer {
+  override readonly type = 'Dropout';
+  readonly rate: number;
+  readonly #key: number;
+  #calls = 0;
+
+  constructor(options: DropoutOptions) {
+    const read = layerOptions<DropoutOptions>('dropout', options, ['rate', 'seed']);
+    super('dropout', read);
+    this.rate = read.number('rate', undefined, { min: 0, max: 1 });
+    this.#key = read.optionalCount('seed', { min: 0 }) ?? drawSeed();
+  }
+
+  override computeOutputShape(inputShape: Shape): Shape {
+    return inputShape;
+  }
+
+  override call(x: Computed, { training }: CallContext): Computed {
+    if (!training || this.rate === 0) return x;
+    if (this.rate === 1) return ops.mul(x, 0);
+    // A training step counts its masks by itself; a call on concrete values is a program of its own, so its key must move.
+    const key = x instanceof SymbolicTensor ? this.#key : this.#key + ++this.#calls;
+    return call('dropout', [x], { rate: this.rate, key });
+  }
+}
+
+/**
+ * Dropout: while training, each element becomes 0 with probability `rate` and the others are divided by 1 − rate; otherwise the
+ * input passes unchanged. Masks depend on the seed and the step alone.
+ *
+ * @param options rate in [0, 1]; seed, name, inputShape
+ * @example
+ * layers.dropout({ rate: 0.5 });
+ * @see Srivastava et al. 2014, Dropout: A Simple Way to Prevent Neural Networks from Overfitting
+ */
+export function dropout(options: DropoutOptions): Dropout {
+  return new Dropout(options);
+}

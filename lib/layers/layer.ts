@@ -1,0 +1,148 @@
+// What every layer is: options, weights, and a function of its input that can be traced.
+import { binding } from '../binding/index.js';
+import { DownhillError } from '../errors.js';
+import type { Result } from '../graph/signatures.js';
+import { SymbolicTensor } from '../graph/symbolic.js';
+import type { Value } from '../graph/trace.js';
+import type { Initializer } from '../initializers/index.js';
+import { checkFlag, Options } from '../options.js';
+import type { Regularizer } from '../regularizers/index.js';
+import { asTensor } from '../tensor/make.js';
+import type { Shape } from '../tensor/shape.js';
+import { Weight } from './weight.js';
+
+/** A value that ops give: symbolic while tracing, a Tensor otherwise. */
+export type Computed = Result;
+
+export interface LayerOptions {
+  /** Unique within a model; by default the kind of layer, then with _1, _2, … */
+  name?: string;
+  /** Shape of one example, without the batch; for the first layer of a model. */
+  inputShape?: readonly number[];
+  /** Whether training changes its weights; true by default. */
+  trainable?: boolean;
+}
+
+export interface CallContext {
+  /** Whether this is a training step: dropout drops. */
+  training: boolean;
+}
+
+const baseKeys = ['name', 'inputShape', 'trainable'] as const;
+
+/** Reads the options of a layer: its own keys and those that all layers have. */
+export function layerOptions<T extends LayerOptions>(
+  factory: string,
+  options: T | undefined,
+  keys: readonly (keyof T & string)[],
+): Options<T> {
+  return new Options<T>(`layers.${factory}`, options, [...keys, ...baseKeys] as (keyof T & string)[]);
+}
+
+/** Base of the layers. Shapes here are those of one example, without the batch. */
+export abstract class Layer {
+  /** Keras's name of the class, as in summary(): "Dense". */
+  abstract readonly type: string;
+  /** The user chose the name; otherwise a model may append a number. */
+  readonly named: boolean;
+  readonly inputShape: Shape | null;
+  readonly #weights: Weight[] = [];
+  #name: string;
+  #trainable: boolean;
+  #built: Shape | null = null;
+
+  constructor(kind: string, read: Options<LayerOptions>) {
+    this.named = read.has('name');
+    this.#name = read.text('name', kind);
+    this.inputShape = read.has('inputShape') ? read.shape('inputShape', undefined, 1) : null;
+    this.#trainable = read.flag('trainable', true);
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  get trainable(): boolean {
+    return this.#trainable;
+  }
+
+  /** As in Keras, takes effect at the next compile(). */
+  set trainable(value: boolean) {
+    this.#trainable = checkFlag(`layer "${this.#name}": trainable`, value);
+  }
+
+  get built(): boolean {
+    return this.#built !== null;
+  }
+
+  /** Kernel before bias, as Keras orders them. */
+  get weights(): readonly Weight[] {
+    return this.#weights;
+  }
+
+  /** Gives an automatic name its number; for models. */
+  rename(name: string): void {
+    this.#name = name;
+  }
+
+  /** Shape of the output for one example. Throws SHAPE_MISMATCH for an input that the layer cannot take. */
+  abstract computeOutputShape(inputShape: Shape): Shape;
+
+  /** The layer's function, of ops. */
+  abstract call(x: Computed, context: CallContext): Computed;
+
+  /** Declares the weights for inputs of this shape. */
+  protected declareWeights(_inputShape: Shape): void {}
+
+  /** Checks the shape and declares the weights; again with the same shape it does nothing. */
+  build(inputShape: Shape): void {
+    this.computeOutputShape(inputShape);
+    if (this.#built) return;
+    this.declareWeights(inputShape);
+    this.#built = [...inputShape];
+  }
+
+  /**
+   * The layer applied to a batch: symbolic inside a traced function, computed at once on anything else.
+   *
+   * @param x [n, …shape of one example]
+   */
+  apply(x: Value, { training = false }: Partial<CallContext> = {}): Computed {
+    const input = x instanceof SymbolicTensor ? x : asTensor(`layer "${this.#name}"`, x);
+    if (input.shape.length === 0)
+      throw new DownhillError('SHAPE_MISMATCH', `Layer "${this.#name}" expects a batch, [n, …]; received a scalar.`);
+    this.build(input.shape.slice(1));
+    if (!(input instanceof SymbolicTensor)) return this.call(input, { training });
+    binding.graphScope(input.trace.graph, this.#name);
+    try {
+      return this.call(input, { training });
+    } finally {
+      binding.graphScope(input.trace.graph, '');
+    }
+  }
+
+  protected addWeight(
+    name: string,
+    shape: Shape,
+    initializer: Initializer,
+    regularizer: Regularizer | null = null,
+  ): Weight {
+    const weight = new Weight(name, shape, initializer, regularizer, this);
+    this.#weights.push(weight);
+    return weight;
+  }
+
+  protected mismatch(expected: string, received: Shape): DownhillError {
+    return new DownhillError(
+      'SHAPE_MISMATCH',
+      `Layer "${this.#name}" (${this.type}) expects ${expected}; received [${['n', ...received].join(', ')}].`,
+    );
+  }
+
+  /** For layers whose weights fix the last axis. */
+  protected checkFeatures(inputShape: Shape): void {
+    const built = this.#built;
+    if (built && built.at(-1) !== inputShape.at(-1))
+      throw this.mismatch(`${built.at(-1)} features on the last axis, as when it was built`, inputShape);
+  }
+}

@@ -1,0 +1,85 @@
+// A weight of a layer: declared when the layer is built, placed in a model's arena when the model is first used.
+import { binding, type Storage } from '../binding/index.js';
+import type { Initializer } from '../initializers/index.js';
+import type { Regularizer } from '../regularizers/index.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
+import { storageOf, type Tensor } from '../tensor/tensor.js';
+import { Variable } from '../tensor/variable.js';
+
+/** Bytes of a float32. */
+const ELEMENT = 4;
+
+export class Weight {
+  /** The values that it starts with, drawn when it is declared; null once placed. */
+  #initial: Tensor | null;
+  #variable: Variable | null = null;
+
+  constructor(
+    /** Within its layer: "kernel". */
+    readonly name: string,
+    readonly shape: Shape,
+    initializer: Initializer,
+    readonly regularizer: Regularizer | null,
+    /** Of its layer, by reference: freezing a layer freezes its weights. */
+    readonly owner: { readonly name: string; readonly trainable: boolean },
+  ) {
+    this.#initial = initializer.sample([...shape]);
+  }
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get placed(): boolean {
+    return this.#variable !== null;
+  }
+
+  get trainable(): boolean {
+    return this.owner.trainable && (this.#variable?.trainable ?? true);
+  }
+
+  /** Where its values live. Places the weight by itself when no model has done so. */
+  get variable(): Variable {
+    if (!this.#variable) placeWeights([this]);
+    return this.#variable!;
+  }
+
+  /** Runs `body` while `variable` stands in for this weight's own; for tracing on a copy of the weights. */
+  static substitute<T>(weights: readonly Weight[], variables: readonly Variable[], body: () => T): T {
+    const own = weights.map((weight) => weight.#variable);
+    weights.forEach((weight, i) => {
+      weight.#variable = variables[i];
+    });
+    try {
+      return body();
+    } finally {
+      weights.forEach((weight, i) => {
+        weight.#variable = own[i];
+      });
+    }
+  }
+
+  /** Moves the initial values into `storage`, which this weight owns from now on. */
+  place(storage: Storage): void {
+    const initial = this.#initial!;
+    binding.storagesWrite([storage], ['float32'], [storageOf(initial)]);
+    initial.dispose();
+    this.#initial = null;
+    this.#variable = new Variable(storage, this.shape, 'float32', `${this.owner.name}/${this.name}`, true);
+  }
+}
+
+/** Places those weights that have no memory yet in one new arena, in order. */
+export function placeWeights(weights: readonly Weight[]): void {
+  const fresh = weights.filter((weight) => !weight.placed);
+  if (fresh.length === 0) return;
+  const views = binding.arena(fresh.map((weight) => weight.size * ELEMENT));
+  fresh.forEach((weight, i) => {
+    weight.place(views[i]);
+  });
+}
+
+/** Zero-filled float32 storages, parallel to the weights, in one arena. */
+export function arenaLike(weights: readonly Weight[]): Storage[] {
+  return weights.length === 0 ? [] : binding.arena(weights.map((weight) => weight.size * ELEMENT));
+}

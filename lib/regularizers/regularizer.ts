@@ -1,0 +1,16 @@
+// What a regularizer is: a penalty on weights that is added to the loss.
+import * as ops from '../graph/ops.js';
+import type { Result } from '../graph/signatures.js';
+
+/** weights → scalar */
+export type Regularizer = (weights: Result) => Result;
+
+/** l1·Σ|w| + l2·Σw², without the terms whose factor is 0. */
+export function penalty(l1: number, l2: number): Regularizer {
+  return (weights) => {
+    const absolute = () => ops.mul(ops.sum(ops.abs(weights)), l1);
+    const squared = () => ops.mul(ops.sum(ops.square(weights)), l2);
+    if (l1 === 0) return squared();
+    return l2 === 0 ? absolute() : ops.add(absolute(), squared());
+  };
+}
