@@ -1,0 +1,30 @@
+import * as ops from '../graph/ops.js';
+import { Options } from '../options.js';
+import { type Loss, makeLoss } from './loss.js';
+
+export interface BinaryCrossentropyOptions {
+  /** Predictions are logits instead of probabilities; false by default. */
+  fromLogits?: boolean;
+  /** s in t·(1 − s) + s/2; 0 by default. */
+  labelSmoothing?: number;
+}
+
+/**
+ * −(t log p + (1 − t) log(1 − p)), mean over the last axes: (t [n, …], p [n, …]) → [n].
+ *
+ * Probabilities are kept in [1e-7, 1 − 1e-7] as in Keras; directly behind a sigmoid it is computed from the logits z as
+ * softplus(z) − t·z.
+ *
+ * @example
+ * net.compile({ loss: 'binaryCrossentropy' });
+ * @see https://keras.io/api/losses/probabilistic_losses/
+ */
+export function binaryCrossentropy(options?: BinaryCrossentropyOptions): Loss {
+  const read = new Options('losses.binaryCrossentropy', options, ['fromLogits', 'labelSmoothing']);
+  const fromLogits = read.flag('fromLogits', false);
+  const smoothing = read.number('labelSmoothing', 0, { min: 0, max: 1 });
+  return makeLoss('binaryCrossentropy', 'output', (yTrue, yPred) => {
+    const targets = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), smoothing / 2);
+    return fromLogits ? ops.sub(ops.softplus(yPred), ops.mul(targets, yPred)) : ops.binaryCrossEntropy(yPred, targets);
+  });
+}

@@ -1,0 +1,30 @@
+import * as ops from '../graph/ops.js';
+import { Options } from '../options.js';
+import { type Loss, makeLoss } from './loss.js';
+
+export interface CategoricalCrossentropyOptions {
+  /** Predictions are logits instead of probabilities; false by default. */
+  fromLogits?: boolean;
+  /** s in t·(1 − s) + s/classes; 0 by default. */
+  labelSmoothing?: number;
+}
+
+/**
+ * −Σ_c t_c log p_c for one-hot targets (or any distribution) over classes: (t [n, …, c], p [n, …, c]) → [n].
+ *
+ * Probabilities are normalised and kept in [1e-7, 1 − 1e-7] as in Keras; directly behind a softmax it is computed from the logits.
+ *
+ * @example
+ * net.compile({ loss: losses.categoricalCrossentropy({ fromLogits: true }) });
+ * @see https://keras.io/api/losses/probabilistic_losses/
+ */
+export function categoricalCrossentropy(options?: CategoricalCrossentropyOptions): Loss {
+  const read = new Options('losses.categoricalCrossentropy', options, ['fromLogits', 'labelSmoothing']);
+  const fromLogits = read.flag('fromLogits', false);
+  const smoothing = read.number('labelSmoothing', 0, { min: 0, max: 1 });
+  return makeLoss('categoricalCrossentropy', 'output', (yTrue, yPred) => {
+    const uniform = smoothing / (yPred.shape.at(-1) ?? 1);
+    const targets = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), uniform);
+    return fromLogits ? ops.softmaxCrossEntropy(yPred, targets) : ops.categoricalCrossEntropy(yPred, targets);
+  });
+}

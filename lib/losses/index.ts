@@ -1,0 +1,11 @@
+// The losses. The public `losses` are these factories.
+export { type BinaryCrossentropyOptions, binaryCrossentropy } from './binary-crossentropy.js';
+export { type CategoricalCrossentropyOptions, categoricalCrossentropy } from './categorical-crossentropy.js';
+export type { Loss, LossFunction } from './loss.js';
+export { meanAbsoluteError } from './mean-absolute-error.js';
+export { meanSquaredError } from './mean-squared-error.js';
+export type { LossLike, LossName } from './resolve.js';
+export {
+  type SparseCategoricalCrossentropyOptions,
+  sparseCategoricalCrossentropy,
+} from './sparse-categorical-crossentropy.js';

@@ -1,0 +1,82 @@
+// What a loss is: a function of targets and predictions, as a mean and example by example.
+import { DownhillError, show } from '../errors.js';
+import * as ops from '../graph/ops.js';
+import type { Binary, Result } from '../graph/signatures.js';
+import { SymbolicTensor } from '../graph/symbolic.js';
+import type { Value } from '../graph/trace.js';
+import { Tensor } from '../tensor/tensor.js';
+import { alignLabels, alignOutputs, alignRanks, perRow, type TargetKind } from './align.js';
+
+/**
+ * A loss or metric: `loss(yTrue, yPred)` is the mean over examples, `loss.perExample(yTrue, yPred)` the vector of them; both on
+ * symbolic or concrete values.
+ */
+export interface Loss extends Binary {
+  /** [n] */
+  readonly perExample: Binary;
+  /** The key of its numbers in logs. */
+  readonly label: string;
+  /** @internal */
+  readonly targets: TargetKind;
+}
+
+/** A loss or metric of the user's own: a scalar mean, or values [n, …] whose mean is taken. */
+export type LossFunction = (yTrue: never, yPred: never) => Result;
+
+/** A loss from its formula, which receives targets and predictions brought to the shapes that `targets` says. */
+export function makeLoss(label: string, targets: TargetKind, formula: (yTrue: Result, yPred: Result) => Result): Loss {
+  const align = targets === 'labels' ? alignLabels : targets === 'output' ? alignOutputs : alignRanks;
+  const perExample = (yTrue: Value, yPred: Value) => perRow(formula(...align(label, yTrue, yPred)));
+  const mean = (yTrue: Value, yPred: Value) => ops.mean(perExample(yTrue, yPred));
+  return Object.assign(mean, { perExample, label, targets }) as unknown as Loss;
+}
+
+/** Sum of a loss or metric over a batch, and its weight. */
+export interface Contribution {
+  sum: Result;
+  weight: number;
+}
+
+/** Anything that `compile` takes as a loss or metric, once resolved. */
+export interface Measure {
+  label: string;
+  targets: TargetKind;
+  /** Sum over the rows of the batch, and their number. */
+  contribute(yTrue: Result, yPred: Result): Contribution;
+}
+
+export function isLoss(value: unknown): value is Loss {
+  return typeof value === 'function' && typeof (value as Partial<Loss>).perExample === 'function';
+}
+
+function checkResult(label: string, result: unknown, rows: number): Result {
+  if (!(result instanceof SymbolicTensor || result instanceof Tensor))
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${label} must return a value made by ops, a scalar or [n, …]; it returned ${show(result)}.`,
+    );
+  if (result.shape.length > 0 && result.shape[0] !== rows)
+    throw new DownhillError(
+      'SHAPE_MISMATCH',
+      `${label} must return a scalar or one value per example, [${rows}, …]; it returned [${result.shape.join(', ')}].`,
+    );
+  return result;
+}
+
+/** A loss, or a function of the user's own, as a measure. */
+export function toMeasure(label: string, value: Loss | LossFunction): Measure {
+  if (isLoss(value)) {
+    const contribute = (yTrue: Result, yPred: Result) => ({
+      sum: ops.sum(value.perExample(yTrue, yPred)),
+      weight: yPred.shape[0],
+    });
+    return { label, targets: value.targets, contribute };
+  }
+  const contribute = (yTrue: Result, yPred: Result) => {
+    const rows = yPred.shape[0];
+    const result = checkResult(label, value(...(alignRanks(label, yTrue, yPred) as [never, never])), rows);
+    const sum = result.shape.length === 0 ? ops.mul(ops.cast(result, 'float32'), rows) : ops.sum(perRow(result));
+    return { sum, weight: rows };
+  };
+  return { label, targets: 'either', contribute };
+}
