@@ -1,0 +1,3 @@
+// Data sets and what prepares them.
+export { toCategorical } from './categorical.js';
+export { type DigitSet, type Mnist, type MnistOptions, mnist } from './mnist.js';
