@@ -1,5 +1,9 @@
 // downhill's public API.
 export type { DType } from './binding/native.js';
+export * as callbacks from './callbacks/index.js';
+export type { Callback, Logs } from './callbacks/callback.js';
+export type { History } from './callbacks/history.js';
+export * as data from './data/index.js';
 export { type Device, devices, setDevice, setThreads } from './devices.js';
 export { DownhillError, type ErrorCode } from './errors.js';
 export { type CompiledFunction, type CompileOptions, compile } from './graph/compile.js';
@@ -7,8 +11,13 @@ export { grad, type HessianVector, hvp, valueAndGrad } from './graph/gradients.j
 export * as ops from './graph/ops.js';
 export { SymbolicTensor } from './graph/symbolic.js';
 export * as initializers from './initializers/index.js';
+export * as layers from './layers/index.js';
+export * as losses from './losses/index.js';
+export * as metrics from './metrics/index.js';
+export { Model, type ModelOptions, type ProgramView, Sequential, sequential } from './model/index.js';
 export * as optimizers from './optimizers/index.js';
 export { seed } from './random.js';
+export * as regularizers from './regularizers/index.js';
 export {
   type ArrayOf,
   type NestedArray,
@@ -21,3 +30,7 @@ export {
   type VariableOptions,
   variable,
 } from './tensor/index.js';
+export type { CompileOptions as ModelCompileOptions } from './training/compiled.js';
+export type { EvaluateOptions } from './training/evaluate.js';
+export type { FitOptions } from './training/fit-options.js';
+export type { PredictOptions } from './training/predict.js';

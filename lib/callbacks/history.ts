@@ -1,0 +1,39 @@
+// The record of a fit.
+import { Options } from '../options.js';
+import type { Model } from '../model/model.js';
+import type { Callback, Logs } from './callback.js';
+
+/** What `fit` returns: the numbers of every epoch under Keras's keys. */
+export class History implements Callback {
+  model?: Model;
+  /** Epochs that are recorded, counted from 0. */
+  epoch: number[] = [];
+  /** One number per epoch for each key: loss, accuracy, val_loss, … */
+  history: Record<string, number[]> = {};
+
+  onTrainBegin(): void {
+    this.epoch = [];
+    this.history = {};
+  }
+
+  onEpochEnd(epoch: number, logs: Logs): void {
+    this.epoch.push(epoch);
+    for (const [key, value] of Object.entries(logs)) {
+      this.history[key] ??= [];
+      this.history[key].push(value);
+    }
+  }
+}
+
+/**
+ * A callback that records the numbers of every epoch, in `.epoch` and `.history`; `fit` returns one of its own.
+ *
+ * @example
+ * const record = callbacks.history();
+ * await net.fit(x, y, { callbacks: [record] });
+ * record.history.loss;
+ */
+export function history(options?: Record<never, never>): History {
+  new Options('callbacks.history', options, []);
+  return new History();
+}

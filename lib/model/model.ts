@@ -1,0 +1,271 @@
+// What every model can do; how its layers are connected is its subclass's affair.
+import type { DType } from '../binding/native.js';
+import type { Logs } from '../callbacks/callback.js';
+import type { History } from '../callbacks/history.js';
+import { resolveDevice } from '../devices.js';
+import { DownhillError } from '../errors.js';
+import { SymbolicTensor } from '../graph/symbolic.js';
+import type { Value } from '../graph/trace.js';
+import type { CallContext, Computed, Layer } from '../layers/layer.js';
+import { placeWeights, type Weight } from '../layers/weight.js';
+import { checkFunction, checkOneOf, Options } from '../options.js';
+import type { TensorLike } from '../tensor/convert.js';
+import { asTensor } from '../tensor/make.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { Variable } from '../tensor/variable.js';
+import type { DataLike } from '../training/columns.js';
+import { Compiled, type CompileOptions } from '../training/compiled.js';
+import { type EvaluateOptions, evaluate } from '../training/evaluate.js';
+import type { Batches } from '../training/feed.js';
+import { fit as runFit } from '../training/fit.js';
+import type { FitOptions } from '../training/fit-options.js';
+import type { Network } from '../training/network.js';
+import { type PredictOptions, predict } from '../training/predict.js';
+import { trainOnBatch } from '../training/train-on-batch.js';
+import { Trainer } from '../training/trainer.js';
+import { type SummaryRow, summaryText } from './summary.js';
+import { copyWeights, writeWeights } from './weights.js';
+
+export type Precision = 'float32';
+
+export interface ModelOptions {
+  name?: string;
+  /** Where it computes; by default what setDevice chose. */
+  device?: string;
+  precision?: Precision;
+}
+
+/** The plan of a program, as text. */
+export interface ProgramView {
+  describe(): string;
+}
+
+/** Base of the models. */
+export abstract class Model implements Network {
+  readonly name: string;
+  readonly device: string;
+  readonly precision: Precision;
+  readonly #trainer = new Trainer(this);
+  #stopTraining = false;
+  #stop: () => void = () => {};
+
+  constructor(kind: string, options: ModelOptions | undefined) {
+    const read = new Options<ModelOptions>(kind, options, ['name', 'device', 'precision']);
+    this.name = read.text('name', kind);
+    this.device = resolveDevice(read.what('device'), read.raw.device);
+    this.precision =
+      read.raw.precision === undefined ? 'float32' : checkPrecision(read.what('precision'), read.raw.precision);
+  }
+
+  abstract readonly layers: readonly Layer[];
+  abstract readonly built: boolean;
+  /** Shapes of one example, without the batch; throws NOT_BUILT. */
+  abstract readonly inputShape: Shape;
+  abstract readonly inputDtype: DType;
+  abstract readonly outputShape: Shape;
+
+  /** Fixes the input shape, without the batch, of a model whose first layer states none. */
+  abstract build(inputShape: Shape): void;
+
+  /** The layers' functions, one after another. */
+  abstract call(x: Computed, context: CallContext): Computed;
+
+  /** Rows of summary(). */
+  protected abstract rows(): SummaryRow[];
+
+  /** @internal */
+  get weights(): readonly Weight[] {
+    this.checkBuilt();
+    const weights = this.layers.flatMap((layer) => layer.weights);
+    placeWeights(weights);
+    return weights;
+  }
+
+  /** The weights as named Variables, layer by layer: dense/kernel, dense/bias, … */
+  get parameters(): Variable[] {
+    return this.weights.map((weight) => weight.variable);
+  }
+
+  /**
+   * Fixes how the model is trained.
+   *
+   * @param options optimizer and loss, by name or object (the loss also as a function (yTrue, yPred) of ops); metrics, a list
+   * @throws UNKNOWN_NAME with the nearest name, UNKNOWN_OPTION, BUSY while a fit runs
+   * @example
+   * net.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
+   */
+  compile(options: CompileOptions): void {
+    this.#trainer.compiled = new Compiled(options);
+  }
+
+  /**
+   * Trains on a native thread; JavaScript goes on meanwhile.
+   *
+   * @param x inputs [n, …inputShape]: typed arrays, nested arrays or Tensors; or an (async) iterable of batches [x, y], without y
+   * @param y targets [n] or [n, …outputShape]
+   * @returns the numbers of every epoch
+   * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NON_FINITE, LABEL_OUT_OF_RANGE, NOT_COMPILED, BUSY while another fit runs, the
+   *   signal's reason, whatever a callback throws; the weights are then those of the last finished step
+   * @example
+   * const history = await net.fit(x, y, { batchSize: 128, epochs: 10, validationSplit: 0.1 });
+   * history.history.val_loss;
+   */
+  fit(x: DataLike, y: DataLike, options?: FitOptions): Promise<History>;
+  fit(batches: Batches, options?: FitOptions): Promise<History>;
+  fit(batches: Batches, y: undefined, options?: FitOptions): Promise<History>;
+  async fit(x: DataLike | Batches, y?: DataLike | FitOptions, options?: FitOptions): Promise<History> {
+    const [targets, given] = splitArguments<FitOptions>(y, options);
+    return runFit(this.#trainer, this, x, targets, given, (stop) => {
+      this.#stop = stop;
+    });
+  }
+
+  /**
+   * Loss and metrics over a data set, weighted by rows.
+   *
+   * @throws (rejects) as fit
+   * @example
+   * const { loss, accuracy } = await net.evaluate(test.x, test.y);
+   */
+  evaluate(x: DataLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
+  evaluate(batches: Batches, options?: EvaluateOptions): Promise<Logs>;
+  evaluate(batches: Batches, y: undefined, options?: EvaluateOptions): Promise<Logs>;
+  async evaluate(x: DataLike | Batches, y?: DataLike | EvaluateOptions, options?: EvaluateOptions): Promise<Logs> {
+    const [targets, given] = splitArguments<EvaluateOptions>(y, options);
+    return evaluate(this.#trainer, this, x, targets, given);
+  }
+
+  /**
+   * The outputs [n, …outputShape] for inputs [n, …inputShape]; also during a fit, from the weights of one finished step.
+   *
+   * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NOT_BUILT
+   */
+  async predict(x: DataLike, options?: PredictOptions): Promise<Tensor> {
+    return predict(this.#trainer, this, x, options);
+  }
+
+  /**
+   * One update from one batch; gives its loss and metrics before the update.
+   *
+   * @throws (rejects) as fit
+   */
+  async trainOnBatch(x: DataLike, y: DataLike): Promise<Logs> {
+    this.#trainer.checkAlive();
+    return trainOnBatch(this.#trainer, x, y);
+  }
+
+  /** Copies of the weights in Keras's order; of one finished step also during a fit. */
+  getWeights(): Tensor[] {
+    this.#trainer.checkAlive();
+    return copyWeights(this.weights);
+  }
+
+  /**
+   * Overwrites the weights, in the order of getWeights().
+   *
+   * @param values Tensors, typed arrays or nested arrays
+   * @throws SHAPE_MISMATCH, and then nothing has changed
+   */
+  setWeights(values: readonly TensorLike[]): void {
+    this.#trainer.checkAlive();
+    writeWeights(this.weights, values);
+  }
+
+  /** Number of weights, trainable or not. */
+  countParams(): number {
+    this.checkBuilt();
+    return this.layers.flatMap((layer) => layer.weights).reduce((total, weight) => total + weight.size, 0);
+  }
+
+  /**
+   * Prints a table of the layers with output shapes and numbers of parameters.
+   *
+   * @param print receives the text, line breaks included; console.log by default
+   * @throws NOT_BUILT
+   */
+  summary(print: (text: string) => void = console.log): void {
+    checkFunction('summary: print', print);
+    this.checkBuilt();
+    const weights = this.layers.flatMap((layer) => layer.weights);
+    const count = (trainable: boolean) =>
+      weights.filter((weight) => weight.trainable === trainable).reduce((total, { shape }) => total + sizeOf(shape), 0);
+    print(summaryText(this.name, this.rows(), { trainable: count(true), nonTrainable: count(false) }));
+  }
+
+  /**
+   * The model as a function of a batch [n, …inputShape]: symbolic inside a traced function, computed at once on values.
+   *
+   * @example
+   * const gradient = grad((x) => ops.sum(net.apply(x)));
+   */
+  apply(x: SymbolicTensor, context?: Partial<CallContext>): SymbolicTensor;
+  apply(x: TensorLike, context?: Partial<CallContext>): Tensor;
+  apply(x: Value, { training = false }: Partial<CallContext> = {}): Computed {
+    this.#trainer.checkAlive();
+    const input =
+      x instanceof SymbolicTensor ? x : asTensor(`model "${this.name}"`, x, this.built ? this.inputDtype : undefined);
+    if (!this.built) this.build(input.shape.slice(1));
+    return this.call(input, { training });
+  }
+
+  /** Sets the rate of the compiled optimizer, also while a fit runs: the next step uses it. */
+  setLearningRate(rate: number): void {
+    this.#trainer.compiled.optimizer.learningRate = rate;
+  }
+
+  /** Set to true, it ends a fit after the batch or epoch in hand. */
+  get stopTraining(): boolean {
+    return this.#stopTraining;
+  }
+
+  set stopTraining(stop: boolean) {
+    this.#stopTraining = stop;
+    if (stop) this.#stop();
+  }
+
+  /** The plan of the latest training step, or of a prediction of as many rows. */
+  program(kind: 'train' | 'predict'): ProgramView {
+    checkOneOf('program: kind', kind, ['train', 'predict'] as const);
+    this.#trainer.checkAlive();
+    this.checkBuilt();
+    return { describe: () => this.#trainer.describe(kind) };
+  }
+
+  /** Releases weights, gradients and programs. A fit in progress ends after its step and rejects with DISPOSED. */
+  dispose(): void {
+    const weights = this.built ? this.layers.flatMap((layer) => layer.weights) : [];
+    this.#trainer.dispose();
+    for (const weight of weights) if (weight.placed) weight.variable.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Layers were added: programs and gradients no longer fit. Throws BUSY while a fit runs. */
+  protected changed(): void {
+    this.#trainer.reset();
+  }
+
+  protected checkBuilt(): void {
+    if (this.built) return;
+    throw new DownhillError(
+      'NOT_BUILT',
+      `The model "${this.name}" has no input shape yet, so it has no weights. Give inputShape to its first layer, begin with ` +
+        'layers.input({ shape }), or call net.build(inputShape).',
+    );
+  }
+}
+
+function checkPrecision(what: string, value: unknown): Precision {
+  if (value === 'tf32' || value === 'bfloat16')
+    throw new DownhillError('UNSUPPORTED', `${what}: "${value}" is not available on this device; use "float32".`);
+  return checkOneOf(what, value, ['float32'] as const);
+}
+
+/** (x, y, options), or (batches, options): options are a plain object. */
+function splitArguments<T>(y: unknown, options: T | undefined): [targets: unknown, options: T | undefined] {
+  const plain = typeof y === 'object' && y !== null && Object.getPrototypeOf(y) === Object.prototype;
+  return plain && options === undefined ? [undefined, y as T] : [y, options];
+}

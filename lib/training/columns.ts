@@ -1,0 +1,162 @@
+// Data as columns for the native loader: shapes are checked against the model, values are taken as they are.
+import { binding, type Dataset, type DType, type NumericArray, type Storage } from '../binding/index.js';
+import { DownhillError, show } from '../errors.js';
+import type { Measure } from '../losses/loss.js';
+import { checkFits, type Source, type TensorLike, toSource } from '../tensor/convert.js';
+import { type Shape, sameShape, shapeText, sizeOf } from '../tensor/shape.js';
+import { storageOf } from '../tensor/tensor.js';
+import type { Network } from './network.js';
+
+/** Data that a model takes: typed arrays, nested arrays, Tensors. */
+export type DataLike = TensorLike;
+
+/** Shape and dtype of one row. */
+export interface RowType {
+  shape: Shape;
+  dtype: DType;
+}
+
+export interface Column extends RowType {
+  name: string;
+  source: Source;
+  /** Typed arrays have no shape of their own: theirs is implied by the model. */
+  rows: number;
+}
+
+interface Taken {
+  source: Source;
+  /** A typed array, whose shape the model implies. */
+  flat: boolean;
+}
+
+function take(name: string, data: unknown): Taken {
+  if (data === undefined || data === null)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${name} is missing: expected a Tensor, a typed array or a nested array; received ${show(data)}.`,
+    );
+  return { source: toSource(name, data), flat: ArrayBuffer.isView(data) };
+}
+
+function mismatch(message: string): DownhillError {
+  return new DownhillError('SHAPE_MISMATCH', message);
+}
+
+const batchOf = (shape: Shape) => `[n${shape.map((dim) => `, ${dim}`).join('')}]`;
+
+/** Equal, or equal but for a last axis of length 1. */
+function fits(given: Shape, expected: Shape): boolean {
+  if (sameShape(given, expected)) return true;
+  if (given.at(-1) === 1 && sameShape(given.slice(0, -1), expected)) return true;
+  return expected.at(-1) === 1 && sameShape(given, expected.slice(0, -1));
+}
+
+/** Number of rows of a flat array; throws unless it is whole. */
+function rowsOfFlat(name: string, length: number, shape: Shape): number {
+  const width = sizeOf(shape);
+  if (length % width !== 0)
+    throw mismatch(
+      `${name} must fill rows of shape ${shapeText(shape)}, ${width} values each; received ${length} values.`,
+    );
+  return length / width;
+}
+
+function checkRows(name: string, rows: number): void {
+  if (rows === 0) throw new DownhillError('EMPTY_DATA', `${name} has no rows; at least one is needed.`);
+}
+
+/** The inputs of a model; builds a model that has no input shape yet. */
+export function inputColumn(network: Network, data: unknown, name = 'x'): Column {
+  const { source, flat } = take(name, data);
+  if (!network.built) {
+    if (flat || source.shape.length === 0)
+      throw new DownhillError(
+        'NOT_BUILT',
+        `The model has no input shape, so the rows of ${name} are unknown. Give inputShape to the first layer, or ${name} as a Tensor.`,
+      );
+    network.build(source.shape.slice(1));
+  }
+  const { inputShape: shape, inputDtype: dtype } = network;
+  if (flat) {
+    const rows = rowsOfFlat(name, source.shape[0], shape);
+    checkRows(name, rows);
+    return { name, source, shape, dtype, rows };
+  }
+  if (source.shape.length > 0 && source.shape[0] === 0) checkRows(name, 0);
+  if (source.shape.length === 0 || !fits(source.shape.slice(1), shape))
+    throw mismatch(
+      `${name} must have shape ${batchOf(shape)}, as the model's input; received ${shapeText(source.shape)}.`,
+    );
+  return { name, source, shape, dtype, rows: source.shape[0] };
+}
+
+/** The shape of one target, for a loss that wants outputs or labels; undefined where the loss takes whatever is given. */
+function wantedTarget(network: Network, loss: Measure): RowType | undefined {
+  const { outputShape } = network;
+  if (loss.targets === 'labels') return { shape: outputShape.slice(0, -1), dtype: 'int32' };
+  if (loss.targets === 'output') return { shape: outputShape, dtype: 'float32' };
+  return undefined;
+}
+
+function hintFor(network: Network, loss: Measure, rows: number, count: number): string {
+  if (loss.targets === 'output' && count === rows && sizeOf(network.outputShape) > 1)
+    return ' For integer labels use data.toCategorical(y, classes) or a sparse loss.';
+  if (loss.targets === 'labels' && count === rows * sizeOf(network.outputShape))
+    return ' For one-hot targets use the categorical loss.';
+  return '';
+}
+
+/** The targets of a loss, for `rows` rows of inputs. */
+export function targetColumn(network: Network, loss: Measure, data: unknown, rows: number, name = 'y'): Column {
+  const { source, flat } = take(name, data);
+  const count = sizeOf(source.shape);
+  const wanted = wantedTarget(network, loss) ?? freeTarget(network, source, flat, rows);
+  const expected = batchOf(wanted.shape);
+  const hint = () => hintFor(network, loss, rows, count);
+  if (
+    flat ? count % sizeOf(wanted.shape) !== 0 : source.shape.length === 0 || !fits(source.shape.slice(1), wanted.shape)
+  )
+    throw mismatch(
+      `${name} must have shape ${expected} for the loss "${loss.label}"; received ${flat ? `${count} values for ${rows} rows` : shapeText(source.shape)}.${hint()}`,
+    );
+  const found = flat ? count / sizeOf(wanted.shape) : source.shape[0];
+  if (found !== rows)
+    throw mismatch(
+      `x has ${rows} rows, but ${name} has ${found} of shape ${expected.replace('n', `${found}`)}; they must have as many.${hint()}`,
+    );
+  return { name, source, rows, ...wanted };
+}
+
+/** For losses of the user's own: the targets as they are; a typed array is one value per row or like the output. */
+function freeTarget(network: Network, source: Source, flat: boolean, rows: number): RowType {
+  const dtype = source.dtype;
+  if (!flat) return { shape: source.shape.slice(1), dtype };
+  const oneEach = source.shape[0] === rows && sizeOf(network.outputShape) !== 1;
+  return { shape: oneEach ? [] : network.outputShape, dtype };
+}
+
+/** The columns in native memory. `check`: throw NON_FINITE, naming column and row, for NaN and infinity. */
+export function datasetOf(columns: readonly Column[], check: boolean): Dataset {
+  const sources = columns.map(({ name, source, shape, dtype }): Parameters<typeof binding.datasetNew>[0][number] => {
+    if (!check && source.values) checkFits(name, source.values, dtype);
+    const data: NumericArray | Storage = source.tensor ? storageOf(source.tensor) : source.values;
+    const column = { name, data, width: sizeOf(shape), dtype };
+    return source.tensor ? { ...column, storageDtype: source.dtype } : column;
+  });
+  return binding.datasetNew(sources, columns[0].rows, check);
+}
+
+/** What to do about numbers that are not finite. */
+export type OnNonFinite = 'error' | 'warn' | 'ignore';
+
+/** As datasetOf, with a warning in place of the error, or neither. */
+export function datasetFor(columns: readonly Column[], onNonFinite: OnNonFinite): Dataset {
+  if (onNonFinite === 'ignore') return datasetOf(columns, false);
+  try {
+    return datasetOf(columns, true);
+  } catch (error) {
+    if (onNonFinite !== 'warn' || !(error instanceof DownhillError) || error.code !== 'NON_FINITE') throw error;
+    process.emitWarning(error.message, 'DownhillWarning');
+    return datasetOf(columns, false);
+  }
+}

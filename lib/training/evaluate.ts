@@ -1,0 +1,106 @@
+// Evaluation: loss and metrics over a data set, weighted by rows.
+import { CallbackList, type Logs } from '../callbacks/callback.js';
+import type { Model } from '../model/model.js';
+import { Options } from '../options.js';
+import { type Column, datasetFor, inputColumn, targetColumn } from './columns.js';
+import { ArrayFeed, type Batches, type Feed, type FeedOptions, isBatches, StreamFeed } from './feed.js';
+import { meansOf } from './logs.js';
+import { checkVerbose, type Reporter, reporterFor, type Verbose } from './progress.js';
+import type { Trainer } from './trainer.js';
+
+export interface EvaluateOptions {
+  /** Rows per batch, 32 by default. */
+  batchSize?: number;
+  verbose?: Verbose;
+  /** Objects with hooks onTestBegin, onTestBatchEnd, … */
+  callbacks?: readonly object[];
+}
+
+/** Milliseconds that a run stays in native code before numbers are shown again. */
+export const kStretch = 50;
+
+/** Columns of x and y, checked against the model and the loss. */
+export function columnsOf(trainer: Trainer, x: unknown, y: unknown, names: [string, string] = ['x', 'y']): Column[] {
+  const inputs = inputColumn(trainer.network, x, names[0]);
+  return [inputs, targetColumn(trainer.network, trainer.compiled.loss, y, inputs.rows, names[1])];
+}
+
+/** A feed of evaluation batches, from arrays or an iterable. */
+export function evaluationFeed(
+  trainer: Trainer,
+  x: unknown,
+  y: unknown,
+  options: FeedOptions,
+  names?: [string, string],
+): Feed {
+  if (isBatches(x, y)) return new StreamFeed(trainer, x as Batches, options);
+  const columns = columnsOf(trainer, x, y, names);
+  const dataset = datasetFor(columns, options.onNonFinite);
+  return new ArrayFeed(trainer, { dataset, columns, begin: 0, end: columns[0].rows }, options);
+}
+
+/** What keeps an evaluation in touch with the run that it is part of. */
+export interface Watch {
+  race<T>(work: Promise<T>): Promise<T>;
+  check(): void;
+  reporter?: Reporter;
+}
+
+/** Walks a feed once, calling the test hooks. */
+export async function runEvaluation(
+  feed: Feed,
+  labels: readonly string[],
+  callbacks: CallbackList,
+  { race, check, reporter }: Watch,
+): Promise<Logs> {
+  await race(callbacks.call('onTestBegin', {}));
+  const hooked = callbacks.has('onTestBatchBegin', 'onTestBatchEnd');
+  let steps = 0;
+  let logs: Logs = {};
+  feed.begin(0);
+  while (await race(feed.more())) {
+    if (hooked) await race(callbacks.call('onTestBatchBegin', steps, {}));
+    const progress = await feed.run(hooked ? 1 : 0, kStretch);
+    check();
+    steps = progress.steps;
+    logs = meansOf(labels, progress.sums);
+    reporter?.update(steps, logs);
+    if (hooked) await race(callbacks.call('onTestBatchEnd', steps - 1, logs));
+  }
+  reporter?.end(steps, logs);
+  await race(callbacks.call('onTestEnd', logs));
+  return logs;
+}
+
+export async function evaluate(
+  trainer: Trainer,
+  model: Model,
+  x: unknown,
+  y: unknown,
+  options: EvaluateOptions | undefined,
+): Promise<Logs> {
+  trainer.checkAlive();
+  const { labels } = trainer.compiled;
+  const read = new Options<EvaluateOptions>('evaluate', options, ['batchSize', 'verbose', 'callbacks']);
+  const batchSize = read.count('batchSize', 32);
+  const reporter = reporterFor(checkVerbose(read.what('verbose'), read.raw.verbose));
+  const callbacks = new CallbackList(read.what('callbacks'), read.raw.callbacks, model);
+  const feed = evaluationFeed(trainer, x, y, {
+    kind: 'evaluate',
+    batchSize,
+    shuffle: false,
+    seed: 0,
+    onNonFinite: 'error',
+  });
+  try {
+    reporter.begin('', feed.batches);
+    return await runEvaluation(feed, labels, callbacks, {
+      race: (work) => work,
+      check: () => trainer.checkAlive(),
+      reporter,
+    });
+  } finally {
+    reporter.close();
+    feed.close();
+  }
+}

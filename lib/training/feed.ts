@@ -1,0 +1,227 @@
+// Where the batches of a fit come from: arrays that are walked natively, or an iterable that gives them one by one.
+import { binding, type Session, type Stretch } from '../binding/index.js';
+import { DownhillError, show } from '../errors.js';
+import { type Column, datasetFor, inputColumn, type OnNonFinite, targetColumn } from './columns.js';
+import type { Trainer } from './trainer.js';
+
+/** Batches as an iterable gives them. */
+export type Batches = Iterable<unknown> | AsyncIterable<unknown>;
+
+/** What is done of an epoch. */
+export interface Progress {
+  steps: number;
+  rows: number;
+  /** Sum and weight of each log. */
+  sums: Float64Array;
+  /** Batches with a loss that is not finite. */
+  nonFinite: number;
+}
+
+function nothing(labels: number): Progress {
+  return { steps: 0, rows: 0, sums: new Float64Array(2 * labels), nonFinite: 0 };
+}
+
+/** Batches for training or evaluation. */
+export interface Feed {
+  /** Batches of a whole pass, where known. */
+  readonly batches: number | null;
+  /** To the next epoch; an interrupted pass over the data goes on. */
+  begin(epoch: number): void;
+  /** Whether there is another batch; an iterable is asked for it. */
+  more(): Promise<boolean>;
+  /** Runs at least one batch, and at most until the data ends or maxSteps (0: no limit) or maxMilliseconds are over. */
+  run(maxSteps: number, maxMilliseconds: number): Promise<Progress>;
+  /** Ends run() after the step in hand. Numbers so far are kept. */
+  abort(): void;
+  /** The iterable, if any, will not be asked again. */
+  close(): void;
+}
+
+/** How a feed runs its batches. */
+export interface FeedOptions {
+  kind: 'train' | 'evaluate';
+  batchSize: number;
+  shuffle: boolean;
+  seed: number;
+  onNonFinite: OnNonFinite;
+}
+
+function minus(a: Progress, b: Progress): Progress {
+  return {
+    steps: a.steps - b.steps,
+    rows: a.rows - b.rows,
+    sums: a.sums.map((sum, i) => sum - b.sums[i]),
+    nonFinite: a.nonFinite - b.nonFinite,
+  };
+}
+
+/** Rows [begin, end) of columns in native memory. */
+export class ArrayFeed implements Feed {
+  readonly batches: number;
+  readonly #session: Session;
+  readonly #options: FeedOptions;
+  readonly #zero: Progress;
+  #pass: number | null = null;
+  #within = false;
+  #left = true;
+  /** The numbers at which this epoch began: not zero when it began in the middle of a pass. */
+  #base: Progress;
+  #last: Progress;
+
+  constructor(
+    trainer: Trainer,
+    data: { dataset: ReturnType<typeof binding.datasetNew>; columns: readonly Column[]; begin: number; end: number },
+    options: FeedOptions,
+  ) {
+    const { kind, batchSize, onNonFinite } = options;
+    this.#options = options;
+    this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
+    trainer.load(this.#session, kind, { ...data, batchSize });
+    this.batches = Math.ceil((data.end - data.begin) / batchSize);
+    this.#zero = nothing(trainer.compiled.labels.length);
+    this.#base = this.#last = this.#zero;
+  }
+
+  begin(epoch: number): void {
+    this.#left = true;
+    if (this.#within) {
+      this.#base = this.#last;
+      return;
+    }
+    const { batchSize, shuffle, seed } = this.#options;
+    this.#pass = this.#pass === null ? epoch : this.#pass + 1;
+    binding.sessionEpoch(this.#session, this.#pass, batchSize, shuffle, seed);
+    this.#within = true;
+    this.#base = this.#last = this.#zero;
+  }
+
+  async more(): Promise<boolean> {
+    return this.#left;
+  }
+
+  async run(maxSteps: number, maxMilliseconds: number): Promise<Progress> {
+    const { steps, rows, sums, nonFinite, done } = await binding.sessionRun(this.#session, maxSteps, maxMilliseconds);
+    this.#last = { steps, rows, sums, nonFinite };
+    this.#left = this.#within = !done;
+    return minus(this.#last, this.#base);
+  }
+
+  abort(): void {
+    binding.sessionAbort(this.#session);
+  }
+
+  close(): void {}
+}
+
+function checkBatch(batch: unknown): [unknown, unknown] {
+  if (Array.isArray(batch) && batch.length === 2) return batch as [unknown, unknown];
+  throw new DownhillError(
+    'INVALID_ARGUMENT',
+    `Each item of the iterable must be a batch [x, y]; received ${show(batch)}.`,
+  );
+}
+
+/** The error of a batch's own session, which counts from 1, as the one of this epoch. */
+function atStep(error: unknown, step: number): unknown {
+  if (!(error instanceof DownhillError) || error.code !== 'NON_FINITE') return error;
+  return new DownhillError(error.code, error.message.replace(/step 1\b/, `step ${step}`), { cause: error });
+}
+
+/** Batches of an iterable, each with its own number of rows. */
+export class StreamFeed implements Feed {
+  readonly batches = null;
+  readonly #trainer: Trainer;
+  readonly #source: Batches;
+  readonly #options: FeedOptions;
+  #session: Session | null = null;
+  #iterator: Iterator<unknown> | AsyncIterator<unknown> | null = null;
+  #next: unknown;
+  #waiting = false;
+  #epoch = 0;
+  #progress!: Progress;
+
+  constructor(trainer: Trainer, source: Batches, options: FeedOptions) {
+    this.#trainer = trainer;
+    this.#source = source;
+    this.#options = options;
+  }
+
+  begin(epoch: number): void {
+    this.#epoch = epoch;
+    this.#progress = nothing(this.#trainer.compiled.labels.length);
+  }
+
+  async more(): Promise<boolean> {
+    if (this.#waiting) return true;
+    this.#iterator ??= iterate(this.#source);
+    const { done, value } = await this.#iterator.next();
+    if (done) {
+      this.#iterator = null;
+      if (this.#progress.steps === 0)
+        throw new DownhillError(
+          'EMPTY_DATA',
+          `The iterable gave no batch in epoch ${this.#epoch + 1}. A generator can be walked once only: pass an object that can be ` +
+            'iterated again, or use one epoch.',
+        );
+      return false;
+    }
+    this.#next = value;
+    this.#waiting = true;
+    return true;
+  }
+
+  /** One batch: the caller waits for the next one by more(), which a signal may interrupt. */
+  async run(): Promise<Progress> {
+    if (await this.more()) await this.#step();
+    return { ...this.#progress };
+  }
+
+  abort(): void {
+    if (this.#session) binding.sessionAbort(this.#session);
+  }
+
+  close(): void {
+    const iterator = this.#iterator;
+    this.#iterator = null;
+    // Not awaited: a generator that waits for its source would hold up the end of an aborted fit.
+    if (iterator) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
+
+  async #step(): Promise<void> {
+    const { kind, onNonFinite } = this.#options;
+    const trainer = this.#trainer;
+    const [x, y] = checkBatch(this.#next);
+    this.#next = undefined;
+    this.#waiting = false;
+    const inputs = inputColumn(trainer.network, x);
+    const columns = [inputs, targetColumn(trainer.network, trainer.compiled.loss, y, inputs.rows)];
+    const { rows } = inputs;
+    this.#session ??= kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
+    const dataset = datasetFor(columns, onNonFinite);
+    trainer.load(this.#session, kind, { dataset, columns, begin: 0, end: rows, batchSize: rows });
+    binding.sessionEpoch(this.#session, this.#epoch, rows, false, 0);
+    let stretch: Stretch;
+    try {
+      stretch = await binding.sessionRun(this.#session, 0, 0);
+    } catch (error) {
+      throw atStep(error, this.#progress.steps + 1);
+    }
+    if (!stretch.done) return; // aborted before its only step
+    const progress = this.#progress;
+    progress.sums = progress.sums.map((sum, i) => sum + stretch.sums[i]);
+    progress.steps++;
+    progress.rows += rows;
+    progress.nonFinite += stretch.nonFinite;
+  }
+}
+
+function iterate(source: Batches): Iterator<unknown> | AsyncIterator<unknown> {
+  return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+}
+
+/** Whether data is an iterable of batches: anything that can be iterated and is no array of numbers. */
+export function isBatches(x: unknown, y: unknown): x is Batches {
+  if (typeof x !== 'object' || x === null || ArrayBuffer.isView(x)) return false;
+  if (Array.isArray(x)) return y === undefined;
+  return Symbol.asyncIterator in x || Symbol.iterator in x;
+}

@@ -1,0 +1,18 @@
+// What training needs of a model.
+import type { DType } from '../binding/native.js';
+import type { CallContext, Computed } from '../layers/layer.js';
+import type { Weight } from '../layers/weight.js';
+import type { Shape } from '../tensor/shape.js';
+
+export interface Network {
+  /** Of one example, without the batch. */
+  readonly inputShape: Shape;
+  readonly inputDtype: DType;
+  readonly outputShape: Shape;
+  /** In Keras's order, placed in memory. */
+  readonly weights: readonly Weight[];
+  readonly built: boolean;
+  /** Fixes the input shape of a model that has none. */
+  build(inputShape: Shape): void;
+  call(x: Computed, context: CallContext): Computed;
+}

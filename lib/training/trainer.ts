@@ -1,0 +1,199 @@
+// The training side of one model: what was compiled, its programs, gradients and memory, and who uses it at the moment.
+import {
+  binding,
+  type Dataset,
+  type Program,
+  type Session,
+  type Storage,
+  type Updater,
+  type Workspace,
+} from '../binding/index.js';
+import { DownhillError } from '../errors.js';
+import { LruCache } from '../graph/lru.js';
+import { arenaLike, type Weight } from '../layers/weight.js';
+import type { Column, OnNonFinite, RowType } from './columns.js';
+import type { Compiled } from './compiled.js';
+import type { Network } from './network.js';
+import { batchRows, evaluateProgram, kPrograms, predictProgram, trainProgram } from './programs.js';
+
+/** Gradients of the trainable weights, one arena parallel to theirs. */
+interface Gradients {
+  weights: readonly Weight[];
+  storages: readonly Storage[];
+}
+
+const text = (target: RowType | null) => (target ? `${target.dtype}[${target.shape.join()}]` : '');
+
+export class Trainer {
+  readonly network: Network;
+  #compiled: Compiled | null = null;
+  #gradients: Gradients | null = null;
+  readonly #programs = new LruCache<Program>(kPrograms);
+  #training: Workspace | null = null;
+  #reading: Workspace | null = null;
+  #work: string | null = null;
+  #running: Session | null = null;
+  #disposed = false;
+  /** Rows and targets of the latest programs, for describe(). */
+  #latest: { rows: number; target: RowType | null } = { rows: 32, target: null };
+
+  constructor(network: Network) {
+    this.network = network;
+  }
+
+  /** Throws NOT_COMPILED. */
+  get compiled(): Compiled {
+    if (!this.#compiled)
+      throw new DownhillError(
+        'NOT_COMPILED',
+        'The model has no optimizer and loss yet. Call net.compile({ optimizer: "sgd", loss: … }) first.',
+      );
+    return this.#compiled;
+  }
+
+  set compiled(compiled: Compiled) {
+    this.#checkFree('compile');
+    this.#compiled = compiled;
+    this.reset();
+  }
+
+  /** Forgets programs and gradients: layers, loss or what is trainable changed. */
+  reset(): void {
+    this.#checkFree('change');
+    this.#gradients = null;
+    this.#programs.clear();
+  }
+
+  /** What trains the model at the moment, if anything does. */
+  get work(): string | null {
+    return this.#work;
+  }
+
+  checkAlive(): void {
+    if (this.#disposed) throw new DownhillError('DISPOSED', 'This model has been disposed of. Build a new one.');
+  }
+
+  #checkFree(wanted: string): void {
+    this.checkAlive();
+    if (this.#work)
+      throw new DownhillError(
+        'BUSY',
+        `${wanted}: the model is in ${this.#work}(). Await it, or abort it with a signal, before the next call that changes the model.`,
+      );
+  }
+
+  /** Makes the caller the one that trains; gives what ends that. Throws BUSY. */
+  claim(work: string): () => void {
+    this.#checkFree(work);
+    this.#work = work;
+    return () => {
+      this.#work = null;
+      this.#running = null;
+    };
+  }
+
+  /** A session that trains, for rows of the target's type. */
+  trainSession(onNonFinite: OnNonFinite): Session {
+    this.#training ??= binding.workspaceNew();
+    const session = binding.sessionNew({
+      kind: 'train',
+      workspace: this.#training,
+      updater: this.#updater(),
+      logs: 2 * this.compiled.labels.length,
+      results: [],
+      onNonFinite,
+    });
+    this.#running = session;
+    return session;
+  }
+
+  evaluateSession(onNonFinite: OnNonFinite): Session {
+    this.#reading ??= binding.workspaceNew();
+    return binding.sessionNew({
+      kind: 'evaluate',
+      workspace: this.#reading,
+      updater: null,
+      logs: 2 * this.compiled.labels.length,
+      results: [],
+      onNonFinite,
+    });
+  }
+
+  predictSession(results: Storage[]): Session {
+    this.#reading ??= binding.workspaceNew();
+    return binding.sessionNew({
+      kind: 'predict',
+      workspace: this.#reading,
+      updater: null,
+      logs: 0,
+      results,
+      onNonFinite: 'ignore',
+    });
+  }
+
+  /** Gives a session rows [begin, end) and the programs for their batches. */
+  load(
+    session: Session,
+    kind: 'train' | 'evaluate' | 'predict',
+    data: { dataset: Dataset; columns: readonly Column[]; begin: number; end: number; batchSize: number },
+  ): void {
+    const target = data.columns[1] ?? null;
+    for (const rows of batchRows(kind, data.end - data.begin, data.batchSize))
+      binding.sessionProgram(session, rows, this.program(kind, rows, target));
+    binding.sessionData(session, data.dataset, data.begin, data.end);
+  }
+
+  program(kind: 'train' | 'evaluate' | 'predict', rows: number, target: RowType | null): Program {
+    if (kind === 'train') this.#latest = { rows, target };
+    return this.#programs.get(`${kind} ${rows} ${text(target)}`, () => this.#build(kind, rows, target));
+  }
+
+  /** The plan of the latest training step, or of a prediction, as text. */
+  describe(kind: 'train' | 'predict'): string {
+    const { rows, target } = this.#latest;
+    return binding.programDescribe(this.program(kind, rows, kind === 'train' ? (target ?? this.#usualTarget()) : null));
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    // A fit in progress ends after the step in hand; its memory goes when it has.
+    if (this.#running) binding.sessionAbort(this.#running);
+    if (this.#gradients && !this.#work) for (const storage of this.#gradients.storages) binding.storageDispose(storage);
+    this.#gradients = null;
+    this.#programs.clear();
+    this.#training = null;
+    this.#reading = null;
+  }
+
+  #build(kind: 'train' | 'evaluate' | 'predict', rows: number, target: RowType | null): Program {
+    const { network } = this;
+    if (kind === 'predict') return predictProgram(network, rows);
+    if (kind === 'evaluate') return evaluateProgram(network, this.compiled, rows, target!);
+    const { weights, storages } = this.#trained();
+    return trainProgram(network, this.compiled, rows, target!, weights, storages);
+  }
+
+  #trained(): Gradients {
+    if (!this.#gradients) {
+      const weights = this.network.weights.filter((weight) => weight.trainable);
+      this.#gradients = { weights, storages: arenaLike(weights) };
+    }
+    return this.#gradients;
+  }
+
+  #updater(): Updater {
+    const { weights, storages } = this.#trained();
+    return this.compiled.optimizer.bind(
+      weights.map((weight) => weight.variable),
+      storages,
+    );
+  }
+
+  #usualTarget(): RowType {
+    const { outputShape } = this.network;
+    return this.compiled.loss.targets === 'labels'
+      ? { shape: outputShape.slice(0, -1), dtype: 'int32' }
+      : { shape: outputShape, dtype: 'float32' };
+  }
+}
