@@ -465,6 +465,34 @@ void test_readers_beside_a_trainer() {
   CHECK(program->runs == fit.updater->iterations());
 }
 
+/// Writers that are no training session, such as setWeights or a single update, are kept out by the locks alone.
+void test_readers_beside_a_writer() {
+  const FakeModel model(kWide);
+  auto session = reader(SessionKind::predict, {Storage{std::make_shared<Buffer>(8), 0, 8, nullptr}});
+  auto program = std::make_shared<FakeProgram>(model, FakeKind::predict, 2);
+  std::atomic<int> torn{0}, reads{0}, writes{0};
+  program->seen = [&](const float*, const float* w) {
+    torn += !all_equal(w);
+    ++reads;
+  };
+  session->set_program(2, program);
+  session->set_data(wide_data(2, false), 0, 2);
+  LockSet set;
+  set.own(model.weights.buffer);
+  std::thread writer([&] {
+    for (; reads < 200; ++writes) {
+      const Locked locked(set);
+      std::fill(model.w(), model.w() + kWide, static_cast<float>(writes % 1000));
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    session->begin_epoch(0, 2, false, 0);
+    session->run(0, 0);
+  }
+  writer.join();
+  CHECK(torn == 0 && writes > 0, "%d torn, %d writes", torn.load(), writes.load());
+}
+
 void test_a_slow_reader_does_not_stall_training() {
   Fit fit{FakeModel(kWide)};
   fit.program(4);
@@ -552,6 +580,7 @@ int main() {
   test_errors();
   test_no_allocations();
   test_readers_beside_a_trainer();
+  test_readers_beside_a_writer();
   test_a_slow_reader_does_not_stall_training();
   test_snapshots_are_reused();
   test_sharing_a_workspace_takes_turns();
