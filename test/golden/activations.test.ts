@@ -46,7 +46,9 @@ describe('activations beside PyTorch', () => {
     const x = tensor(golden.points);
     expectClose(await call(row, x).data(), row.values, 'value', TOLERANCE);
     const gradient = await grad((v: Tensor) => ops.sum(call(row, v)))(x);
-    expectClose(await gradient.data(), row.gradients, 'gradient', TOLERANCE);
+    // 1 - tanh² of the approximate gelu cancels far left of 0, in PyTorch's float32 too.
+    const absolute = row.attributes.approximate ? 1e-6 : TOLERANCE.absolute;
+    expectClose(await gradient.data(), row.gradients, 'gradient', { ...TOLERANCE, absolute });
   });
 
   it.each(golden.rowwise)('$name', async (row) => {

@@ -27,12 +27,11 @@ CASES = [
     ("binary accuracy, validation split", BINARY, BCE, "binary", "adam", ADAM, ["accuracy"], {"validationSplit": 0.33}),
     ("two sigmoid outputs: categorical accuracy", [dense(6, "tanh"), dense(2, "sigmoid")], BCE, "pairs", "sgd", SGD, ["accuracy"], {}),
     ("binary accuracy of logits at 0.5", BINARY_LOGITS, logits(BCE), "binary", "sgd", SGD, ["accuracy"], {}),
-    ("losses as metrics", TANH, MSE, "values", "sgd", {"learningRate": 0.1}, ["meanAbsoluteError", "meanSquaredError"], {"validationSplit": 0.2}),
-    ("absolute error", TANH, MAE, "values", "adam", ADAM, ["meanSquaredError"], {"validationData": True}),
+    ("losses as metrics", TANH, MSE, "values", "sgd", {"learningRate": 0.1}, ["mean_absolute_error", "mean_squared_error"], {"validationSplit": 0.2}),
+    ("absolute error", TANH, MAE, "values", "adam", ADAM, ["mean_squared_error"], {"validationData": True}),
     ("regularizers in loss and val_loss", [dense(8, "sigmoid", kernelL2=0.013), dense(CLASSES, "softmax", biasL2=0.1)], CE, "classes", "sgd",
      SGD, ["accuracy"], {"validationSplit": 0.2}),
 ]
-METRIC = {"meanAbsoluteError": "mean_absolute_error", "meanSquaredError": "mean_squared_error"}
 
 
 def case(row, seed):
@@ -41,7 +40,7 @@ def case(row, seed):
     start = initial(layers, seed)
     model = keras_model(layers, "float64")
     model.set_weights(start)
-    model.compile(optimizer=keras_optimizer(optimizer, options), loss=keras_loss(loss), metrics=[METRIC.get(m, m) for m in metrics])
+    model.compile(optimizer=keras_optimizer(optimizer, options), loss=keras_loss(loss), metrics=metrics)
     before = model.evaluate(X_TEST, y_test, batch_size=7, verbose=0, return_dict=True)
     arguments = {"validation_split": fit["validationSplit"]} if "validationSplit" in fit else {}
     if "validationData" in fit:
