@@ -114,7 +114,7 @@ DH_HOST_DEVICE float log1p(float x) {
   const float u = 1.0f + x;
   const float lost = x < 1.0f ? x - (u - 1.0f) : 1.0f - (u - x);
   const float y = log(u) + lost / u;
-  const float z = u > 0.0f && u < kInf ? y : log(u);
+  const float z = (u > 0.0f) & (u < kInf) ? y : log(u);
   return abs(x) < 1e-10f ? x : z;
 }
 
@@ -171,7 +171,7 @@ DH_HOST_DEVICE float pow(float x, float y) {
   q = q * s2 + 1.0 / 3;
   q = q * s2 * s + s;
   const float log_limit = a == 0.0f ? -kInf : a;  // log2 of 0, inf and NaN
-  const double log2a = a > 0.0f && a < kInf ? e + q * 2.8853900817779268 : static_cast<double>(log_limit);
+  const double log2a = (a > 0.0f) & (a < kInf) ? e + q * 2.8853900817779268 : static_cast<double>(log_limit);
   // 2^w by rounding and a Taylor series of the remainder.
   const double product = log2a * static_cast<double>(y);
   const double low = product < -200.0 ? -200.0 : product, w = low > 200.0 ? 200.0 : low;
@@ -191,13 +191,13 @@ DH_HOST_DEVICE float pow(float x, float y) {
   // Integers: at 2^24 and above every float is even; below, adding and taking away 2^23 shows the fraction and parity.
   const float b = abs(y), rounded = b < 8388608.0f ? (b + 8388608.0f) - 8388608.0f : b;
   const float half = 0.5f * b, rounded_half = half < 8388608.0f ? (half + 8388608.0f) - 8388608.0f : half;
-  const bool integer = rounded == b, odd = integer && rounded_half != half;
+  const bool integer = rounded == b, odd = integer & (rounded_half != half);
   const bool negative = (bits_of(x) >> 31) != 0;
-  z = negative && odd ? -z : z;
-  z = x < 0.0f && x > -kInf && !integer ? nan() : z;
-  z = is_nan(x) || is_nan(y) ? nan() : z;
-  z = x == -1.0f && b == kInf ? 1.0f : z;
-  return x == 1.0f || y == 0.0f ? 1.0f : z;
+  z = negative & odd ? -z : z;
+  z = (x < 0.0f) & (x > -kInf) & !integer ? nan() : z;
+  z = is_nan(x) | is_nan(y) ? nan() : z;
+  z = (x == -1.0f) & (b == kInf) ? 1.0f : z;
+  return (x == 1.0f) | (y == 0.0f) ? 1.0f : z;
 }
 
 /// Sine and cosine of 2π t, t in [0, 1].

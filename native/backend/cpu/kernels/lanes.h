@@ -31,12 +31,27 @@ struct Lanes {
     for (int i = 0; i < 16; ++i) x[i] = value;
     return load(x);
   }
-  /// The first n < 16 elements of x, and `rest` in the other lanes.
-  static Lanes load_some(const T* x, int64_t n, T rest) {
+  /// The first n < 16 elements of x, and `rest` in the other lanes. Memory up to `readable` elements may be read.
+  static Lanes load_some(const T* x, int64_t n, int64_t readable, T rest) {
+    if (readable >= 16) {
+      Lanes r = load(x);
+      for (int i = 0; i < kParts; ++i) {
+        const Part others = fill(rest).part[0];
+        const Mask lane = first_lanes() + i * kNative;
+        r.part[i] = lane < static_cast<int32_t>(n) ? r.part[i] : others;
+      }
+      return r;
+    }
     T padded[16];
     for (int i = 0; i < 16; ++i) padded[i] = rest;
     for (int64_t i = 0; i < n; ++i) padded[i] = x[i];
     return load(padded);
+  }
+  typedef int32_t Mask __attribute__((vector_size(kNative * 4)));
+  static Mask first_lanes() {
+    Mask lane = {};
+    for (int i = 0; i < kNative; ++i) lane[i] = i;
+    return lane;
   }
   void store(T* x) const {
     for (int i = 0; i < kParts; ++i) __builtin_memcpy(x + i * kNative, &part[i], sizeof(Part));
@@ -73,10 +88,31 @@ struct MinOf {
   static V apply(V a, V b) { return (a < b) | (a != a) ? a : b; }
 };
 
-/// Reduces x[0 … n): element i goes to lane i mod 16 of accumulator (i / 16) mod 4 while 64 are left, then to the first
-/// accumulator; accumulators and lanes are combined pairwise.
+/// One value of sixteen lanes: lane l with lane l + 8, then + 4, + 2, + 1.
 template <typename R>
-typename R::Type reduce_row(const typename R::Type* x, int64_t n) {
+typename R::Type reduce_lanes(const Lanes<typename R::Type>& a) {
+  using T = typename R::Type;
+  using L = Lanes<T>;
+  using Part = typename L::Part;
+  Part part[L::kParts];
+  for (int i = 0; i < L::kParts; ++i) part[i] = a.part[i];
+  for (int width = L::kParts / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) part[i] = R::template apply<Part>(part[i], part[i + width]);
+  Part v = part[0];
+#if defined(__clang__)
+  for (int width = kNative / 2; width > 0; width /= 2)
+    for (int l = 0; l < width; ++l) v[l] = R::template apply<T>(v[l], v[l + width]);
+#else
+  for (int width = kNative / 2; width > 0; width /= 2)
+    v = R::template apply<Part>(v, __builtin_shuffle(v, (L::first_lanes() + width) & (kNative - 1)));
+#endif
+  return v[0];
+}
+
+/// Reduces x[0 … n): element i goes to lane i mod 16 of accumulator (i / 16) mod 4 while 64 are left, then to the first
+/// accumulator; accumulators and lanes are combined pairwise. `readable` elements from x on lie in memory.
+template <typename R>
+typename R::Type reduce_row(const typename R::Type* x, int64_t n, int64_t readable = 0) {
   using T = typename R::Type;
   using L = Lanes<T>;
   L a = L::fill(R::identity());
@@ -92,12 +128,8 @@ typename R::Type reduce_row(const typename R::Type* x, int64_t n) {
     a = combine<R>(combine<R>(a, b), combine<R>(c, d));
   }
   for (; i + 16 <= n; i += 16) a = combine<R>(a, L::load(x + i));
-  if (i < n) a = combine<R>(a, L::load_some(x + i, n - i, R::identity()));
-  T lane[16];
-  a.store(lane);
-  for (int width = 8; width > 0; width /= 2)
-    for (int l = 0; l < width; ++l) lane[l] = R::template apply<T>(lane[l], lane[l + width]);
-  return lane[0];
+  if (i < n) a = combine<R>(a, L::load_some(x + i, n - i, readable - i, R::identity()));
+  return reduce_lanes<R>(a);
 }
 
 }  // namespace downhill::cpu::DH_ISA

@@ -9,7 +9,7 @@ namespace {
 template <typename R>
 void rows(const void* x, void* y, int64_t rows, int64_t n) {
   using T = typename R::Type;
-  for (int64_t r = 0; r < rows; ++r) static_cast<T*>(y)[r] = reduce_row<R>(static_cast<const T*>(x) + r * n, n);
+  for (int64_t r = 0; r < rows; ++r) static_cast<T*>(y)[r] = reduce_row<R>(static_cast<const T*>(x) + r * n, n, (rows - r) * n);
 }
 
 /// Four times sixteen columns in registers while the rows go by; the last few columns one by one.
@@ -48,7 +48,7 @@ template <typename T>
 void argmax_rows(const void* from, int32_t* y, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r) {
     const T* x = static_cast<const T*>(from) + r * n;
-    const T best = reduce_row<MaxOf<T>>(x, n);
+    const T best = reduce_row<MaxOf<T>>(x, n, (rows - r) * n);
     int64_t i = 0;
     if (best == best)
       while (x[i] != best) ++i;
