@@ -12,6 +12,11 @@ import { type Attributes, attributesText, Trace, traceOf, type Value } from './t
 const programs = new LruCache<TracedProgram>(512);
 let workspace: Workspace | null = null;
 
+/** Drops the cached programs, which keep the kernels of the instruction set that they were compiled for. */
+export function forgetPrograms(): void {
+  programs.clear();
+}
+
 /** dtype that numbers get beside these operands: that of the tensors, but float32 for a fraction beside integers. */
 function scalarDtype(operands: readonly unknown[]): DType {
   let integers = false;

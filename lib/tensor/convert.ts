@@ -1,7 +1,7 @@
 // What a user gives as data - numbers, nested arrays, typed arrays, Tensors - as row-major values with a shape.
 import type { DType, NumericArray } from '../binding/native.js';
 import { DownhillError, show } from '../errors.js';
-import { type Shape, shapeText, sizeOf } from './shape.js';
+import { checkRank, type Shape, shapeText, sizeOf } from './shape.js';
 import { Tensor } from './tensor.js';
 
 /** Typed arrays that are taken as data. */
@@ -107,10 +107,11 @@ function flatten(what: string, list: readonly unknown[] | TypedArray, shape: Sha
   return out;
 }
 
-function shapeOfNested(list: readonly unknown[]): number[] {
+function shapeOfNested(what: string, list: readonly unknown[]): number[] {
   const shape: number[] = [];
   for (let item: unknown = list; isList(item); item = item[0]) {
     shape.push(item.length);
+    checkRank(what, shape.length);
     if (item.length === 0) break;
   }
   return shape;
@@ -126,7 +127,7 @@ export function toSource(what: string, value: unknown): Source {
   if (isTypedArray(value))
     return { tensor: null, values: readable(what, value), shape: [value.length], dtype: naturalDtype(value) };
   if (Array.isArray(value)) {
-    const shape = shapeOfNested(value);
+    const shape = shapeOfNested(what, value);
     return { tensor: null, values: flatten(what, value, shape), shape, dtype: 'float32' };
   }
   throw new DownhillError(

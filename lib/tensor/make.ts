@@ -2,7 +2,7 @@
 import { binding, type DType, type Storage } from '../binding/index.js';
 import { checkShape } from '../options.js';
 import { checkCountOfValues, checkFits, type Source, type TensorLike, toSource } from './convert.js';
-import { checkDtype, type Shape } from './shape.js';
+import { checkDtype, checkRank, type Shape } from './shape.js';
 import { storageOf, Tensor } from './tensor.js';
 
 /** A new storage with a copy of the values, converted to `dtype`. */
@@ -39,6 +39,7 @@ export function build(
 ): { storage: Storage; shape: Shape; dtype: DType } {
   const type = dtype === undefined ? undefined : checkDtype(`${where}: dtype`, dtype);
   const wanted = shape === undefined ? undefined : checkShape(`${where}: shape`, shape);
+  if (wanted) checkRank(`${where}: shape`, wanted.length);
   const source = toSource(`${where}: values`, values);
   const count = source.values ? source.values.length : source.tensor.size;
   const finalShape = wanted ?? source.shape;

@@ -6,6 +6,18 @@ export type Shape = readonly number[];
 
 export const dtypes: readonly DType[] = ['float32', 'int32'];
 
+/** Dimensions that a tensor can have, as in native/core/shape.h. */
+export const maxRank = 8;
+
+/** Throws INVALID_ARGUMENT for more dimensions than a tensor can have. */
+export function checkRank(what: string, rank: number): void {
+  if (rank > maxRank)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${what}: tensors have at most ${maxRank} dimensions; received ${rank}.`,
+    );
+}
+
 export function sizeOf(shape: Shape): number {
   let size = 1;
   for (const dim of shape) size *= dim;

@@ -57,13 +57,13 @@ export const concat = ((values: readonly Value[], axis = 0) => {
 }) as Variadic<[axis?: number]>;
 
 /**
- * The block that starts at `begin` and has `size`; a size of −1 reaches to the end.
+ * The block that starts at `begin` (negative: from the end) and has `size`; a size of −1 reaches to the end.
  *
  * @throws OUT_OF_RANGE where the block leaves x
  */
 export const slice = ((x: Value, begin: Shape, size: Shape) =>
   call('slice', [x], {
-    begin: list('ops.slice: begin', begin, 0),
+    begin: list('ops.slice: begin', begin, Number.MIN_SAFE_INTEGER),
     size: list('ops.slice: size', size, -1),
   })) as Unary<[begin: Shape, size: Shape]>;
 
