@@ -55,6 +55,21 @@ describe.each(['keras', 'torch'])('whole runs beside %s', (oracle) => {
     }
   }
 
+  it.each(golden.cases.slice(0, 4))('$name: fit and trainOnBatch agree to the last bit', async (row) => {
+    const [one, other] = [prepare(row), prepare(row)];
+    const y = golden.y[row.targets]!;
+    await one.fit(column(x, 'x'), column(y, row.targets), { batchSize, epochs: 2, shuffle: false, verbose: 0 });
+    for (let epoch = 0; epoch < 2; epoch++) {
+      for (const [begin, end] of batches) {
+        const rows = y.slice(begin, end) as Values;
+        await other.trainOnBatch(column(x.slice(begin, end), 'x'), column(rows, row.targets));
+      }
+    }
+    for (const [i, weight] of one.getWeights().entries()) {
+      expect(await weight.data()).toEqual(await other.getWeights()[i]!.data());
+    }
+  });
+
   it.each(golden.cases)('$name, by trainOnBatch', async (row) => {
     const net = prepare(row);
     const losses: number[] = [];
