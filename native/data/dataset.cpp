@@ -13,7 +13,7 @@ namespace downhill {
 
 namespace {
 
-constexpr int64_t kChunk = 1 << 16;  // elements of a check, bytes of a copy
+constexpr int64_t kChunk = 1 << 16;             // elements of a check, bytes of a copy
 constexpr int64_t kMaxRows = int64_t{1} << 32;  // a permutation has 32-bit indices
 
 int64_t chunks_of(int64_t elements) { return (elements + kChunk - 1) / kChunk; }
@@ -42,7 +42,8 @@ int64_t first_unusable(const From* x, int64_t n, DType dtype) {
   const std::string at = column.name + "[row " + std::to_string(index / column.width) + ", element " +
                          std::to_string(index % column.width) + "] is " + (std::isnan(value) ? "NaN" : number);
   if (column.dtype == DType::int32 && std::isfinite(value))
-    throw Error(code::kInvalidArgument, at + "; expected a whole number that fits in int32. Round or encode the values first.");
+    throw Error(code::kInvalidArgument,
+                at + "; expected a whole number that fits in int32. Round or encode the values first.");
   if (std::isfinite(value))
     throw Error(code::kNonFinite, at + ", which is infinite in float32; scale the values first.");
   throw Error(code::kNonFinite, at + "; expected finite numbers. Remove or replace such rows first.");
@@ -67,8 +68,8 @@ void check_values(const Column& column, int64_t rows) {
   });
   const int64_t index = first.load(std::memory_order_relaxed);
   if (index == elements) return;
-  const double value = with_element(column.element, column.storage.data(),
-                                    [&](const auto* x) { return static_cast<double>(x[index]); });
+  const double value =
+      with_element(column.element, column.storage.data(), [&](const auto* x) { return static_cast<double>(x[index]); });
   throw_unusable(column, index, value);
 }
 
@@ -90,7 +91,8 @@ Dataset::Dataset(std::vector<ColumnSource> sources, int64_t rows, bool check) : 
   for (ColumnSource& source : sources) {
     const size_t element = size_of(source.element);
     const size_t available = source.data ? source.data_elements : source.storage.bytes / element;
-    if (source.width < 0 || (source.width > 0 && available / static_cast<size_t>(source.width) < static_cast<size_t>(rows)))
+    if (source.width < 0 ||
+        (source.width > 0 && available / static_cast<size_t>(source.width) < static_cast<size_t>(rows)))
       throw Error(code::kShapeMismatch, source.name + " has " + std::to_string(available) + " elements, expected " +
                                             std::to_string(rows) + " rows of " + std::to_string(source.width) + ".");
     Column column;
@@ -98,7 +100,8 @@ Dataset::Dataset(std::vector<ColumnSource> sources, int64_t rows, bool check) : 
     column.element = source.element;
     column.width = source.width;
     column.dtype = source.dtype;
-    column.storage = source.data ? copy_of(source.data, static_cast<size_t>(rows) * column.row_bytes()) : source.storage;
+    column.storage =
+        source.data ? copy_of(source.data, static_cast<size_t>(rows) * column.row_bytes()) : source.storage;
     if (column.storage.pending) column.storage.pending->wait();
     if (check) check_values(column, rows);
     columns_.push_back(std::move(column));

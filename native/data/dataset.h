@@ -12,13 +12,13 @@ namespace downhill {
 
 /// What a column is made from: `data` is copied, or else `storage` is used in place.
 struct ColumnSource {
-  std::string name;                // for messages: "x", "y", "sampleWeight"
-  const void* data = nullptr;      // rows · width elements; null: take storage
-  size_t data_elements = 0;        // available at data
+  std::string name;            // for messages: "x", "y", "sampleWeight"
+  const void* data = nullptr;  // rows · width elements; null: take storage
+  size_t data_elements = 0;    // available at data
   Storage storage;
   Element element = Element::float32;
-  int64_t width = 1;               // elements of one row
-  DType dtype = DType::float32;    // that batches have
+  int64_t width = 1;             // elements of one row
+  DType dtype = DType::float32;  // that batches have
 };
 
 struct Column {
@@ -36,8 +36,8 @@ struct Column {
 /// Immutable once made.
 class Dataset {
  public:
-  /// Waits for pending storages. With `check`, throws NON_FINITE naming column, row and element of the first value that is NaN
-  /// or infinite (or becomes so in float32), and INVALID_ARGUMENT for one that an int32 column cannot hold.
+  /// Waits for pending storages. With `check`, throws NON_FINITE naming column, row and element of the first value that
+  /// is NaN or infinite (or becomes so in float32), and INVALID_ARGUMENT for one that an int32 column cannot hold.
   Dataset(std::vector<ColumnSource> sources, int64_t rows, bool check);
 
   int64_t rows() const { return rows_; }

@@ -34,9 +34,12 @@ struct TorchAdam {
 
   static TorchAdam at(const Hyper& h, int64_t t) {
     const auto steps = static_cast<double>(t);
-    return {static_cast<float>(h.learning_rate / (1 - std::pow(h.beta1, steps))), static_cast<float>(1 - h.beta1),
-            static_cast<float>(h.beta2), static_cast<float>(1 - h.beta2),
-            static_cast<float>(std::sqrt(1 - std::pow(h.beta2, steps))), static_cast<float>(h.epsilon)};
+    return {static_cast<float>(h.learning_rate / (1 - std::pow(h.beta1, steps))),
+            static_cast<float>(1 - h.beta1),
+            static_cast<float>(h.beta2),
+            static_cast<float>(1 - h.beta2),
+            static_cast<float>(std::sqrt(1 - std::pow(h.beta2, steps))),
+            static_cast<float>(h.epsilon)};
   }
   DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
     slot[0] += blend1 * (g - slot[0]);

@@ -28,9 +28,15 @@ struct HyperRow {
 };
 
 constexpr HyperRow kHypers[] = {
-    {"learningRate", &Hyper::learning_rate}, {"weightDecay", &Hyper::weight_decay}, {"clipValue", &Hyper::clip_value},
-    {"clipNorm", &Hyper::clip_norm},         {"momentum", &Hyper::momentum},        {"dampening", &Hyper::dampening},
-    {"beta1", &Hyper::beta1},                {"beta2", &Hyper::beta2},              {"epsilon", &Hyper::epsilon},
+    {"learningRate", &Hyper::learning_rate},
+    {"weightDecay", &Hyper::weight_decay},
+    {"clipValue", &Hyper::clip_value},
+    {"clipNorm", &Hyper::clip_norm},
+    {"momentum", &Hyper::momentum},
+    {"dampening", &Hyper::dampening},
+    {"beta1", &Hyper::beta1},
+    {"beta2", &Hyper::beta2},
+    {"epsilon", &Hyper::epsilon},
 };
 
 double Hyper::* field_of(std::string_view name) {

@@ -31,12 +31,13 @@ Rule rule_of(std::string_view name);
 const char* name_of(Rule rule);
 int slots_of(Rule rule);
 
-/// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, momentum, dampening, beta1,
-/// beta2, epsilon. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
+/// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, momentum, dampening,
+/// beta1, beta2, epsilon. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
 void set_hyper(Hyper& hyper, std::string_view name, double value);
 double get_hyper(const Hyper& hyper, std::string_view name);
 
-/// The functor of a rule for step t (1, 2, …) as plain bytes, which is how it reaches the kernels of every instruction set.
+/// The functor of a rule for step t (1, 2, …) as plain bytes, which is how it reaches the kernels of every instruction
+/// set.
 struct RuleBytes {
   alignas(16) unsigned char bytes[64] = {};
 };

@@ -1,4 +1,5 @@
-// Gradient descent, plain and with momentum. Slot 0: the velocity, in units of the parameter (Keras) or gradient (PyTorch).
+// Gradient descent, plain and with momentum. Slot 0: the velocity, in units of the parameter (Keras) or gradient
+// (PyTorch).
 #pragma once
 #include "core/host_device.h"
 #include "optim/rule.h"

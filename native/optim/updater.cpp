@@ -44,9 +44,9 @@ void check_group(int group, size_t groups) {
 void check_segment(const UpdateSegment& segment, size_t index, Rule rule, size_t groups) {
   check_group(segment.group, groups);
   if (static_cast<int>(segment.slots.size()) != slots_of(rule))
-    throw Error(code::kInvalidArgument, "Rule " + std::string(name_of(rule)) + " needs " +
-                                            std::to_string(slots_of(rule)) + " slots, variable " +
-                                            std::to_string(index) + " has " + std::to_string(segment.slots.size()) + ".");
+    throw Error(code::kInvalidArgument,
+                "Rule " + std::string(name_of(rule)) + " needs " + std::to_string(slots_of(rule)) +
+                    " slots, variable " + std::to_string(index) + " has " + std::to_string(segment.slots.size()) + ".");
   const size_t bytes = segment.parameter.bytes;
   check_storage(segment.parameter, bytes, index, "parameter");
   check_storage(segment.gradient, bytes, index, "gradient");
@@ -65,8 +65,8 @@ double clip_factor(double norm, double limit) { return limit > 0 && norm > limit
 Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyper> groups, double global_clip_norm)
     : rule_(rule), global_clip_norm_(global_clip_norm), segments_(std::move(segments)), groups_(std::move(groups)) {
   if (!(global_clip_norm >= 0) || !std::isfinite(global_clip_norm))
-    throw Error(code::kInvalidArgument, "globalClipNorm must be a finite number >= 0, received " +
-                                            std::to_string(global_clip_norm) + ".");
+    throw Error(code::kInvalidArgument,
+                "globalClipNorm must be a finite number >= 0, received " + std::to_string(global_clip_norm) + ".");
   std::vector<Span> single, merged;
   for (size_t i = 0; i < segments_.size(); ++i) {
     const UpdateSegment& segment = segments_[i];
@@ -139,7 +139,8 @@ void Updater::measure_norms() {
         table.sum_of_squares(by_segment_.spans[static_cast<size_t>(chunk.span)].gradient + chunk.begin, chunk.size);
   });
   std::fill(norm_factor_.begin(), norm_factor_.end(), 0);
-  for (size_t i = 0; i < partial_.size(); ++i) norm_factor_[static_cast<size_t>(by_segment_.chunks[i].span)] += partial_[i];
+  for (size_t i = 0; i < partial_.size(); ++i)
+    norm_factor_[static_cast<size_t>(by_segment_.chunks[i].span)] += partial_[i];
   double total = 0;
   for (size_t i = 0; i < norm_factor_.size(); ++i) {
     const double squares = norm_factor_[i];

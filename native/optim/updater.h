@@ -23,10 +23,10 @@ class Updater {
   /// Throws INVALID_ARGUMENT when sizes, slot counts or groups do not fit.
   Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyper> groups, double global_clip_norm);
 
-  /// Counts one iteration t and updates every variable. With gradient g, parameter p, rate and weightDecay of the group:
-  /// g ← g·clipNorm / max(‖g‖, clipNorm), then the same over all variables with globalClipNorm; g limited to ±clipValue;
-  /// coupled decay g ← g + weightDecay·p, or decoupled p ← p - rate·weightDecay·p; p ← rule(g, p). The caller holds the
-  /// buffers of `written()` alone. Results do not depend on the number of threads. Allocates nothing.
+  /// Counts one iteration t and updates every variable. With gradient g, parameter p, rate and weightDecay of the
+  /// group: g ← g·clipNorm / max(‖g‖, clipNorm), then the same over all variables with globalClipNorm; g limited to
+  /// ±clipValue; coupled decay g ← g + weightDecay·p, or decoupled p ← p - rate·weightDecay·p; p ← rule(g, p). The
+  /// caller holds the buffers of `written()` alone. Results do not depend on the number of threads. Allocates nothing.
   void apply();
 
   /// Hyperparameters by the names of rule.h, at any time from any thread; the next apply() reads them.

@@ -12,12 +12,12 @@ enum class Lane {
 
 using Job = std::function<void()>;
 
-/// One per process, with at most max(1, cpu::threads()) threads per lane as of the first job, started when needed. All functions may
-/// be called from any thread, also from jobs (but for wait).
+/// One per process, with at most max(1, cpu::threads()) threads per lane as of the first job, started when needed. All
+/// functions may be called from any thread, also from jobs (but for wait).
 namespace executor {
 
-/// Queues a job for an owner (an opaque pointer, such as a JavaScript environment's data). Exceptions of a job are dropped: it reports its
-/// own. Throws INTERNAL when no thread can be started.
+/// Queues a job for an owner (an opaque pointer, such as a JavaScript environment's data). Exceptions of a job are
+/// dropped: it reports its own. Throws INTERNAL when no thread can be started.
 void submit(Lane lane, const void* owner, Job job);
 
 /// Drops the owner's queued jobs (destroying them on the caller's thread) and returns how many; running ones go on.

@@ -14,7 +14,8 @@ struct Access {
 };
 Access access_of(const Plan& plan);
 
-/// A set of buffers locked together, in address order, so that no two sets wait for each other. Locking allocates nothing.
+/// A set of buffers locked together, in address order, so that no two sets wait for each other. Locking allocates
+/// nothing.
 class LockSet {
  public:
   void share(const std::shared_ptr<Buffer>& buffer) { add(buffer, false); }
@@ -38,7 +39,9 @@ class LockSet {
 /// Holds a LockSet for a scope.
 class Locked {
  public:
-  explicit Locked(const LockSet& set, const Buffer* except = nullptr) : set_(set), except_(except) { set_.lock(except_); }
+  explicit Locked(const LockSet& set, const Buffer* except = nullptr) : set_(set), except_(except) {
+    set_.lock(except_);
+  }
   ~Locked() { set_.unlock(except_); }
   Locked(const Locked&) = delete;
   Locked& operator=(const Locked&) = delete;

@@ -8,8 +8,9 @@
 
 namespace downhill {
 
-/// Waits for pending inputs, then runs with the locks that the program needs; variables (also as inputs) that are being trained are read
-/// from a snapshot. outputs: by output index; those with a target are ignored. Throws what the program or an input's job throws.
+/// Waits for pending inputs, then runs with the locks that the program needs; variables (also as inputs) that are being
+/// trained are read from a snapshot. outputs: by output index; those with a target are ignored. Throws what the program
+/// or an input's job throws.
 void run_once(Program& program, Workspace& workspace, const std::vector<Storage>& inputs,
               const std::vector<Storage>& outputs, uint64_t step);
 

@@ -73,8 +73,8 @@ void Session::add_locks(Entry& entry) const {
 void Session::set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, int64_t end) {
   const auto lock = claim();
   if (begin < 0 || end < begin || end > dataset->rows())
-    throw Error(code::kOutOfRange, "Rows [" + text(begin) + ", " + text(end) + ") of a data set of " +
-                                       text(dataset->rows()) + " rows.");
+    throw Error(code::kOutOfRange,
+                "Rows [" + text(begin) + ", " + text(end) + ") of a data set of " + text(dataset->rows()) + " rows.");
   dataset_ = std::move(dataset);
   begin_ = begin;
   end_ = end;
@@ -84,8 +84,7 @@ void Session::set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, in
 void Session::begin_epoch(int64_t epoch, int64_t batch_size, bool shuffle, uint64_t seed) {
   const auto lock = claim();
   if (!dataset_) throw Error(code::kInvalidArgument, "This session has no data yet.");
-  if (batch_size < 1)
-    throw Error(code::kInvalidArgument, "batchSize must be >= 1, received " + text(batch_size) + ".");
+  if (batch_size < 1) throw Error(code::kInvalidArgument, "batchSize must be >= 1, received " + text(batch_size) + ".");
   if (shuffle && options_.kind == SessionKind::predict)
     throw Error(code::kInternal, "Predictions keep the order of the rows: they cannot be shuffled.");
   epoch_ = epoch;
@@ -160,8 +159,8 @@ void Session::check(const Entry& entry) const {
     if (plan.inputs[i] < 0) continue;
     const Value& value = plan.values[static_cast<size_t>(plan.inputs[i])];
     if (value.dtype != columns[i].dtype)
-      throw Error(code::kDtypeMismatch, columns[i].name + " is " + name_of(columns[i].dtype) + ", the program expects " +
-                                            name_of(value.dtype) + ".");
+      throw Error(code::kDtypeMismatch, columns[i].name + " is " + name_of(columns[i].dtype) +
+                                            ", the program expects " + name_of(value.dtype) + ".");
     if (value.shape.size() != entry.rows * columns[i].width)
       throw Error(code::kShapeMismatch, columns[i].name + " has rows of " + text(columns[i].width) +
                                             " elements, the program expects " + value.shape.to_string() + " for " +
@@ -172,8 +171,9 @@ void Session::check(const Entry& entry) const {
     if (value.place != Place::output) continue;  // has a target
     const bool log = options_.kind != SessionKind::predict && j < logs_.size();
     if (log && (value.dtype != DType::float32 || value.shape.size() != 1))
-      throw Error(code::kInternal, "Output " + text(static_cast<int64_t>(j)) + " is a log: expected a float32 scalar, received " +
-                                       name_of(value.dtype) + value.shape.to_string() + ".");
+      throw Error(code::kInternal, "Output " + text(static_cast<int64_t>(j)) +
+                                       " is a log: expected a float32 scalar, received " + name_of(value.dtype) +
+                                       value.shape.to_string() + ".");
     if (log) continue;
     const size_t needed = value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(end_ - begin_);
     if (j >= options_.results.size() || options_.results[j].bytes < needed)
@@ -209,7 +209,8 @@ void Session::bind_outputs(const Entry& entry) {
     else if (options_.kind != SessionKind::predict)
       outputs_[j] = &logs_[j];
     else
-      outputs_[j] = options_.results[j].data() + value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(position_);
+      outputs_[j] =
+          options_.results[j].data() + value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(position_);
   }
 }
 
@@ -219,7 +220,8 @@ Stretch Session::run(int64_t max_steps, double max_milliseconds) {
   if (!prepared_) prepare();
   const int64_t rows = end_ - begin_;
   const bool timed = max_milliseconds > 0 && max_milliseconds < 1e12;
-  const auto deadline = Clock::now() + std::chrono::microseconds(timed ? static_cast<int64_t>(max_milliseconds * 1e3) : 0);
+  const auto deadline =
+      Clock::now() + std::chrono::microseconds(timed ? static_cast<int64_t>(max_milliseconds * 1e3) : 0);
   bool aborted = false;
   try {
     if (options_.kind == SessionKind::train && !mark_ && position_ < rows) mark_.emplace(trained());
@@ -301,7 +303,8 @@ void Session::check_loss() {
   if (options_.kind == SessionKind::evaluate)
     throw Error(code::kNonFinite, "The loss of batch " + text(steps_ + 1) + " of this evaluation is " + value +
                                       ". Check the data and the weights.");
-  throw Error(code::kNonFinite, "The loss is " + value + " in epoch " + text(epoch_ + 1) + ", step " + text(steps_ + 1) +
+  throw Error(code::kNonFinite, "The loss is " + value + " in epoch " + text(epoch_ + 1) + ", step " +
+                                    text(steps_ + 1) +
                                     ". Lower the learning rate, clip the gradients (clipNorm), or check the data.");
 }
 

@@ -22,8 +22,8 @@ struct SessionOptions {
   SessionKind kind = SessionKind::train;
   std::shared_ptr<Workspace> workspace;
   std::shared_ptr<Updater> updater;  // train
-  int logs = 0;                      // first outputs of the programs: float32 scalars, 0: sum of the loss, 1: its weight
-  std::vector<Storage> results;      // predict: output j is appended to results[j]
+  int logs = 0;                  // first outputs of the programs: float32 scalars, 0: sum of the loss, 1: its weight
+  std::vector<Storage> results;  // predict: output j is appended to results[j]
   OnNonFinite on_non_finite = OnNonFinite::error;
 };
 
@@ -35,7 +35,8 @@ struct Stretch {
   int64_t non_finite = 0;          // batches with a loss that is not finite
 };
 
-/// Calls from JavaScript's thread set it up while no stretch runs (else they throw INVALID_ARGUMENT); run() is for a native one.
+/// Calls from JavaScript's thread set it up while no stretch runs (else they throw INVALID_ARGUMENT); run() is for a
+/// native one.
 class Session {
  public:
   explicit Session(SessionOptions options);
@@ -46,13 +47,14 @@ class Session {
   void set_program(int64_t rows, std::shared_ptr<Program> program);
   /// The coming epochs go over rows [begin, end).
   void set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, int64_t end);
-  /// To the first batch of an epoch (counted from 0); zeroes the sums. The rest after the last full batch is one smaller batch
-  /// (train), or is cut into powers of two.
+  /// To the first batch of an epoch (counted from 0); zeroes the sums. The rest after the last full batch is one
+  /// smaller batch (train), or is cut into powers of two.
   void begin_epoch(int64_t epoch, int64_t batch_size, bool shuffle, uint64_t seed);
 
-  /// Runs until the epoch ends, max_steps steps or max_milliseconds are over (at least one step; values that are not positive are no
-  /// limit), or an abort. Throws NON_FINITE naming epoch and step, or what a program throws; the variables are then those of the last
-  /// finished step. May be called again after an abort or an error. A step allocates nothing.
+  /// Runs until the epoch ends, max_steps steps or max_milliseconds are over (at least one step; values that are not
+  /// positive are no limit), or an abort. Throws NON_FINITE naming epoch and step, or what a program throws; the
+  /// variables are then those of the last finished step. May be called again after an abort or an error. A step
+  /// allocates nothing.
   Stretch run(int64_t max_steps, double max_milliseconds);
 
   /// Ends a stretch after the step in hand, or the next stretch before its first one. Any thread.
@@ -96,13 +98,13 @@ class Session {
   bool shuffle_ = false;
   uint64_t seed_ = 0;
   std::vector<uint32_t> order_;
-  std::unique_ptr<Buffer> batch_;          // gathered rows, column after column
-  std::vector<size_t> batch_offset_;       // by column, bytes
-  std::vector<const void*> inputs_;        // by column
-  std::vector<void*> outputs_;             // by output of the program
-  std::vector<float> logs_;                // of the batch in hand
+  std::unique_ptr<Buffer> batch_;     // gathered rows, column after column
+  std::vector<size_t> batch_offset_;  // by column, bytes
+  std::vector<const void*> inputs_;   // by column
+  std::vector<void*> outputs_;        // by output of the program
+  std::vector<float> logs_;           // of the batch in hand
   std::vector<double> sums_, last_;
-  std::optional<TrainingMark> mark_;       // from the first step of an epoch to its end
+  std::optional<TrainingMark> mark_;          // from the first step of an epoch to its end
   std::shared_ptr<const Snapshot> snapshot_;  // that the rest of this epoch reads
 };
 

@@ -1,4 +1,5 @@
-// Copies of variables for readers while training changes them, so that a prediction sees one finished step and training goes on.
+// Copies of variables for readers while training changes them, so that a prediction sees one finished step and training
+// goes on.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -31,12 +32,12 @@ class TrainingMark {
 
 bool is_training(const Buffer& buffer);
 
-/// A copy of the buffer's present contents, made under its shared lock, or the last copy when no write has come since. Null
-/// when nothing trains it.
+/// A copy of the buffer's present contents, made under its shared lock, or the last copy when no write has come since.
+/// Null when nothing trains it.
 std::shared_ptr<const Snapshot> snapshot_if_training(const std::shared_ptr<Buffer>& buffer);
 
-/// The same for the one buffer among these that is being trained. Null when none is, or several: snapshots of two buffers could be of two
-/// steps, so such readers lock them.
+/// The same for the one buffer among these that is being trained. Null when none is, or several: snapshots of two
+/// buffers could be of two steps, so such readers lock them.
 std::shared_ptr<const Snapshot> snapshot_if_training(const std::vector<std::shared_ptr<Buffer>>& buffers);
 
 }  // namespace downhill

@@ -1,4 +1,5 @@
-// A program written by hand, to test sessions without a graph: linear regression of y (rows) on x (rows, width) with weights w.
+// A program written by hand, to test sessions without a graph: linear regression of y (rows) on x (rows, width) with
+// weights w.
 #pragma once
 #include <cmath>
 #include <cstring>
@@ -13,8 +14,8 @@ namespace downhill::test {
 
 struct FakeModel {
   int64_t width;
-  Storage weights, gradient;       // (width)
-  Storage state;                   // (1): batches committed, when the program commits state
+  Storage weights, gradient;  // (width)
+  Storage state;              // (1): batches committed, when the program commits state
   bool commits = false;
 
   explicit FakeModel(int64_t width) : width(width) {
@@ -29,7 +30,8 @@ struct FakeModel {
 
 enum class FakeKind { train, evaluate, predict };
 
-/// Outputs of train and evaluate: sum of squared errors, number of rows [, the mean gradient, whose target is the model's]. Predict: w·x (rows).
+/// Outputs of train and evaluate: sum of squared errors, number of rows [, the mean gradient, whose target is the
+/// model's]. Predict: w·x (rows).
 class FakeProgram : public Program {
  public:
   FakeProgram(const FakeModel& model, FakeKind kind, int64_t rows)
@@ -61,7 +63,8 @@ class FakeProgram : public Program {
       const float error = product(x + i * model_.width, w) - y[i];
       loss += error * error;
       if (kind_ != FakeKind::train) continue;
-      for (int64_t k = 0; k < model_.width; ++k) g[k] += 2 * error * x[i * model_.width + k] / static_cast<float>(rows_);
+      for (int64_t k = 0; k < model_.width; ++k)
+        g[k] += 2 * error * x[i * model_.width + k] / static_cast<float>(rows_);
     }
     *static_cast<float*>(bindings.outputs[0]) = loss;
     *static_cast<float*>(bindings.outputs[1]) = static_cast<float>(rows_);

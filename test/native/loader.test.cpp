@@ -65,7 +65,8 @@ void test_finite() {
   CHECK(starts(message_of_bad<float>(0.5F, Element::float32, DType::int32), "INVALID_ARGUMENT: " + at + "0.5"));
   CHECK(message_of_bad<float>(-3, Element::float32, DType::int32) == "none");
   std::vector<float> unchecked = {NAN};
-  CHECK(message_of([&] { Dataset({column("x", unchecked, Element::float32, 1, DType::float32)}, 1, false); }) == "none");
+  CHECK(message_of([&] { Dataset({column("x", unchecked, Element::float32, 1, DType::float32)}, 1, false); }) ==
+        "none");
 }
 
 void test_sizes() {
@@ -88,7 +89,9 @@ void test_copies_and_in_place() {
   in_place.width = 2;
   const Dataset dataset({column("y", data, Element::float32, 2, DType::float32), in_place}, 2, true);
   data[0] = 9;
-  const auto at = [&](int i) { return reinterpret_cast<const float*>(dataset.columns()[static_cast<size_t>(i)].row(1)); };
+  const auto at = [&](int i) {
+    return reinterpret_cast<const float*>(dataset.columns()[static_cast<size_t>(i)].row(1));
+  };
   CHECK(*reinterpret_cast<const float*>(dataset.columns()[0].row(0)) == 1);
   CHECK(at(0)[0] == 3 && at(1)[1] == 4);
   CHECK(dataset.columns()[1].storage.buffer == storage.buffer && dataset.columns()[1].row(0) == storage.data());
@@ -110,8 +113,8 @@ void check_gather(Element element, DType dtype, int64_t rows, int64_t width, boo
     for (size_t i = 0; i < order.size(); ++i)
       for (size_t k = 0; k < static_cast<size_t>(width); ++k) {
         const size_t row = 2 + (shuffled ? order[i] : i);
-        same = same && batch[i * static_cast<size_t>(width) + k] ==
-                           static_cast<To>(data[row * static_cast<size_t>(width) + k]);
+        same = same &&
+               batch[i * static_cast<size_t>(width) + k] == static_cast<To>(data[row * static_cast<size_t>(width) + k]);
       }
     CHECK(same, "element %d to %s, width %d", static_cast<int>(element), name_of(dtype), static_cast<int>(width));
   }
@@ -162,7 +165,8 @@ void test_permutation() {
   }();
   std::string text;
   for (uint32_t row : ten) text += std::to_string(row) + " ";
-  CHECK(text == "9 5 1 3 6 2 8 7 4 0 ", "the order of seed 123, epoch 5 is %s", text.c_str());  // the same on every machine
+  CHECK(text == "9 5 1 3 6 2 8 7 4 0 ", "the order of seed 123, epoch 5 is %s",
+        text.c_str());  // the same on every machine
 }
 
 /// Chi-squared over the 24 permutations of four rows, and over which row comes first of 100.

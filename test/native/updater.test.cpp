@@ -1,5 +1,5 @@
-// Every update rule against a double-precision reference with each hyperparameter away from its default, clipping and decay, and
-// equal bits for every instruction set and number of threads.
+// Every update rule against a double-precision reference with each hyperparameter away from its default, clipping and
+// decay, and equal bits for every instruction set and number of threads.
 #include "optim/updater.h"
 
 #include <algorithm>
@@ -120,7 +120,8 @@ void reference(Rule rule, const Hyper& h, int t, double g, double& p, double& s0
 }
 
 /// Largest difference to the reference after kSteps updates, by magnitude of the parameter.
-double error_of(Rule rule, const std::vector<Hyper>& groups, double global_clip, const std::vector<int>& group_of = {}) {
+double error_of(Rule rule, const std::vector<Hyper>& groups, double global_clip,
+                const std::vector<int>& group_of = {}) {
   Model model(rule, group_of);
   Updater updater(rule, model.segments, groups, global_clip);
   std::vector<State> states;
@@ -344,8 +345,8 @@ std::string code_of(F&& run) {
 void test_hyperparameters_and_errors() {
   Model model(Rule::momentum);
   Updater updater(Rule::momentum, model.segments, {Hyper{}}, 0);
-  for (const char* name : {"learningRate", "weightDecay", "clipValue", "clipNorm", "momentum", "dampening", "beta1",
-                           "beta2", "epsilon"}) {
+  for (const char* name :
+       {"learningRate", "weightDecay", "clipValue", "clipNorm", "momentum", "dampening", "beta1", "beta2", "epsilon"}) {
     updater.set(0, name, 0.375);
     CHECK(updater.get(0, name) == 0.375, "%s", name);
   }
