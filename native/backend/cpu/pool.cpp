@@ -1,0 +1,212 @@
+// A region is published as one 64-bit word: generation (32 bits) | number of groups (16) | next group (16). A thread
+// claims a group of chunks by one compare-and-swap of the whole word, so a claim can only succeed for the region that
+// is running.
+#include "backend/cpu/pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#include <signal.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace downhill::cpu {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+constexpr int64_t kMaxGroups = 0xffff;
+constexpr int64_t kGroupsPerThread = 32;  // even enough for balance, few enough that claims cost nothing
+constexpr size_t kNone = ~size_t{0};
+constexpr auto kSpin = std::chrono::microseconds(40);
+
+thread_local bool inside_region = false;
+
+void relax() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+class Pool {
+ public:
+  Pool() : wanted_(default_threads()), cores_(wanted_.load()) {}
+
+  int threads() const { return wanted_.load(std::memory_order_relaxed); }
+
+  void set_threads(int count) {
+    wanted_.store(std::clamp(count, 1, kMaxThreads));
+    if (inside_region) return;  // the next region sees it
+    std::lock_guard<std::mutex> own(owner_);
+    if (workers_.size() != workers_wanted()) end_workers();  // the next region starts what it needs
+  }
+
+  void run(int64_t chunks, void (*fn)(void*, int64_t), void* arg) {
+    if (chunks <= 1 || inside_region || threads() == 1 || !owner_.try_lock()) {
+      for (int64_t chunk = 0; chunk < chunks; ++chunk) fn(arg, chunk);
+      return;
+    }
+    std::lock_guard<std::mutex> own(owner_, std::adopt_lock);
+    resize();
+    const int64_t team = static_cast<int64_t>(workers_.size()) + 1;
+    const int64_t per_group = std::max((chunks + kMaxGroups - 1) / kMaxGroups, chunks / (team * kGroupsPerThread));
+    const int64_t size = std::max<int64_t>(1, per_group);
+    const uint64_t groups = static_cast<uint64_t>((chunks + size - 1) / size);
+    // Plain writes: every reader of the last region has counted its group done, and the next one reads after a claim
+    // below.
+    fn_ = fn;
+    arg_ = arg;
+    chunks_ = chunks;
+    group_size_ = size;
+    done_.store(0, std::memory_order_relaxed);
+    const uint64_t generation = (word_.load(std::memory_order_relaxed) >> 32) + 1;
+    word_.store(generation << 32 | groups << 16, std::memory_order_seq_cst);
+    if (asleep_.load(std::memory_order_seq_cst) > 0) {
+      {
+        std::lock_guard<std::mutex> lock(sleep_);
+      }
+      wake_.notify_all();
+    }
+    inside_region = true;
+    while (work_once()) {
+    }
+    inside_region = false;
+    // Only groups that a worker has claimed are outstanding here.
+    for (int spins = 0; done_.load(std::memory_order_acquire) != groups; ++spins) {
+      if (oversubscribed() || spins > 4000) std::this_thread::yield();
+      relax();
+    }
+  }
+
+ private:
+  bool oversubscribed() const { return static_cast<int>(workers_.size()) + 1 > cores_; }
+
+  bool open() const {
+    const uint64_t word = word_.load(std::memory_order_seq_cst);
+    return (word & 0xffff) < (word >> 16 & 0xffff);
+  }
+
+  /// Claims a group and runs it; false when none is left. The fields of the region are read only after a claim has
+  /// succeeded: they cannot change before this group is counted done.
+  bool work_once() {
+    uint64_t word = word_.load(std::memory_order_acquire);
+    do {
+      if ((word & 0xffff) >= (word >> 16 & 0xffff)) return false;
+    } while (!word_.compare_exchange_weak(word, word + 1, std::memory_order_acq_rel, std::memory_order_acquire));
+    const int64_t begin = static_cast<int64_t>(word & 0xffff) * group_size_;
+    const int64_t end = std::min(begin + group_size_, chunks_);
+    for (int64_t chunk = begin; chunk < end; ++chunk) fn_(arg_, chunk);
+    done_.fetch_add(1, std::memory_order_release);
+    return true;
+  }
+
+  /// Waits for a region: first spinning, then asleep. False when the thread must end.
+  bool wait(bool spin) {
+    if (spin) {
+      const auto deadline = std::chrono::steady_clock::now() + kSpin;
+      do {
+        for (int i = 0; i < 16; ++i) {
+          if (open()) return true;
+          relax();
+        }
+      } while (!stop_.load(std::memory_order_relaxed) && std::chrono::steady_clock::now() < deadline);
+    } else {
+      for (int i = 0; i < 4; ++i) {
+        if (open()) return true;
+        std::this_thread::yield();
+      }
+    }
+    std::unique_lock<std::mutex> lock(sleep_);
+    asleep_.fetch_add(1, std::memory_order_seq_cst);
+    wake_.wait(lock, [&] { return open() || stop_.load(std::memory_order_relaxed); });
+    asleep_.fetch_sub(1, std::memory_order_relaxed);
+    return !stop_.load(std::memory_order_relaxed);
+  }
+
+  void work(bool spin) {
+    inside_region = true;
+    while (wait(spin)) {
+      while (work_once()) {
+      }
+    }
+  }
+
+  size_t workers_wanted() const { return static_cast<size_t>(threads()) - 1; }
+
+  // Both are called by the owner of the pool, so no region runs.
+  void end_workers() {
+    stop_.store(true);
+    {
+      std::lock_guard<std::mutex> lock(sleep_);
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+    stop_.store(false);
+  }
+
+  void resize() {
+    const size_t count = workers_wanted();
+    if (workers_.size() == count || failed_ == count) return;
+    end_workers();
+    failed_ = kNone;
+    const bool spin = static_cast<int>(count) + 1 <= cores_;
+#if defined(__unix__) || defined(__APPLE__)
+    sigset_t all, before;  // signals belong to the host's threads
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+#endif
+    try {
+      workers_.reserve(count);
+      while (workers_.size() < count) workers_.emplace_back([this, spin] { work(spin); });
+    } catch (...) {
+      failed_ = count;  // the system gives no more threads: go on with these
+    }
+#if defined(__unix__) || defined(__APPLE__)
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+#endif
+  }
+
+  std::mutex owner_;
+  std::atomic<int> wanted_;
+  const int cores_;
+  std::vector<std::thread> workers_;
+  size_t failed_ = kNone;  // the count that could not be reached, so that every region does not try again
+
+  void (*fn_)(void*, int64_t) = nullptr;
+  void* arg_ = nullptr;
+  int64_t chunks_ = 0;
+  int64_t group_size_ = 1;
+
+  alignas(64) std::atomic<uint64_t> word_{0};
+  alignas(64) std::atomic<uint64_t> done_{0};
+  alignas(64) std::atomic<int> asleep_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex sleep_;
+  std::condition_variable wake_;
+};
+
+/// Never destroyed: workers may still sleep in it while the process exits.
+Pool& pool() {
+  static Pool* const instance = new Pool;
+  return *instance;
+}
+
+}  // namespace
+
+void parallel(int64_t chunks, void (*fn)(void* arg, int64_t chunk), void* arg) { pool().run(chunks, fn, arg); }
+int threads() { return pool().threads(); }
+void set_threads(int count) { pool().set_threads(count); }
+
+}  // namespace downhill::cpu
