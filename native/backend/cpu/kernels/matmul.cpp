@@ -1,0 +1,287 @@
+// Matrix product by blocks. A chunk of rows by columns of c belongs to one thread; per block of k it packs one panel of
+// b (a tile wide) on its stack and runs the inner kernel down the rows of a, which are packed once for all chunks or
+// read in place.
+#include "backend/cpu/kernels/matmul_entry.h"
+#include "backend/cpu/kernels/matmul_pack.h"
+#include "backend/cpu/kernels/matmul_tile.h"
+#include "backend/cpu/pool.h"
+
+namespace downhill::cpu::DH_ISA {
+namespace {
+
+constexpr int64_t kBlockK = 8192 / kTileCols;        // a panel of b is 32 KiB: the first-level cache
+constexpr int64_t kBlockRows = 20 * kTileRows;       // of a chunk, at most: packed a and c of it stay in the
+constexpr int64_t kBlockCols = 256;                  // second-level cache
+constexpr int64_t kPackedFloats = int64_t{2} << 20;  // packed a is 8 MiB, at most
+constexpr int64_t kFlopsPerChunk = int64_t{32} * kTileCols * 512;  // about 2 µs: well above the cost of a region
+constexpr int64_t kMaxChunks = 32;
+
+/// How a product is cut. A function of the shape alone: so are then the bits of the result.
+struct Cut {
+  bool pack_a = false;
+  int64_t rows = 0, depth = 0;  // of one pass over packed a: the whole product unless a is too large to pack at once
+  int64_t block_k = 0;
+  int64_t splits = 1;  // ranges of k computed side by side and added in order; only when c is small and k long
+};
+
+int64_t row_chunk_count(int64_t m, int64_t n, int64_t flops) {
+  const int64_t panels = ceil_div(n, kTileCols);
+  const int64_t wanted = smaller(flops / kFlopsPerChunk + 1, kMaxChunks);
+  const int64_t least = ceil_div(m, kBlockRows);
+  const int64_t most =
+      larger(1, m / ((n > 2 * kTileCols ? 8 : 2) * kTileRows));  // below that, reading b again costs too much
+  return larger(least, smaller(ceil_div(wanted, panels), most));
+}
+
+int64_t column_chunk_count(int64_t n, int64_t row_chunks, int64_t flops) {
+  const int64_t wanted = smaller(flops / kFlopsPerChunk + 1, kMaxChunks);
+  return smaller(larger(ceil_div(wanted, row_chunks), ceil_div(n, kBlockCols)), ceil_div(n, kTileCols));
+}
+
+Cut cut_of(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) {
+  Cut cut;
+  cut.rows = m;
+  cut.depth = k;
+  if (m == 0 || n == 0 || k == 0) return cut;
+  // Few rows read b once: long stretches of whole rows suit memory better than tall, narrow panels.
+  const int64_t block = m <= 2 && !transpose_b ? 16 : kBlockK;
+  cut.block_k = ceil_div(k, ceil_div(k, block));
+  cut.pack_a = m > kTileRows && n > (transpose_a ? 3 : 2) * kTileCols;
+  if (cut.pack_a && m * k > kPackedFloats) {
+    const int64_t blocks = smaller(ceil_div(k, cut.block_k), larger(1, 2048 / cut.block_k));
+    cut.depth = smaller(k, blocks * cut.block_k);
+    cut.rows = smaller(m, larger(kBlockRows, kPackedFloats / cut.depth / kBlockRows * kBlockRows));
+  }
+  if (!cut.pack_a && k >= 4 * kBlockK) {
+    const int64_t flops = 2 * m * n * k;
+    const int64_t row_chunks = row_chunk_count(m, n, flops);
+    const int64_t chunks = row_chunks * column_chunk_count(n, row_chunks, flops);
+    const int64_t wanted = smaller(smaller(flops / kFlopsPerChunk, 16) / chunks, k / (2 * kBlockK));
+    if (chunks < 8 && wanted > 1) cut.splits = wanted;
+  }
+  return cut;
+}
+
+/// One pass: c (m, n) = or += a (m, k) · b (k, n), with a packed whole or in place.
+struct Pass {
+  int64_t m, n, k;
+  const float* a;
+  int64_t a_row, a_step;  // of a in place
+  const float* packed;    // or null
+  const float* b;
+  int64_t ldb;
+  bool transpose_b;
+  float* c;
+  int64_t ldc;
+  bool accumulate;
+  int64_t block_k;
+  int64_t row_chunks;
+  const float* bias;  // null unless this pass ends the sum; so are activate's uses
+  void (*activate)(const float*, float*, int64_t, const float*);
+  const float* params;
+};
+
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+Range part(int64_t total, int64_t parts, int64_t index) { return {total * index / parts, total * (index + 1) / parts}; }
+
+/// The tiles of a range of rows: as few as possible, and of even height.
+struct Heights {
+  int64_t count, base, taller;
+  explicit Heights(int64_t rows) : count(ceil_div(rows, kTileRows)), base(rows / count), taller(rows % count) {}
+  int64_t of(int64_t index) const { return base + (index < taller); }
+};
+
+/// Packed a: block of k after block of k, in it the rows in order, tile by tile: so row i of a block starts at i ·
+/// block.
+void pack_rows(const MatmulArgs& args, Range rows, Range depth, float* to) {
+  const Heights heights(rows.size());
+  int64_t row = rows.begin;
+  for (int64_t t = 0; t < heights.count; ++t) {
+    const int64_t height = heights.of(t);
+    float* target = to + row * depth.size();
+    if (args.transpose_a) {
+      pack_copy(args.a + depth.begin * args.lda + row, args.lda, depth.size(), height, target, height);
+    } else {
+      pack_transpose(args.a + row * args.lda + depth.begin, args.lda, depth.size(), height, target, height);
+    }
+    row += height;
+  }
+}
+
+void activate_block(const Pass& pass, Range rows, int64_t column, int64_t width) {
+  float* c = pass.c + rows.begin * pass.ldc + column;
+  if (pass.ldc == width) return pass.activate(c, c, rows.size() * width, pass.params);
+  for (int64_t r = 0; r < rows.size(); ++r, c += pass.ldc) pass.activate(c, c, width, pass.params);
+}
+
+/// The most tiles in a column of a chunk for which b is better read where it lies than packed first.
+int64_t tiles_in_place(int64_t ldb) {
+  if (ldb <= 2 * kTileCols) return kBlockRows;
+  if (ldb % 1024 == 0) return 4;  // the rows of a panel fall into a few sets of the caches
+  return kWidth >= 16 ? 20 : 8;
+}
+
+void multiply_chunk(const Pass& pass, Range rows, Range panels) {
+  alignas(64) float packed_b[kBlockK * kTileCols];
+  const Heights heights(rows.size());
+  const int64_t first_column = panels.begin * kTileCols;
+  const int64_t end_column = smaller(panels.end * kTileCols, pass.n);
+  const bool in_place_b = !pass.transpose_b && heights.count <= tiles_in_place(pass.ldb);
+  TileArgs tile;
+  tile.ldc = pass.ldc;
+  for (int64_t k0 = 0; k0 < pass.k; k0 += pass.block_k) {
+    const int64_t depth = smaller(pass.block_k, pass.k - k0);
+    tile.k = depth;
+    tile.accumulate = pass.accumulate || k0 > 0;
+    const float* bias = k0 + depth == pass.k ? pass.bias : nullptr;
+    for (int64_t column = first_column; column < end_column; column += kTileCols) {
+      const int64_t width = smaller(kTileCols, end_column - column);
+      const int vecs = static_cast<int>(ceil_div(width, kWidth));
+      tile.last = static_cast<int>(width - (vecs - 1) * kWidth);
+      tile.bias = bias ? bias + column : nullptr;
+      if (in_place_b && tile.last == kWidth) {
+        tile.b = pass.b + k0 * pass.ldb + column;
+        tile.b_step = pass.ldb;
+      } else {
+        tile.b = packed_b;
+        tile.b_step = vecs * kWidth;
+        if (pass.transpose_b) {
+          pack_transpose(pass.b + column * pass.ldb + k0, pass.ldb, depth, width, packed_b, tile.b_step);
+        } else {
+          pack_copy(pass.b + k0 * pass.ldb + column, pass.ldb, depth, width, packed_b, tile.b_step);
+        }
+      }
+      int64_t row = rows.begin;
+      for (int64_t t = 0; t < heights.count; ++t) {
+        const int64_t height = heights.of(t);
+        if (pass.packed) {
+          tile.a = pass.packed + k0 * pass.m + row * depth;
+          tile.a_row = 1;
+          tile.a_step = height;
+        } else {
+          tile.a = pass.a + row * pass.a_row + k0 * pass.a_step;
+          tile.a_row = pass.a_row;
+          tile.a_step = pass.a_step;
+        }
+        tile.c = pass.c + row * pass.ldc + column;
+        tile_of(static_cast<int>(height), vecs)(tile);
+        row += height;
+      }
+    }
+  }
+  if (pass.activate) activate_block(pass, rows, first_column, end_column - first_column);
+}
+
+/// All chunks of a pass; `splits` of them share each block of c and write to partial sums behind one another.
+void multiply(const Pass& pass, int64_t splits, float* partial) {
+  const int64_t flops = 2 * pass.m * pass.n * pass.k;
+  const int64_t panels = ceil_div(pass.n, kTileCols);
+  const int64_t columns = column_chunk_count(pass.n, pass.row_chunks, flops);
+  const int64_t chunks = pass.row_chunks * columns;
+  parallel_for(chunks * splits, [&](int64_t index) {
+    const int64_t chunk = index % chunks;
+    const Range rows = part(pass.m, pass.row_chunks, chunk / columns);
+    const Range panel = part(panels, columns, chunk % columns);
+    if (splits == 1) return multiply_chunk(pass, rows, panel);
+    const Range depth = part(pass.k, splits, index / chunks);
+    Pass own = pass;
+    own.k = depth.size();
+    own.a += depth.begin * pass.a_step;
+    own.b += depth.begin * (pass.transpose_b ? 1 : pass.ldb);
+    own.c = partial + index / chunks * pass.m * pass.n;
+    own.ldc = pass.n;
+    own.accumulate = false;
+    own.bias = nullptr;
+    own.activate = nullptr;
+    multiply_chunk(own, rows, panel);
+  });
+}
+
+/// c = bias, or zeros: a sum of no terms.
+void fill(const MatmulArgs& args) {
+  for (int64_t i = 0; i < args.m; ++i)
+    for (int64_t j = 0; j < args.n; ++j) args.c[i * args.ldc + j] = args.bias ? args.bias[j] : 0.0f;
+}
+
+void combine(const MatmulArgs& args, int64_t splits, const float* partial) {
+  const int64_t size = args.m * args.n;
+  for (int64_t i = 0; i < args.m; ++i)
+    for (int64_t j = 0; j < args.n; ++j) {
+      const float* from = partial + i * args.n + j;
+      float sum = from[0];
+      for (int64_t s = 1; s < splits; ++s) sum += from[s * size];
+      args.c[i * args.ldc + j] = args.bias ? sum + args.bias[j] : sum;
+    }
+}
+
+size_t scratch_bytes(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) {
+  const Cut cut = cut_of(m, n, k, transpose_a, transpose_b);
+  int64_t floats = 0;
+  if (cut.pack_a) floats = smaller(cut.rows, m) * smaller(cut.depth, k);
+  if (cut.splits > 1) floats = cut.splits * m * n;
+  return static_cast<size_t>(ceil_div(floats * 4, 64) * 64);
+}
+
+void run(const MatmulArgs& args) {
+  if (args.m == 0 || args.n == 0) return;
+  const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
+  const int64_t b_step = args.transpose_b ? 1 : args.ldb;
+  const Cut cut = cut_of(args.m, args.n, args.k, args.transpose_a, args.transpose_b);
+  float* scratch = reinterpret_cast<float*>(args.scratch);
+  if (args.k == 0) fill(args);
+  for (int64_t i = 0; i < args.m && args.k > 0; i += cut.rows) {
+    for (int64_t p = 0; p < args.k; p += cut.depth) {
+      Pass pass = {};
+      pass.m = smaller(cut.rows, args.m - i);
+      pass.n = args.n;
+      pass.k = smaller(cut.depth, args.k - p);
+      pass.a = args.a + i * a_row + p * a_step;
+      pass.a_row = a_row;
+      pass.a_step = a_step;
+      pass.b = args.b + p * b_step;
+      pass.ldb = args.ldb;
+      pass.transpose_b = args.transpose_b;
+      pass.c = args.c + i * args.ldc;
+      pass.ldc = args.ldc;
+      pass.accumulate = p > 0;
+      pass.block_k = cut.block_k;
+      pass.row_chunks = row_chunk_count(pass.m, pass.n, 2 * pass.m * pass.n * pass.k);
+      if (p + pass.k == args.k && cut.splits == 1) {
+        pass.bias = args.bias;
+        pass.activate = args.activate;
+        pass.params = args.activate_params;
+      }
+      if (cut.pack_a) {
+        MatmulArgs from = args;
+        from.a = pass.a;
+        const int64_t blocks = ceil_div(pass.k, pass.block_k);
+        parallel_for(blocks * pass.row_chunks, [&](int64_t chunk) {
+          const int64_t k0 = chunk / pass.row_chunks * pass.block_k;
+          const Range depth = {k0, smaller(k0 + pass.block_k, pass.k)};
+          pack_rows(from, part(pass.m, pass.row_chunks, chunk % pass.row_chunks), depth, scratch + k0 * pass.m);
+        });
+        pass.packed = scratch;
+      }
+      multiply(pass, cut.splits, scratch);
+    }
+  }
+  if (cut.splits > 1) combine(args, cut.splits, scratch);
+  if (args.activate && (args.k == 0 || cut.splits > 1)) {
+    Pass whole = {};
+    whole.n = args.n;
+    whole.c = args.c;
+    whole.ldc = args.ldc;
+    whole.activate = args.activate;
+    whole.params = args.activate_params;
+    activate_block(whole, {0, args.m}, 0, args.n);
+  }
+}
+
+}  // namespace
+
+extern const MatmulKernels matmul_kernels = {scratch_bytes, run};
+
+}  // namespace downhill::cpu::DH_ISA

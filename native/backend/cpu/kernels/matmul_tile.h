@@ -1,0 +1,117 @@
+// The inner kernel: a tile of c, R rows by V vectors, stays in registers while k runs.
+#pragma once
+#include "backend/cpu/kernels/matmul_vec.h"
+
+namespace downhill::cpu::DH_ISA {
+namespace {
+
+/// c (R, V vectors) = or += Σ_p a[r · a_row + p · a_step] · b[p · b_step + column], plus bias.
+struct TileArgs {
+  int64_t k;
+  const float* a;
+  int64_t a_row, a_step;
+  const float* b;  // readable for V whole vectors in every row
+  int64_t b_step;
+  float* c;
+  int64_t ldc;
+  bool accumulate;    // add to c, which holds the sum over earlier k
+  const float* bias;  // added last; null: none
+  int last;           // columns of the last vector that exist, 1 … kWidth
+};
+
+using TileFn = void (*)(const TileArgs&);
+
+/// Packed a is one stream that goes on into the next tile. As an integer: a read in place may end before.
+DH_HOST_DEVICE void prefetch_ahead(const float* a) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(a) + 32 * kTileRows * sizeof(float)));
+}
+
+/// Every element is one chain of multiply-adds over k, so its bits do not depend on the tile it falls into.
+template <int R, int V>
+void tile(const TileArgs& args) {
+  constexpr int kGroup = 3;  // rows addressed from one pointer: base, base + row, base + 2 row
+  const int64_t a_row = args.a_row, a_step = args.a_step, b_step = args.b_step, ldc = args.ldc;
+  const float* rows[(R + kGroup - 1) / kGroup];
+  for (int g = 0; g * kGroup < R; ++g) rows[g] = args.a + g * kGroup * a_row;
+  const float* b = args.b;
+  float* c = args.c;
+  for (int r = 0; r < R; ++r) __builtin_prefetch(c + r * ldc, 1);
+
+  Vec sum[R][V];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[r][v] = zero();
+
+  for (int64_t p = args.k; p > 0; --p) {
+    Vec x[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) x[v] = load(b + v * kWidth);
+    prefetch_ahead(rows[0]);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Vec w = broadcast(rows[r / kGroup] + (r % kGroup) * a_row);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[r][v] = fma(w, x[v], sum[r][v]);
+    }
+#pragma GCC unroll 8
+    for (int g = 0; g * kGroup < R; ++g) rows[g] += a_step;
+    b += b_step;
+  }
+
+  const int last = args.last;
+  const bool whole = last == kWidth;
+  if (args.accumulate) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v + 1 < V; ++v) sum[r][v] = add(load(c + r * ldc + v * kWidth), sum[r][v]);
+      const float* end = c + r * ldc + (V - 1) * kWidth;
+      sum[r][V - 1] = add(whole ? load(end) : load_first(end, last), sum[r][V - 1]);
+    }
+  }
+  if (args.bias) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const float* from = args.bias + v * kWidth;
+      const Vec bias = v + 1 < V || whole ? load(from) : load_first(from, last);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) sum[r][v] = add(sum[r][v], bias);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v + 1 < V; ++v) store(c + r * ldc + v * kWidth, sum[r][v]);
+    float* end = c + r * ldc + (V - 1) * kWidth;
+    if (whole) {
+      store(end, sum[r][V - 1]);
+    } else {
+      store_first(end, sum[r][V - 1], last);
+    }
+  }
+}
+
+template <int V>
+struct TileRow {
+  TileFn of[kTileRows];
+  constexpr TileRow() : of() { fill<kTileRows>(); }
+  template <int R>
+  constexpr void fill() {
+    of[R - 1] = tile<R, V>;
+    if constexpr (R > 1) fill<R - 1>();
+  }
+};
+
+/// The kernel for a tile of that many rows and vectors.
+template <int V = kTileVecs>
+TileFn tile_of(int rows, int vecs) {
+  static constexpr TileRow<V> kernels;
+  if constexpr (V > 1) {
+    if (vecs < V) return tile_of<V - 1>(rows, vecs);
+  }
+  return kernels.of[rows - 1];
+}
+
+}  // namespace
+}  // namespace downhill::cpu::DH_ISA
