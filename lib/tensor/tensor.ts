@@ -1,5 +1,4 @@
 // Values in native memory.
-import { inspect } from 'node:util';
 import { binding, type DType, type Storage } from '../binding/index.js';
 import { DownhillError } from '../errors.js';
 import type { ArrayOf } from './convert.js';
@@ -7,6 +6,9 @@ import { type Shape, shapeText, sizeOf } from './shape.js';
 
 // Node 20's first releases lack the symbol that `using` needs.
 (Symbol as { dispose?: symbol }).dispose ??= Symbol.for('nodejs.dispose');
+
+/** How Node's console asks a value for its text. */
+const kInspect = Symbol.for('nodejs.util.inspect.custom');
 
 /** Prints at most this many values of a tensor. */
 const kPrinted = 100;
@@ -121,7 +123,7 @@ export class Tensor {
     return `${head}, values=${print(this.arraySync())})`;
   }
 
-  [inspect.custom](): string {
+  [kInspect](): string {
     return this.toString();
   }
 
