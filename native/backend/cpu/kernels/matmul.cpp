@@ -76,7 +76,7 @@ struct Pass {
   bool accumulate;
   int64_t block_k;
   int64_t row_chunks;
-  const float* bias;  // null unless this pass ends the sum; so are activate's uses
+  const float* bias;  // null unless this pass ends the sum; so is activate
   void (*activate)(const float*, float*, int64_t, const float*);
   const float* params;
 };
@@ -194,8 +194,6 @@ void multiply(const Pass& pass, int64_t splits, float* partial) {
     own.c = partial + index / chunks * pass.m * pass.n;
     own.ldc = pass.n;
     own.accumulate = false;
-    own.bias = nullptr;
-    own.activate = nullptr;
     multiply_chunk(own, rows, panel);
   });
 }
