@@ -111,9 +111,9 @@ export abstract class Model implements Network {
    * const history = await net.fit(x, y, { batchSize: 128, epochs: 10, validationSplit: 0.1 });
    * history.history.val_loss;
    */
-  fit(x: DataLike, y: DataLike, options?: FitOptions): Promise<History>;
   fit(batches: Batches, options?: FitOptions): Promise<History>;
   fit(batches: Batches, y: undefined, options?: FitOptions): Promise<History>;
+  fit(x: DataLike, y: DataLike, options?: FitOptions): Promise<History>;
   async fit(x: DataLike | Batches, y?: DataLike | FitOptions, options?: FitOptions): Promise<History> {
     const [targets, given] = splitArguments<FitOptions>(y, options);
     return runFit(this.#trainer, this, x, targets, given, (stop) => {
@@ -128,9 +128,9 @@ export abstract class Model implements Network {
    * @example
    * const { loss, accuracy } = await net.evaluate(test.x, test.y);
    */
-  evaluate(x: DataLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
   evaluate(batches: Batches, options?: EvaluateOptions): Promise<Logs>;
   evaluate(batches: Batches, y: undefined, options?: EvaluateOptions): Promise<Logs>;
+  evaluate(x: DataLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
   async evaluate(x: DataLike | Batches, y?: DataLike | EvaluateOptions, options?: EvaluateOptions): Promise<Logs> {
     const [targets, given] = splitArguments<EvaluateOptions>(y, options);
     return evaluate(this.#trainer, this, x, targets, given);

@@ -1,5 +1,5 @@
 // Evaluation: loss and metrics over a data set, weighted by rows.
-import { CallbackList, type Logs } from '../callbacks/callback.js';
+import { type Callback, CallbackList, type Logs } from '../callbacks/callback.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
 import { type Column, datasetFor, inputColumn, targetColumn } from './columns.js';
@@ -13,7 +13,7 @@ export interface EvaluateOptions {
   batchSize?: number;
   verbose?: Verbose;
   /** Objects with hooks onTestBegin, onTestBatchEnd, … */
-  callbacks?: readonly object[];
+  callbacks?: readonly Callback[];
 }
 
 /** Milliseconds that a run stays in native code before numbers are shown again. */
@@ -91,6 +91,7 @@ export async function evaluate(
     shuffle: false,
     seed: 0,
     onNonFinite: 'error',
+    frozen: trainer.freeze(),
   });
   try {
     reporter.begin('', feed.batches);

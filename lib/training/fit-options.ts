@@ -1,4 +1,5 @@
 // The options of `fit`, checked.
+import type { Callback } from '../callbacks/callback.js';
 import { DownhillError, show } from '../errors.js';
 import { Options } from '../options.js';
 import type { DataLike, OnNonFinite } from './columns.js';
@@ -17,7 +18,7 @@ export interface FitOptions {
   /** Whether each epoch has an order of its own; true by default. */
   shuffle?: boolean;
   /** Objects with hooks such as onEpochEnd. */
-  callbacks?: readonly object[];
+  callbacks?: readonly Callback[];
   /** 0 silent, 1 a progress bar, 2 a line per epoch; 'auto', the default: 1 on a terminal, 0 elsewhere. */
   verbose?: Verbose;
   /** Epochs that are done already; 0 by default. */

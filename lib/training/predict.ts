@@ -1,6 +1,6 @@
 // Prediction: the outputs of a data set, in the order of its rows.
 import { binding } from '../binding/index.js';
-import { CallbackList } from '../callbacks/callback.js';
+import { type Callback, CallbackList } from '../callbacks/callback.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
 import { sizeOf } from '../tensor/shape.js';
@@ -8,6 +8,7 @@ import { Tensor } from '../tensor/tensor.js';
 import { datasetOf, inputColumn } from './columns.js';
 import { kStretch } from './evaluate.js';
 import { checkVerbose, reporterFor, type Verbose } from './progress.js';
+import { batchRows } from './programs.js';
 import type { Trainer } from './trainer.js';
 
 export interface PredictOptions {
@@ -15,7 +16,7 @@ export interface PredictOptions {
   batchSize?: number;
   verbose?: Verbose;
   /** Objects with hooks onPredictBegin, onPredictBatchEnd, … */
-  callbacks?: readonly object[];
+  callbacks?: readonly Callback[];
 }
 
 /** Bytes of a float32. */
@@ -37,9 +38,15 @@ export async function predict(
   const shape = [rows, ...trainer.network.outputShape];
   const [results] = binding.arena([sizeOf(shape) * kElement]);
   const session = trainer.predictSession([results]);
+  const single = rows <= batchSize && batchRows('predict', rows, batchSize).length === 1;
   // Not checked: a row that is not finite shows in its own output, and must not spoil the others.
   const dataset = datasetOf([column], false);
-  trainer.load(session, 'predict', { dataset, columns: [column], begin: 0, end: rows, batchSize });
+  trainer.load(
+    session,
+    'predict',
+    { dataset, columns: [column], begin: 0, end: rows, batchSize },
+    single ? null : trainer.freeze(),
+  );
   const hooked = callbacks.has('onPredictBatchBegin', 'onPredictBatchEnd');
   await callbacks.call('onPredictBegin', {});
   try {

@@ -10,7 +10,9 @@ import {
 } from '../binding/index.js';
 import { DownhillError } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
-import { arenaLike, type Weight } from '../layers/weight.js';
+import { arenaLike, Weight } from '../layers/weight.js';
+import { storageOf } from '../tensor/tensor.js';
+import { Variable } from '../tensor/variable.js';
 import type { Column, OnNonFinite, RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
@@ -131,20 +133,41 @@ export class Trainer {
     });
   }
 
-  /** Gives a session rows [begin, end) and the programs for their batches. */
+  /**
+   * The weights as of this moment, for a reader of several batches; null where nothing trains. One batch sees one finished step as it
+   * is, but between two of them a fit goes on.
+   */
+  freeze(): Variable[] | null {
+    if (!this.#work) return null;
+    const { weights } = this.network;
+    const copies = binding.storagesCopy(weights.map((weight) => storageOf(weight.variable)));
+    return copies.map(
+      (storage, i) => new Variable(storage, weights[i].shape, 'float32', weights[i].variable.name, false),
+    );
+  }
+
+  /** Gives a session rows [begin, end) and the programs for their batches; frozen: what these read in place of the weights. */
   load(
     session: Session,
     kind: 'train' | 'evaluate' | 'predict',
     data: { dataset: Dataset; columns: readonly Column[]; begin: number; end: number; batchSize: number },
+    frozen: readonly Variable[] | null = null,
   ): void {
     const target = data.columns[1] ?? null;
+    if (kind === 'train') this.#latest = { rows: Math.min(data.batchSize, data.end - data.begin), target };
     for (const rows of batchRows(kind, data.end - data.begin, data.batchSize))
-      binding.sessionProgram(session, rows, this.program(kind, rows, target));
+      binding.sessionProgram(
+        session,
+        rows,
+        frozen
+          ? Weight.substitute(this.network.weights, frozen, () => this.#build(kind, rows, target))
+          : this.program(kind, rows, target),
+      );
     binding.sessionData(session, data.dataset, data.begin, data.end);
   }
 
+  /** The program for batches of `rows` rows. */
   program(kind: 'train' | 'evaluate' | 'predict', rows: number, target: RowType | null): Program {
-    if (kind === 'train') this.#latest = { rows, target };
     return this.#programs.get(`${kind} ${rows} ${text(target)}`, () => this.#build(kind, rows, target));
   }
 

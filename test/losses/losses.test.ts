@@ -1,0 +1,168 @@
+// Losses against their formulas in double precision, on concrete and symbolic values.
+import { compile, losses, ops, type SymbolicTensor, tensor } from 'downhill';
+import { describe, expect, test } from 'vitest';
+import { close, randomArray, throwsAtOnce } from '../support.js';
+
+const classes = 5;
+const rows = 7;
+const logits = Array.from({ length: rows }, (_, i) => [...randomArray(classes, i + 1, -3, 3)]);
+const softmax = (row: number[]) => {
+  const total = row.reduce((sum, z) => sum + Math.exp(z), 0);
+  return row.map((z) => Math.exp(z) / total);
+};
+const probabilities = logits.map(softmax);
+const labels = Array.from({ length: rows }, (_, i) => (3 * i) % classes);
+const oneHot = labels.map((label) => Array.from({ length: classes }, (_, c) => (c === label ? 1 : 0)));
+const smooth = (target: number[], s: number) => target.map((t) => t * (1 - s) + s / classes);
+const crossEntropy = (t: number[], p: number[]) => -t.reduce((sum, tc, c) => sum + tc * Math.log(p[c]), 0);
+const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const binaryTargets = oneHot;
+const sigmoid = (z: number) => 1 / (1 + Math.exp(-z));
+const binary = (t: number, p: number) => -(t * Math.log(p) + (1 - t) * Math.log(1 - p));
+
+interface Case {
+  name: string;
+  loss: losses.Loss;
+  yTrue: number[] | number[][];
+  yPred: number[][];
+  expected: number[];
+}
+
+const cases: Case[] = [
+  {
+    name: 'categoricalCrossentropy',
+    loss: losses.categoricalCrossentropy(),
+    yTrue: oneHot,
+    yPred: probabilities,
+    expected: oneHot.map((t, i) => crossEntropy(t, probabilities[i])),
+  },
+  {
+    name: 'categoricalCrossentropy normalises',
+    loss: losses.categoricalCrossentropy(),
+    yTrue: oneHot,
+    yPred: probabilities.map((row) => row.map((p) => 3 * p)),
+    expected: oneHot.map((t, i) => crossEntropy(t, probabilities[i])),
+  },
+  {
+    name: 'categoricalCrossentropy from logits, smoothed',
+    loss: losses.categoricalCrossentropy({ fromLogits: true, labelSmoothing: 0.2 }),
+    yTrue: oneHot,
+    yPred: logits,
+    expected: oneHot.map((t, i) => crossEntropy(smooth(t, 0.2), probabilities[i])),
+  },
+  {
+    name: 'sparseCategoricalCrossentropy',
+    loss: losses.sparseCategoricalCrossentropy(),
+    yTrue: labels,
+    yPred: probabilities,
+    expected: labels.map((label, i) => -Math.log(probabilities[i][label])),
+  },
+  {
+    name: 'sparseCategoricalCrossentropy from logits, labels as a column',
+    loss: losses.sparseCategoricalCrossentropy({ fromLogits: true }),
+    yTrue: labels.map((label) => [label]),
+    yPred: logits,
+    expected: labels.map((label, i) => -Math.log(probabilities[i][label])),
+  },
+  {
+    name: 'binaryCrossentropy',
+    loss: losses.binaryCrossentropy(),
+    yTrue: binaryTargets,
+    yPred: logits.map((row) => row.map(sigmoid)),
+    expected: binaryTargets.map((t, i) => mean(t.map((tc, c) => binary(tc, sigmoid(logits[i][c]))))),
+  },
+  {
+    name: 'binaryCrossentropy from logits, smoothed',
+    loss: losses.binaryCrossentropy({ fromLogits: true, labelSmoothing: 0.1 }),
+    yTrue: binaryTargets,
+    yPred: logits,
+    expected: binaryTargets.map((t, i) => mean(t.map((tc, c) => binary(tc * 0.9 + 0.05, sigmoid(logits[i][c]))))),
+  },
+  {
+    name: 'meanSquaredError',
+    loss: losses.meanSquaredError(),
+    yTrue: oneHot,
+    yPred: logits,
+    expected: oneHot.map((t, i) => mean(t.map((tc, c) => (tc - logits[i][c]) ** 2))),
+  },
+  {
+    name: 'meanAbsoluteError',
+    loss: losses.meanAbsoluteError(),
+    yTrue: oneHot,
+    yPred: logits,
+    expected: oneHot.map((t, i) => mean(t.map((tc, c) => Math.abs(tc - logits[i][c])))),
+  },
+];
+
+describe.each(cases)('$name', ({ loss, yTrue, yPred, expected }) => {
+  test('per example and mean', () => {
+    const each = loss.perExample(yTrue, yPred);
+    expect(each.shape).toEqual([rows]);
+    close(each, expected);
+    const total = loss(yTrue, yPred);
+    expect(total.shape).toEqual([]);
+    close(total, [mean(expected)]);
+  });
+
+  test('symbolic', async () => {
+    const traced = compile((t: SymbolicTensor, p: SymbolicTensor) => [loss(t, p), loss.perExample(t, p)] as const);
+    const [total, each] = (await traced(yTrue, yPred)) as unknown as [unknown, unknown];
+    close(total, [mean(expected)]);
+    close(each, expected);
+  });
+});
+
+test('directly behind softmax and sigmoid, losses of saturated outputs stay exact', async () => {
+  const far = [[200, -200]];
+  const viaSoftmax = compile((z: SymbolicTensor) => losses.categoricalCrossentropy()([[0, 1]], ops.softmax(z)));
+  close(await viaSoftmax(far), [400]);
+  const viaSigmoid = compile((z: SymbolicTensor) => losses.binaryCrossentropy()([[0]], ops.sigmoid(z)));
+  close(await viaSigmoid([[80]]), [80]);
+  // Probabilities alone are kept away from 0, as in Keras.
+  close(losses.categoricalCrossentropy()([[0, 1]], [[1, 0]]), [-Math.log(1e-7)]);
+});
+
+test('outputs of rank 3: the mean over all but the batch', () => {
+  const p = tensor(randomArray(24, 3), [2, 3, 4]);
+  const t = tensor(randomArray(24, 4), [2, 3, 4]);
+  const [pv, tv] = [p.dataSync(), t.dataSync()];
+  const expected = [0, 1].map((i) =>
+    mean(Array.from({ length: 12 }, (_, j) => (pv[12 * i + j] - tv[12 * i + j]) ** 2)),
+  );
+  close(losses.meanSquaredError().perExample(t, p), expected);
+});
+
+test('targets [n] for outputs [n, 1]', () => {
+  close(losses.meanSquaredError().perExample([1, 2], [[0], [0]]), [1, 4]);
+  close(losses.binaryCrossentropy().perExample([1, 0], [[0.9], [0.2]]), [-Math.log(0.9), -Math.log(0.8)]);
+});
+
+test('shapes that do not fit say so', () => {
+  throwsAtOnce('SHAPE_MISMATCH', /meanSquaredError.*\[2, 3\].*\[2, 4\]/, () =>
+    losses.meanSquaredError()(tensor(new Float32Array(8), [2, 4]), tensor(new Float32Array(6), [2, 3])),
+  );
+  throwsAtOnce('SHAPE_MISMATCH', /sparse form/, () =>
+    losses.categoricalCrossentropy()(
+      [0, 1],
+      [
+        [0.5, 0.5],
+        [0.1, 0.9],
+      ],
+    ),
+  );
+  throwsAtOnce('SHAPE_MISMATCH', /categorical form/, () =>
+    losses.sparseCategoricalCrossentropy()(
+      [
+        [0, 1],
+        [1, 0],
+      ],
+      [
+        [0.5, 0.5],
+        [0.1, 0.9],
+      ],
+    ),
+  );
+  throwsAtOnce('UNKNOWN_OPTION', /fromLogits/, () => losses.binaryCrossentropy({ from_logits: true } as never));
+  throwsAtOnce('OUT_OF_RANGE', /labelSmoothing/, () => losses.categoricalCrossentropy({ labelSmoothing: 2 }));
+});
