@@ -40,6 +40,13 @@ DH_HOST_DEVICE float copy_sign(float magnitude, float sign) {
 DH_HOST_DEVICE float sqrt(float x) { return __builtin_sqrtf(x); }
 DH_HOST_DEVICE float rsqrt(float x) { return 1.0f / __builtin_sqrtf(x); }
 
+/// condition ? a : b on the bits. A conditional expression would do, but compilers turn several in a row into branches, and a
+/// loop with branches does not vectorise.
+DH_HOST_DEVICE float select(bool condition, float a, float b) {
+  const uint32_t mask = 0u - static_cast<uint32_t>(condition);
+  return float_of((bits_of(a) & mask) | (bits_of(b) & ~mask));
+}
+
 /// 2^k for an integer k in [-126, 127]; any other k gives some float, never undefined behaviour.
 DH_HOST_DEVICE float power_of_two(int32_t k) { return float_of((static_cast<uint32_t>(k) + 127u) << 23); }
 
@@ -112,10 +119,10 @@ DH_HOST_DEVICE float log(float x) {
 /// log(1 + x): the logarithm of the rounded sum, corrected by what the rounding lost.
 DH_HOST_DEVICE float log1p(float x) {
   const float u = 1.0f + x;
-  const float lost = x < 1.0f ? x - (u - 1.0f) : 1.0f - (u - x);
+  const float lost = select(x < 1.0f, x - (u - 1.0f), 1.0f - (u - x));
   const float y = log(u) + lost / u;
-  const float z = (u > 0.0f) & (u < kInf) ? y : log(u);
-  return abs(x) < 1e-10f ? x : z;
+  const float z = select((u > 0.0f) & (u < kInf), y, log(u));
+  return select(abs(x) < 1e-10f, x, z);
 }
 
 // -- functions of neural networks -----------------------------------------------------------------------------------
