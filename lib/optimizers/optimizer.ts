@@ -218,6 +218,7 @@ export abstract class Optimizer {
   #activate(updater: Updater): Updater {
     if (updater !== this.#active) {
       binding.updaterSetIterations(updater, this.iterations);
+      binding.updaterSet(updater, 0, 'learningRate', this.#hyper.learningRate);
       this.#active = updater;
     }
     return updater;

@@ -181,6 +181,16 @@ describe('hyperparameters', () => {
     expect(codeOf(() => (optimizer.learningRate = 'x' as never))).toBe('INVALID_ARGUMENT');
   });
 
+  it('learningRate reaches every list of variables, however many there are', async () => {
+    const variables = Array.from({ length: 12 }, () => variable([1]));
+    const optimizer = optimizers.sgd({ learningRate: 1 });
+    for (const v of variables) await optimizer.applyGradients([[[0], v]]);
+    optimizer.learningRate = 0.25;
+    for (const v of variables) await optimizer.applyGradients([[[1], v]]);
+    expect(await Promise.all(variables.map((v) => v.array()))).toEqual(variables.map(() => [0.75]));
+    expect(optimizer.iterations).toBe(24);
+  });
+
   it('defaults follow the preset', () => {
     expect(optimizers.sgd({ preset: 'torch' }).learningRate).toBe(0.001);
     expect(optimizers.adam().learningRate).toBe(0.001);
