@@ -1,5 +1,6 @@
 // Scalar float functions for host and device. Free of branches and table look-ups, so that plain loops over them
-// vectorise; built from IEEE operations alone, so that every instruction set gives the same bits. Errors: docs/numerics.md.
+// vectorise; built from IEEE operations alone, so that every instruction set gives the same bits. Errors:
+// docs/numerics.md.
 #pragma once
 #include <cstdint>
 
@@ -40,8 +41,8 @@ DH_HOST_DEVICE float copy_sign(float magnitude, float sign) {
 DH_HOST_DEVICE float sqrt(float x) { return __builtin_sqrtf(x); }
 DH_HOST_DEVICE float rsqrt(float x) { return 1.0f / __builtin_sqrtf(x); }
 
-/// condition ? a : b on the bits. A conditional expression would do, but compilers turn several in a row into branches, and a
-/// loop with branches does not vectorise.
+/// condition ? a : b on the bits. A conditional expression would do, but compilers turn several in a row into branches,
+/// and a loop with branches does not vectorise.
 DH_HOST_DEVICE float select(bool condition, float a, float b) {
   const uint32_t mask = 0u - static_cast<uint32_t>(condition);
   return float_of((bits_of(a) & mask) | (bits_of(b) & ~mask));
@@ -75,7 +76,8 @@ DH_HOST_DEVICE float exp(float x) {
   p = p * r + 5.000000096e-1f;
   p = (p * r * r + r) + 1.0f;
   const int32_t half = a.k >> 1;  // two factors, as 2^k itself may be out of range
-  return p * power_of_two(half) * power_of_two(static_cast<int32_t>(static_cast<uint32_t>(a.k) - static_cast<uint32_t>(half)));
+  return p * power_of_two(half) *
+         power_of_two(static_cast<int32_t>(static_cast<uint32_t>(a.k) - static_cast<uint32_t>(half)));
 }
 
 /// e^x - 1, without cancellation near 0.
@@ -89,7 +91,8 @@ DH_HOST_DEVICE float expm1(float x) {
   p = p * r + 1.666654255e-1f;
   p = p * r + 5.000000062e-1f;
   p = p * r * r + r;
-  const float s = power_of_two(static_cast<int32_t>(static_cast<uint32_t>(a.k) - 1u));  // half of 2^k, which may overflow
+  const float s =
+      power_of_two(static_cast<int32_t>(static_cast<uint32_t>(a.k) - 1u));  // half of 2^k, which may overflow
   const float y = (s * p + (s - 0.5f)) * 2.0f;
   return abs(x) < 1e-10f ? x : y;
 }

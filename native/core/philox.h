@@ -34,7 +34,9 @@ DH_HOST_DEVICE Philox4 philox(uint64_t key, uint64_t step, uint64_t block) {
 }
 
 /// Uniform in [0, 1), a multiple of 2^-24.
-DH_HOST_DEVICE float uniform(uint32_t bits) { return static_cast<float>(static_cast<int32_t>(bits >> 8)) * 5.9604644775390625e-8f; }
+DH_HOST_DEVICE float uniform(uint32_t bits) {
+  return static_cast<float>(static_cast<int32_t>(bits >> 8)) * 5.9604644775390625e-8f;
+}
 
 /// Two standard normal numbers (Box and Muller 1958); at most 6.77 in magnitude.
 DH_HOST_DEVICE void normal(uint32_t a, uint32_t b, float& first, float& second) {

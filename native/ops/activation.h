@@ -1,5 +1,5 @@
-// Activations, each beside its gradient d_x = d_y · f'(·). A gradient reads the input x, or the output y where that is enough.
-// Arguments are limited where an infinite input would otherwise meet 0 · inf.
+// Activations, each beside its gradient d_x = d_y · f'(·). A gradient reads the input x, or the output y where that is
+// enough. Arguments are limited where an infinite input would otherwise meet 0 · inf.
 #pragma once
 #include "ops/unary.h"
 
@@ -40,7 +40,9 @@ struct Selu {
   DH_HOST_DEVICE float operator()(float x) const { return kSeluScale * (x > 0.0f ? x : kSeluAlpha * math::expm1(x)); }
 };
 struct SeluGrad {
-  DH_HOST_DEVICE float operator()(float x, float d_y) const { return d_y * (kSeluScale * (x > 0.0f ? 1.0f : kSeluAlpha * math::exp(x))); }
+  DH_HOST_DEVICE float operator()(float x, float d_y) const {
+    return d_y * (kSeluScale * (x > 0.0f ? 1.0f : kSeluAlpha * math::exp(x)));
+  }
 };
 
 /// Hendrycks & Gimpel 2016 (arXiv:1606.08415): x Φ(x) exactly, or by the tanh approximation.
@@ -50,7 +52,8 @@ inline constexpr float kGeluCubic = 0.044715f;
 struct Gelu {
   float approximate;
   DH_HOST_DEVICE float operator()(float x) const {
-    const float z = approximate != 0.0f ? math::tanh(kSqrt2OverPi * x * (1.0f + kGeluCubic * x * x)) : math::erf(kSqrtHalf * x);
+    const float z =
+        approximate != 0.0f ? math::tanh(kSqrt2OverPi * x * (1.0f + kGeluCubic * x * x)) : math::erf(kSqrtHalf * x);
     const float y = 0.5f * x * (1.0f + z);
     return x < -20.0f ? -0.0f : y;
   }

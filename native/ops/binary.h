@@ -41,38 +41,52 @@ struct Minimum {
 // -- comparisons: 1 or 0; a NaN is not equal to anything --------------------------------------------------------------
 struct Equal {
   template <typename T>
-  DH_HOST_DEVICE int32_t operator()(T a, T b) const { return a == b; }
+  DH_HOST_DEVICE int32_t operator()(T a, T b) const {
+    return a == b;
+  }
 };
 
 struct NotEqual {
   template <typename T>
-  DH_HOST_DEVICE int32_t operator()(T a, T b) const { return a != b; }
+  DH_HOST_DEVICE int32_t operator()(T a, T b) const {
+    return a != b;
+  }
 };
 
 struct Less {
   template <typename T>
-  DH_HOST_DEVICE int32_t operator()(T a, T b) const { return a < b; }
+  DH_HOST_DEVICE int32_t operator()(T a, T b) const {
+    return a < b;
+  }
 };
 
 struct LessEqual {
   template <typename T>
-  DH_HOST_DEVICE int32_t operator()(T a, T b) const { return a <= b; }
+  DH_HOST_DEVICE int32_t operator()(T a, T b) const {
+    return a <= b;
+  }
 };
 
 struct Greater {
   template <typename T>
-  DH_HOST_DEVICE int32_t operator()(T a, T b) const { return a > b; }
+  DH_HOST_DEVICE int32_t operator()(T a, T b) const {
+    return a > b;
+  }
 };
 
 struct GreaterEqual {
   template <typename T>
-  DH_HOST_DEVICE int32_t operator()(T a, T b) const { return a >= b; }
+  DH_HOST_DEVICE int32_t operator()(T a, T b) const {
+    return a >= b;
+  }
 };
 
 /// condition != 0 ? a : b
 struct Where {
   template <typename T>
-  DH_HOST_DEVICE T operator()(T condition, T a, T b) const { return condition != T(0) ? a : b; }
+  DH_HOST_DEVICE T operator()(T condition, T a, T b) const {
+    return condition != T(0) ? a : b;
+  }
 };
 
 }  // namespace downhill::DH_ISA

@@ -9,14 +9,14 @@ inline int& failures() {
   return count;
 }
 
-#define CHECK(condition, ...)                                       \
-  do {                                                              \
-    if (!(condition)) {                                             \
+#define CHECK(condition, ...)                                            \
+  do {                                                                   \
+    if (!(condition)) {                                                  \
       std::printf("%s:%d: %s failed. ", __FILE__, __LINE__, #condition); \
-      std::printf(" " __VA_ARGS__);                                 \
-      std::printf("\n");                                            \
-      ++::downhill::test::failures();                               \
-    }                                                               \
+      std::printf(" " __VA_ARGS__);                                      \
+      std::printf("\n");                                                 \
+      ++::downhill::test::failures();                                    \
+    }                                                                    \
   } while (0)
 
 inline int report(const char* name) {

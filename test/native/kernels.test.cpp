@@ -15,8 +15,18 @@ double relu(double x) { return x > 0 || x != x ? x : 0; }
 constexpr double kAlpha = 1.6732632423543772, kScale = 1.0507009873554805;
 
 Array with_specials(Array a) {
-  const float specials[] = {0.0f, -0.0f, 1.0f, -1.0f, 1e-30f, 30.0f, -30.0f, 100.0f, -100.0f,
-                            std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()};
+  const float specials[] = {0.0f,
+                            -0.0f,
+                            1.0f,
+                            -1.0f,
+                            1e-30f,
+                            30.0f,
+                            -30.0f,
+                            100.0f,
+                            -100.0f,
+                            std::numeric_limits<float>::infinity(),
+                            -std::numeric_limits<float>::infinity(),
+                            std::numeric_limits<float>::quiet_NaN()};
   for (size_t i = 0; i < std::size(specials) && i < a.f.size(); ++i) a.f[i] = specials[i];
   return a;
 }
@@ -28,18 +38,23 @@ void unary() {
     Attrs attrs = {};
   };
   const auto gelu = [](double x) { return x < -20 ? 0 : 0.5 * x * std::erfc(-x * M_SQRT1_2); };
-  const auto gelu_tanh = [](double x) { return x < -20 ? 0 : 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); };
+  const auto gelu_tanh = [](double x) {
+    return x < -20 ? 0 : 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+  };
   const Case cases[] = {
       {Op::neg, [](double x) { return -x; }},
       {Op::abs, [](double x) { return std::fabs(x); }},
-      {Op::sign, [](double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }},
+      {Op::sign, [](double x) { return x > 0   ? 1
+                                       : x < 0 ? -1
+                                               : x; }},
       {Op::square, [](double x) { return x * x; }},
       {Op::exp, [](double x) { return std::exp(x); }},
       {Op::log, [](double x) { return std::log(x); }},
       {Op::sqrt, [](double x) { return std::sqrt(x); }},
       {Op::rsqrt, [](double x) { return 1 / std::sqrt(x); }},
       {Op::erf, [](double x) { return std::erf(x); }},
-      {Op::clip, [](double x) { return x != x ? x : std::min(std::max(x, -0.5), 1.5); }, Attrs().set("low", -0.5).set("high", 1.5)},
+      {Op::clip, [](double x) { return x != x ? x : std::min(std::max(x, -0.5), 1.5); },
+       Attrs().set("low", -0.5).set("high", 1.5)},
       {Op::relu, relu},
       {Op::leakyRelu, [](double x) { return x > 0 ? x : 0.25 * x; }, Attrs().set("alpha", 0.25)},
       {Op::elu, [](double x) { return x > 0 ? x : 1.5 * std::expm1(x); }, Attrs().set("alpha", 1.5)},
@@ -58,11 +73,16 @@ void unary() {
       expect(name_of(c.op), run_op(c.op, {x}, c.attrs), [&](int64_t i) { return c.f(x[i]); });
     }
   const Array n = ints({1000});
-  expect("clip int32", run_op(Op::clip, {n}, Attrs().set("low", -3.5).set("high", 7.2)), [&](int64_t i) { return std::min(std::max(n[i], -3.0), 7.0); });
+  expect("clip int32", run_op(Op::clip, {n}, Attrs().set("low", -3.5).set("high", 7.2)),
+         [&](int64_t i) { return std::min(std::max(n[i], -3.0), 7.0); });
   for (Op op : {Op::neg, Op::abs, Op::sign, Op::square, Op::relu})
     expect(std::string(name_of(op)) + " int32", run_op(op, {n}), [&](int64_t i) {
       const double x = n[i];
-      return op == Op::neg ? -x : op == Op::abs ? std::fabs(x) : op == Op::sign ? (x > 0) - (x < 0) : op == Op::square ? x * x : relu(x);
+      return op == Op::neg      ? -x
+             : op == Op::abs    ? std::fabs(x)
+             : op == Op::sign   ? (x > 0) - (x < 0)
+             : op == Op::square ? x * x
+                                : relu(x);
     });
 }
 
@@ -93,10 +113,14 @@ void binary() {
       {Op::greaterEqual, [](double a, double b) { return a >= b; }, true},
       {Op::reluGrad, [](double y, double d) { return y > 0 ? d : 0; }, false},
       {Op::leakyReluGrad, [](double x, double d) { return x > 0 ? d : 0.25 * d; }, false, Attrs().set("alpha", 0.25)},
-      {Op::eluGrad, [](double x, double d) { return x > 0 ? d : d * 1.5 * std::exp(x); }, false, Attrs().set("alpha", 1.5)},
+      {Op::eluGrad, [](double x, double d) { return x > 0 ? d : d * 1.5 * std::exp(x); }, false,
+       Attrs().set("alpha", 1.5)},
       {Op::seluGrad, [](double x, double d) { return d * kScale * (x > 0 ? 1 : kAlpha * std::exp(x)); }, false},
-      {Op::geluGrad, numeric([](double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }), false, Attrs().set("approximate", 0)},
-      {Op::geluGrad, numeric([](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }), false, Attrs().set("approximate", 1)},
+      {Op::geluGrad, numeric([](double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }), false,
+       Attrs().set("approximate", 0)},
+      {Op::geluGrad,
+       numeric([](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }),
+       false, Attrs().set("approximate", 1)},
       {Op::siluGrad, numeric([](double x) { return x * sigmoid(x); }), false},
       {Op::sigmoidGrad, [](double y, double d) { return d * y * (1 - y); }, false},
       {Op::tanhGrad, [](double y, double d) { return d * (1 - y * y); }, false},
@@ -105,7 +129,11 @@ void binary() {
   };
   for (const Case& c : cases) {
     for (int round = 0; round < 8; ++round) {
-      Shape a = round == 0 ? Shape{130, 100} : round == 1 ? Shape{20000} : round == 2 ? Shape{3, 0} : random_shape(), b = a;
+      Shape a = round == 0   ? Shape{130, 100}
+                : round == 1 ? Shape{20000}
+                : round == 2 ? Shape{3, 0}
+                             : random_shape(),
+            b = a;
       if (round > 2)
         for (int axis = 0; axis < a.rank(); ++axis) (pick(0, 1) ? a : b)[axis] = pick(0, 2) ? a[axis] : 1;
       if (round == 0) b = Shape{100};
@@ -128,7 +156,8 @@ void binary() {
     }
   }
   const Array condition = ints({5, 1, 7}, 0, 1), a = ints({5, 6, 7}), b = ints({6, 1});
-  expect("where", run_op(Op::where, {condition, a, b}), [&](int64_t i) { return condition[i / 42 * 7 + i % 7] ? a[i] : b[i / 7 % 6]; });
+  expect("where", run_op(Op::where, {condition, a, b}),
+         [&](int64_t i) { return condition[i / 42 * 7 + i % 7] ? a[i] : b[i / 7 % 6]; });
   const Array low = ints({2}, INT32_MIN, INT32_MIN), one = ints({}, -1, -1);
   expect("wrapping", run_op(Op::add, {low, one}), [](int64_t) { return double{INT32_MAX}; });
 }
@@ -175,17 +204,24 @@ void reductions() {
   Array x = floats({3, 70});
   x.f[75] = x.f[90] = static_cast<float>(kNan);
   const Attrs last = Attrs().set("axes", std::vector<int64_t>{1}), first = Attrs().set("axes", std::vector<int64_t>{0});
-  CHECK(std::isnan(run_op(Op::max, {x}, last)[1]) && std::isnan(run_op(Op::min, {x}, first)[5]) && !std::isnan(run_op(Op::max, {x}, last)[0]), "NaN wins");
-  CHECK(run_op(Op::argmax, {x}, Attrs().set("axis", 1))[1] == 5 && run_op(Op::argmax, {x}, Attrs().set("axis", 0))[20] == 1, "the first NaN wins");
+  CHECK(std::isnan(run_op(Op::max, {x}, last)[1]) && std::isnan(run_op(Op::min, {x}, first)[5]) &&
+            !std::isnan(run_op(Op::max, {x}, last)[0]),
+        "NaN wins");
+  CHECK(run_op(Op::argmax, {x}, Attrs().set("axis", 1))[1] == 5 &&
+            run_op(Op::argmax, {x}, Attrs().set("axis", 0))[20] == 1,
+        "the first NaN wins");
 }
 
 void rows() {
   for (int round = 0; round < 30; ++round) {
-    const Shape shape = round == 0 ? Shape{128, 10} : round == 1 ? Shape{3, 5000} : round == 2 ? Shape{4, 700, 3} : [] {
-      Shape s = random_shape(3, 40);
-      s.push_back(pick(1, 40));
-      return s;
-    }();
+    const Shape shape = round == 0   ? Shape{128, 10}
+                        : round == 1 ? Shape{3, 5000}
+                        : round == 2 ? Shape{4, 700, 3}
+                                     : [] {
+                                         Shape s = random_shape(3, 40);
+                                         s.push_back(pick(1, 40));
+                                         return s;
+                                       }();
     const int axis = round == 2 ? 1 : round < 2 ? 1 : pick(0, shape.rank() - 1);
     int64_t inner = 1;
     for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
@@ -203,41 +239,56 @@ void rows() {
     const Array p = run_op(Op::softmax, {x}, attrs), q = run_op(Op::logSoftmax, {x}, attrs);
     expect("softmax", p, [&](int64_t i) { return std::exp(x[i] - log_sum(i)); });
     expect("logSoftmax", q, [&](int64_t i) { return x[i] - log_sum(i); });
-    expect("logSumExp", run_op(Op::logSumExp, {x}, Attrs().set("axes", std::vector<int64_t>{axis})), [&](int64_t i) { return log_sum(i / inner * n * inner + i % inner); });
+    expect("logSumExp", run_op(Op::logSumExp, {x}, Attrs().set("axes", std::vector<int64_t>{axis})),
+           [&](int64_t i) { return log_sum(i / inner * n * inner + i % inner); });
     const auto dot = [&](int64_t i, bool with_p) {
       double total = 0;
       for (int64_t j = 0; j < n; ++j) total += d[at(i, j)] * (with_p ? p[at(i, j)] : 1);
       return total;
     };
-    expect("softmaxGrad", run_op(Op::softmaxGrad, {p, d}, attrs), [&](int64_t i) { return p[i] * (d[i] - dot(i, true)); }, 1e-5);
-    expect("logSoftmaxGrad", run_op(Op::logSoftmaxGrad, {q, d}, attrs), [&](int64_t i) { return d[i] - std::exp(q[i]) * dot(i, false); }, 3e-5);
+    expect(
+        "softmaxGrad", run_op(Op::softmaxGrad, {p, d}, attrs), [&](int64_t i) { return p[i] * (d[i] - dot(i, true)); },
+        1e-5);
+    expect(
+        "logSoftmaxGrad", run_op(Op::logSoftmaxGrad, {q, d}, attrs),
+        [&](int64_t i) { return d[i] - std::exp(q[i]) * dot(i, false); }, 3e-5);
     if (axis + 1 != shape.rank()) continue;
     std::vector<int64_t> dims = shape.to_vector();
     dims.pop_back();
-    const Array t = floats(shape, 0, 1), labels = ints(Shape(dims), 0, static_cast<int>(n) - 1), d_loss = floats(Shape(dims));
+    const Array t = floats(shape, 0, 1), labels = ints(Shape(dims), 0, static_cast<int>(n) - 1),
+                d_loss = floats(Shape(dims));
     const auto weight = [&](int64_t r) {
       double total = 0;
       for (int64_t j = 0; j < n; ++j) total += t[r * n + j];
       return total;
     };
-    expect("softmaxCrossEntropy", run_op(Op::softmaxCrossEntropy, {x, t}), [&](int64_t r) {
-      double total = 0;
-      for (int64_t j = 0; j < n; ++j) total += t[r * n + j] * (log_sum(r * n) - x[r * n + j]);
-      return total;
-    }, 1e-5);
-    expect("softmaxCrossEntropyGrad", run_op(Op::softmaxCrossEntropyGrad, {x, t, d_loss}), [&](int64_t i) { return d_loss[i / n] * (std::exp(x[i] - log_sum(i)) * weight(i / n) - t[i]); }, 1e-5);
-    expect("sparseSoftmaxCrossEntropy", run_op(Op::sparseSoftmaxCrossEntropy, {x, labels}), [&](int64_t r) { return log_sum(r * n) - x[r * n + labels.i[r]]; });
-    expect("sparseSoftmaxCrossEntropyGrad", run_op(Op::sparseSoftmaxCrossEntropyGrad, {x, labels, d_loss}), [&](int64_t i) { return d_loss[i / n] * (std::exp(x[i] - log_sum(i)) - (labels.i[i / n] == i % n)); });
+    expect(
+        "softmaxCrossEntropy", run_op(Op::softmaxCrossEntropy, {x, t}),
+        [&](int64_t r) {
+          double total = 0;
+          for (int64_t j = 0; j < n; ++j) total += t[r * n + j] * (log_sum(r * n) - x[r * n + j]);
+          return total;
+        },
+        1e-5);
+    expect(
+        "softmaxCrossEntropyGrad", run_op(Op::softmaxCrossEntropyGrad, {x, t, d_loss}),
+        [&](int64_t i) { return d_loss[i / n] * (std::exp(x[i] - log_sum(i)) * weight(i / n) - t[i]); }, 1e-5);
+    expect("sparseSoftmaxCrossEntropy", run_op(Op::sparseSoftmaxCrossEntropy, {x, labels}),
+           [&](int64_t r) { return log_sum(r * n) - x[r * n + labels.i[r]]; });
+    expect("sparseSoftmaxCrossEntropyGrad", run_op(Op::sparseSoftmaxCrossEntropyGrad, {x, labels, d_loss}),
+           [&](int64_t i) { return d_loss[i / n] * (std::exp(x[i] - log_sum(i)) - (labels.i[i / n] == i % n)); });
   }
   Array x = floats({2, 20});
   for (int j = 0; j < 20; ++j) x.f[j] = static_cast<float>(-kInf);
   CHECK(std::isnan(run_op(Op::softmax, {x})[3]) && !std::isnan(run_op(Op::softmax, {x})[23]), "a row of -inf");
   CHECK(run_op(Op::logSumExp, {x}, Attrs().set("axes", std::vector<int64_t>{1}))[0] == -kInf, "a row of -inf");
-  expect("no classes at all", run_op(Op::logSumExp, {floats({0, 5})}, Attrs().set("axes", std::vector<int64_t>{1})), [](int64_t) { return 0.0; });
+  expect("no classes at all", run_op(Op::logSumExp, {floats({0, 5})}, Attrs().set("axes", std::vector<int64_t>{1})),
+         [](int64_t) { return 0.0; });
 }
 
 void products() {
-  const Shape batches[][2] = {{{}, {}}, {{3}, {3}}, {{3}, {}}, {{}, {4}}, {{2, 1}, {1, 3}}, {{40}, {40}}, {{2, 3}, {3}}, {{0}, {}}};
+  const Shape batches[][2] = {{{}, {}},         {{3}, {3}},   {{3}, {}},     {{}, {4}},
+                              {{2, 1}, {1, 3}}, {{40}, {40}}, {{2, 3}, {3}}, {{0}, {}}};
   for (int round = 0; round < 48; ++round) {
     const bool ta = round & 1, tb = round & 2;
     const auto& batch = batches[round / 4 % 8];
@@ -249,13 +300,18 @@ void products() {
     Shape out;
     CHECK(broadcast(batch[0], batch[1], &out));
     const Array c = run_op(Op::matmul, {x, y}, Attrs().set("transposeA", ta).set("transposeB", tb));
-    expect("matmul", c, [&](int64_t i) {
-      const std::vector<int64_t> index = index_of(out, i / (m * n));
-      const int64_t row = i / n % m, column = i % n, px = position_of(batch[0], index) * m * k, py = position_of(batch[1], index) * k * n;
-      double total = 0;
-      for (int64_t j = 0; j < k; ++j) total += x[px + (ta ? j * m + row : row * k + j)] * y[py + (tb ? column * k + j : j * n + column)];
-      return total;
-    }, 1e-5);
+    expect(
+        "matmul", c,
+        [&](int64_t i) {
+          const std::vector<int64_t> index = index_of(out, i / (m * n));
+          const int64_t row = i / n % m, column = i % n, px = position_of(batch[0], index) * m * k,
+                        py = position_of(batch[1], index) * k * n;
+          double total = 0;
+          for (int64_t j = 0; j < k; ++j)
+            total += x[px + (ta ? j * m + row : row * k + j)] * y[py + (tb ? column * k + j : j * n + column)];
+          return total;
+        },
+        1e-5);
   }
 }
 

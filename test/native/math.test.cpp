@@ -19,7 +19,8 @@ const float kNan = std::numeric_limits<float>::quiet_NaN();
 double ulp(float y, double exact) {
   const float nearest = static_cast<float>(exact);
   if (std::isnan(exact)) return std::isnan(y) ? 0 : 1e9;
-  if (std::isinf(nearest) || std::isinf(y)) return nearest == y || std::fabs(exact) > 3.4028234e38 ? (std::isinf(y) ? 0 : 1) : 1e9;
+  if (std::isinf(nearest) || std::isinf(y))
+    return nearest == y || std::fabs(exact) > 3.4028234e38 ? (std::isinf(y) ? 0 : 1) : 1e9;
   int exponent;
   std::frexp(exact, &exponent);
   return std::fabs(y - exact) / std::ldexp(1.0, std::max(exponent - 24, -149));
@@ -37,29 +38,68 @@ void sweep(const char* name, float low, float high, double limit, F f, G referen
     if (error > worst) worst = error, where = x;
   }
   std::printf("%-10s worst %.3f ulp at %.9g\n", name, worst, where);
-  CHECK(worst <= limit, "%s: %.3f ulp at %.9g: %.9g, expected %.9g", name, worst, where, f(where), reference(static_cast<double>(where)));
+  CHECK(worst <= limit, "%s: %.3f ulp at %.9g: %.9g, expected %.9g", name, worst, where, f(where),
+        reference(static_cast<double>(where)));
 }
 
-bool same(float a, float b) { return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b)); }
+bool same(float a, float b) {
+  return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b));
+}
 
 void special_values() {
 #define SAME(f, x, y) CHECK(same(m::f(x), y), "%s(%g) = %g", #f, static_cast<double>(x), static_cast<double>(m::f(x)))
-  SAME(exp, -kInf, 0.0f); SAME(exp, kInf, kInf); SAME(exp, kNan, kNan); SAME(exp, -0.0f, 1.0f); SAME(exp, 89.0f, kInf); SAME(exp, -104.0f, 0.0f);
-  SAME(expm1, -kInf, -1.0f); SAME(expm1, kInf, kInf); SAME(expm1, kNan, kNan); SAME(expm1, -0.0f, -0.0f); SAME(expm1, 1e-40f, 1e-40f);
-  SAME(log, 0.0f, -kInf); SAME(log, -0.0f, -kInf); SAME(log, kInf, kInf); SAME(log, -1.0f, kNan); SAME(log, -kInf, kNan); SAME(log, kNan, kNan); SAME(log, 1.0f, 0.0f);
-  SAME(log1p, -1.0f, -kInf); SAME(log1p, kInf, kInf); SAME(log1p, -2.0f, kNan); SAME(log1p, kNan, kNan); SAME(log1p, -0.0f, -0.0f);
-  SAME(tanh, kInf, 1.0f); SAME(tanh, -kInf, -1.0f); SAME(tanh, kNan, kNan); SAME(tanh, -0.0f, -0.0f); SAME(tanh, 1e-42f, 1e-42f);
-  SAME(sigmoid, kInf, 1.0f); SAME(sigmoid, -kInf, 0.0f); SAME(sigmoid, kNan, kNan); SAME(sigmoid, -0.0f, 0.5f);
-  SAME(softplus, kInf, kInf); SAME(softplus, -kInf, 0.0f); SAME(softplus, kNan, kNan);
-  SAME(erf, kInf, 1.0f); SAME(erf, -kInf, -1.0f); SAME(erf, kNan, kNan); SAME(erf, -0.0f, -0.0f);
-  SAME(rsqrt, 0.0f, kInf); SAME(rsqrt, kInf, 0.0f); SAME(sqrt, -1.0f, kNan);
+  SAME(exp, -kInf, 0.0f);
+  SAME(exp, kInf, kInf);
+  SAME(exp, kNan, kNan);
+  SAME(exp, -0.0f, 1.0f);
+  SAME(exp, 89.0f, kInf);
+  SAME(exp, -104.0f, 0.0f);
+  SAME(expm1, -kInf, -1.0f);
+  SAME(expm1, kInf, kInf);
+  SAME(expm1, kNan, kNan);
+  SAME(expm1, -0.0f, -0.0f);
+  SAME(expm1, 1e-40f, 1e-40f);
+  SAME(log, 0.0f, -kInf);
+  SAME(log, -0.0f, -kInf);
+  SAME(log, kInf, kInf);
+  SAME(log, -1.0f, kNan);
+  SAME(log, -kInf, kNan);
+  SAME(log, kNan, kNan);
+  SAME(log, 1.0f, 0.0f);
+  SAME(log1p, -1.0f, -kInf);
+  SAME(log1p, kInf, kInf);
+  SAME(log1p, -2.0f, kNan);
+  SAME(log1p, kNan, kNan);
+  SAME(log1p, -0.0f, -0.0f);
+  SAME(tanh, kInf, 1.0f);
+  SAME(tanh, -kInf, -1.0f);
+  SAME(tanh, kNan, kNan);
+  SAME(tanh, -0.0f, -0.0f);
+  SAME(tanh, 1e-42f, 1e-42f);
+  SAME(sigmoid, kInf, 1.0f);
+  SAME(sigmoid, -kInf, 0.0f);
+  SAME(sigmoid, kNan, kNan);
+  SAME(sigmoid, -0.0f, 0.5f);
+  SAME(softplus, kInf, kInf);
+  SAME(softplus, -kInf, 0.0f);
+  SAME(softplus, kNan, kNan);
+  SAME(erf, kInf, 1.0f);
+  SAME(erf, -kInf, -1.0f);
+  SAME(erf, kNan, kNan);
+  SAME(erf, -0.0f, -0.0f);
+  SAME(rsqrt, 0.0f, kInf);
+  SAME(rsqrt, kInf, 0.0f);
+  SAME(sqrt, -1.0f, kNan);
 #undef SAME
-  const float values[] = {0.0f, -0.0f, 0.5f, -0.5f, 1.0f, -1.0f, 2.0f, -2.0f, 3.0f, -3.0f, 1.5f, -1.5f, 1e-40f, 1e38f, -1e38f, 8388609.0f, -8388609.0f, 16777216.0f, 16777215.0f, kInf, -kInf, kNan};
+  const float values[] = {0.0f,        -0.0f,       0.5f,        -0.5f, 1.0f,   -1.0f, 2.0f,   -2.0f,
+                          3.0f,        -3.0f,       1.5f,        -1.5f, 1e-40f, 1e38f, -1e38f, 8388609.0f,
+                          -8388609.0f, 16777216.0f, 16777215.0f, kInf,  -kInf,  kNan};
   for (float x : values)
     for (float y : values) {
       const float expected = static_cast<float>(std::pow(static_cast<double>(x), static_cast<double>(y)));
       const float actual = m::pow(x, y);
-      CHECK(same(actual, expected) || ulp(actual, expected) <= 1, "pow(%g, %g) = %g, expected %g", x, y, actual, expected);
+      CHECK(same(actual, expected) || ulp(actual, expected) <= 1, "pow(%g, %g) = %g, expected %g", x, y, actual,
+            expected);
     }
 }
 
@@ -100,9 +140,11 @@ int main() {
   sweep("log", 0, all, 2, [](float x) { return m::log(x); }, d(std::log));
   sweep("log1p", -1, all, 3, [](float x) { return m::log1p(x); }, d(std::log1p));
   sweep("tanh", -all, all, 4, [](float x) { return m::tanh(x); }, d(std::tanh));
-  sweep("sigmoid", -all, all, 4, [](float x) { return m::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); });
-  sweep("softplus", -all, all, 4, [](float x) { return m::softplus(x); },
-        [](double x) { return std::log1p(std::exp(-std::fabs(x))) + (x > 0 ? x : 0); });
+  sweep(
+      "sigmoid", -all, all, 4, [](float x) { return m::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); });
+  sweep(
+      "softplus", -all, all, 4, [](float x) { return m::softplus(x); },
+      [](double x) { return std::log1p(std::exp(-std::fabs(x))) + (x > 0 ? x : 0); });
   sweep("erf", -all, all, 4, [](float x) { return m::erf(x); }, d(std::erf));
   sweep("sqrt", 0, all, 0.5, [](float x) { return m::sqrt(x); }, d(std::sqrt));
   sweep("rsqrt", 0, all, 2, [](float x) { return m::rsqrt(x); }, [](double x) { return 1 / std::sqrt(x); });

@@ -29,8 +29,10 @@ struct Array {
 
 inline Array empty(const Shape& shape, DType dtype) {
   Array a{shape, dtype, {}, {}};
-  if (dtype == DType::float32) a.f.assign(static_cast<size_t>(shape.size()), std::numeric_limits<float>::quiet_NaN());
-  else a.i.assign(static_cast<size_t>(shape.size()), -77);
+  if (dtype == DType::float32)
+    a.f.assign(static_cast<size_t>(shape.size()), std::numeric_limits<float>::quiet_NaN());
+  else
+    a.i.assign(static_cast<size_t>(shape.size()), -77);
   return a;
 }
 
@@ -83,8 +85,8 @@ inline Array run_program(Program& program, const std::vector<Array>& inputs, uin
   return result;
 }
 
-/// The result, after checking that it is the same to the bit for every number of threads and, but for products of matrices,
-/// on every instruction set.
+/// The result, after checking that it is the same to the bit for every number of threads and, but for products of
+/// matrices, on every instruction set.
 inline Array run_op(Op op, const std::vector<Array>& inputs, const Attrs& attrs = {}, uint64_t step = 0) {
   Array first;
   bool have = false;
@@ -98,11 +100,12 @@ inline Array run_op(Op op, const std::vector<Array>& inputs, const Attrs& attrs 
       if (have) {
         int64_t differs = -1;
         for (int64_t i = 0; i < result.size() && differs < 0; ++i)
-          if (std::memcmp(static_cast<const char*>(result.data()) + 4 * i, static_cast<const char*>(first.data()) + 4 * i, 4) != 0 &&
+          if (std::memcmp(static_cast<const char*>(result.data()) + 4 * i,
+                          static_cast<const char*>(first.data()) + 4 * i, 4) != 0 &&
               !(std::isnan(result[i]) && std::isnan(first[i])))
             differs = i;
-        CHECK(differs < 0, "%s on %s with %d threads: element %lld is %.9g, was %.9g", name_of(op), isa.c_str(), threads,
-              static_cast<long long>(differs), result[differs], first[differs]);
+        CHECK(differs < 0, "%s on %s with %d threads: element %lld is %.9g, was %.9g", name_of(op), isa.c_str(),
+              threads, static_cast<long long>(differs), result[differs], first[differs]);
       }
       first = std::move(result);
       have = true;
@@ -112,14 +115,17 @@ inline Array run_op(Op op, const std::vector<Array>& inputs, const Attrs& attrs 
 }
 
 /// Checks every element against reference(position) in double.
-inline void expect(const std::string& what, const Array& actual, const std::function<double(int64_t)>& reference, double tolerance = 2e-6) {
+inline void expect(const std::string& what, const Array& actual, const std::function<double(int64_t)>& reference,
+                   double tolerance = 2e-6) {
   for (int64_t i = 0; i < actual.size(); ++i) {
     const double expected = reference(i), value = actual[i];
     const bool same = std::isnan(expected) ? std::isnan(value)
-                      : std::isinf(static_cast<float>(expected)) ? value == static_cast<double>(static_cast<float>(expected))
-                                             : std::fabs(value - expected) <= tolerance * (1 + std::fabs(expected));
+                      : std::isinf(static_cast<float>(expected))
+                          ? value == static_cast<double>(static_cast<float>(expected))
+                          : std::fabs(value - expected) <= tolerance * (1 + std::fabs(expected));
     if (same) continue;
-    CHECK(same, "%s, shape %s: element %lld is %.9g, expected %.9g", what.c_str(), actual.shape.to_string().c_str(), static_cast<long long>(i), value, expected);
+    CHECK(same, "%s, shape %s: element %lld is %.9g, expected %.9g", what.c_str(), actual.shape.to_string().c_str(),
+          static_cast<long long>(i), value, expected);
     return;
   }
 }
@@ -134,7 +140,8 @@ inline std::vector<int64_t> index_of(const Shape& shape, int64_t position) {
 inline int64_t position_of(const Shape& shape, const std::vector<int64_t>& index) {
   int64_t position = 0;
   const int missing = static_cast<int>(index.size()) - shape.rank();
-  for (int axis = 0; axis < shape.rank(); ++axis) position = position * shape[axis] + (shape[axis] == 1 ? 0 : index[axis + missing]);
+  for (int axis = 0; axis < shape.rank(); ++axis)
+    position = position * shape[axis] + (shape[axis] == 1 ? 0 : index[axis + missing]);
   return position;
 }
 

@@ -15,8 +15,12 @@ struct Known {
 };
 constexpr Known kKnown[] = {
     {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-    {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-    {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+    {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+     {0xffffffff, 0xffffffff},
+     {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+    {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+     {0xa4093822, 0x299f31d0},
+     {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
 };
 
 void known_answers() {
@@ -50,7 +54,8 @@ void moments() {
     }
   }
   CHECK(std::fabs(mean / n) < 0.005 && std::fabs(square / n - 1) < 0.01, "mean %g, variance %g", mean / n, square / n);
-  CHECK(std::fabs(cube / n) < 0.02 && std::fabs(fourth / n - 3) < 0.06, "skewness %g, kurtosis %g", cube / n, fourth / n);
+  CHECK(std::fabs(cube / n) < 0.02 && std::fabs(fourth / n - 3) < 0.06, "skewness %g, kurtosis %g", cube / n,
+        fourth / n);
   CHECK(std::fabs(flat / n - 0.5) < 0.002, "mean of uniforms %g", flat / n);
 }
 

@@ -32,7 +32,10 @@ std::string error_of(F f) {
 
 void copies() {
   for (int round = 0; round < 40; ++round) {
-    const Shape shape = round == 0 ? Shape{300, 500} : round == 1 ? Shape{7, 0, 3} : round == 2 ? Shape{20, 30, 40} : random_shape(5, 9);
+    const Shape shape = round == 0   ? Shape{300, 500}
+                        : round == 1 ? Shape{7, 0, 3}
+                        : round == 2 ? Shape{20, 30, 40}
+                                     : random_shape(5, 9);
     const Array x = pick(0, 1) ? floats(shape) : ints(shape);
     const int rank = shape.rank();
     Ints order, begin, size, before, after, target = shape.to_vector();
@@ -44,30 +47,39 @@ void copies() {
     }
     std::shuffle(order.begin(), order.end(), generator());
     const Array t = run_op(Op::transpose, {x}, Attrs().set("permutation", order));
-    expect("transpose", t, [&](int64_t i) {
-      const Ints to = index_of(t.shape, i);
-      Ints from(to.size());
-      for (int k = 0; k < rank; ++k) from[order[k]] = to[k];
-      return x[position_of(shape, from)];
-    }, 0);
+    expect(
+        "transpose", t,
+        [&](int64_t i) {
+          const Ints to = index_of(t.shape, i);
+          Ints from(to.size());
+          for (int k = 0; k < rank; ++k) from[order[k]] = to[k];
+          return x[position_of(shape, from)];
+        },
+        0);
     const Array s = run_op(Op::slice, {x}, Attrs().set("begin", begin).set("size", size));
-    expect("slice", s, [&](int64_t i) {
-      Ints index = index_of(s.shape, i);
-      for (int k = 0; k < rank; ++k) index[k] += begin[k];
-      int64_t at = 0;
-      for (int k = 0; k < rank; ++k) at = at * shape[k] + index[k];
-      return x[at];
-    }, 0);
+    expect(
+        "slice", s,
+        [&](int64_t i) {
+          Ints index = index_of(s.shape, i);
+          for (int k = 0; k < rank; ++k) index[k] += begin[k];
+          int64_t at = 0;
+          for (int k = 0; k < rank; ++k) at = at * shape[k] + index[k];
+          return x[at];
+        },
+        0);
     const Array p = run_op(Op::pad, {x}, Attrs().set("before", before).set("after", after));
-    expect("pad", p, [&](int64_t i) {
-      const Ints index = index_of(p.shape, i);
-      int64_t at = 0;
-      for (int k = 0; k < rank; ++k) {
-        if (index[k] < before[k] || index[k] >= before[k] + shape[k]) return 0.0;
-        at = at * shape[k] + index[k] - before[k];
-      }
-      return x[at];
-    }, 0);
+    expect(
+        "pad", p,
+        [&](int64_t i) {
+          const Ints index = index_of(p.shape, i);
+          int64_t at = 0;
+          for (int k = 0; k < rank; ++k) {
+            if (index[k] < before[k] || index[k] >= before[k] + shape[k]) return 0.0;
+            at = at * shape[k] + index[k] - before[k];
+          }
+          return x[at];
+        },
+        0);
     for (int64_t& dim : target)
       if (dim == 1) dim = pick(1, 5);
     target.insert(target.begin(), pick(1, 3));
@@ -79,14 +91,19 @@ void copies() {
     other[axis] = pick(0, 6);
     const Array y = x.dtype == DType::float32 ? floats(other) : ints(other);
     const Array c = run_op(Op::concat, {x, y, x}, Attrs().set("axis", axis));
-    expect("concat", c, [&](int64_t i) {
-      Ints index = index_of(c.shape, i);
-      int64_t& at = index[axis];
-      const bool second = at >= shape[axis] && at < shape[axis] + other[axis];
-      if (second) at -= shape[axis];
-      else if (at >= shape[axis]) at -= shape[axis] + other[axis];
-      return second ? y[position_of(other, index)] : x[position_of(shape, index)];
-    }, 0);
+    expect(
+        "concat", c,
+        [&](int64_t i) {
+          Ints index = index_of(c.shape, i);
+          int64_t& at = index[axis];
+          const bool second = at >= shape[axis] && at < shape[axis] + other[axis];
+          if (second)
+            at -= shape[axis];
+          else if (at >= shape[axis])
+            at -= shape[axis] + other[axis];
+          return second ? y[position_of(other, index)] : x[position_of(shape, index)];
+        },
+        0);
   }
 }
 
@@ -95,7 +112,9 @@ void conversions() {
   const float special[] = {3e9f, -3e9f, NAN, 2147483520.0f, -2147483648.0f, -0.9f, INFINITY, -INFINITY};
   std::copy(std::begin(special), std::end(special), x.f.begin());
   const double limits[] = {2147483647.0, -2147483648.0, 0, 2147483520.0, -2147483648.0, 0, 2147483647.0, -2147483648.0};
-  expect("cast to int32", run_op(Op::cast, {x}, Attrs().set("dtype", 1)), [&](int64_t i) { return i < 8 ? limits[i] : std::trunc(x[i]); }, 0);
+  expect(
+      "cast to int32", run_op(Op::cast, {x}, Attrs().set("dtype", 1)),
+      [&](int64_t i) { return i < 8 ? limits[i] : std::trunc(x[i]); }, 0);
   const Array n = ints({20000});
   expect("cast to float32", run_op(Op::cast, {n}, Attrs().set("dtype", 0)), [&](int64_t i) { return n[i]; }, 0);
 }
@@ -111,12 +130,17 @@ void indexing() {
     for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
     const int64_t count = where.size();
     const Array y = run_op(Op::gather, {x, at}, Attrs().set("axis", axis));
-    expect("gather", y, [&](int64_t i) { return x[(i / inner / count * n + at.i[i / inner % count]) * inner + i % inner]; }, 0);
+    expect(
+        "gather", y,
+        [&](int64_t i) { return x[(i / inner / count * n + at.i[i / inner % count]) * inner + i % inner]; }, 0);
     const Array z = run_op(Op::scatterAdd, {at, y}, Attrs().set("axis", axis).set("size", n));
     std::vector<double> expected(static_cast<size_t>(x.size()), 0);
-    for (int64_t i = 0; i < y.size(); ++i) expected[(i / inner / count * n + at.i[i / inner % count]) * inner + i % inner] += y[i];
+    for (int64_t i = 0; i < y.size(); ++i)
+      expected[(i / inner / count * n + at.i[i / inner % count]) * inner + i % inner] += y[i];
     expect("scatterAdd", z, [&](int64_t i) { return expected[i]; }, 1e-5);
-    expect("oneHot", run_op(Op::oneHot, {at}, Attrs().set("depth", n + 1)), [&](int64_t i) { return at.i[i / (n + 1)] == i % (n + 1); }, 0);
+    expect(
+        "oneHot", run_op(Op::oneHot, {at}, Attrs().set("depth", n + 1)),
+        [&](int64_t i) { return at.i[i / (n + 1)] == i % (n + 1); }, 0);
   }
 }
 
@@ -127,10 +151,13 @@ void bad_indices() {
   };
   at.i[3] = 3;
   const std::string gather = message(Op::gather, {x, at}, Attrs().set("axis", 1));
-  CHECK(gather == "OUT_OF_RANGE: gather: index 3 at position 3 is out of range; expected 0 to 2.", "%s", gather.c_str());
+  CHECK(gather == "OUT_OF_RANGE: gather: index 3 at position 3 is out of range; expected 0 to 2.", "%s",
+        gather.c_str());
   at.i[3] = -1;
-  CHECK(message(Op::scatterAdd, {at, floats({5})}, Attrs().set("axis", 0).set("size", 9)).find("index -1 at position 3") != std::string::npos);
-  CHECK(message(Op::oneHot, {at}, Attrs().set("depth", 3)).rfind("LABEL_OUT_OF_RANGE: oneHot: label -1 at position 3", 0) == 0);
+  CHECK(message(Op::scatterAdd, {at, floats({5})}, Attrs().set("axis", 0).set("size", 9))
+            .find("index -1 at position 3") != std::string::npos);
+  CHECK(message(Op::oneHot, {at}, Attrs().set("depth", 3))
+            .rfind("LABEL_OUT_OF_RANGE: oneHot: label -1 at position 3", 0) == 0);
   Array labels = ints({4}, 0, 2);
   labels.i[0] = INT32_MAX;
   CHECK(message(Op::sparseSoftmaxCrossEntropy, {x, labels}, {}).rfind("LABEL_OUT_OF_RANGE: ", 0) == 0);
@@ -158,7 +185,8 @@ void state() {
   Array logits = floats({1, 3}), label = ints({1}, 1, 1), start = floats({2}, 5, 5);
   const std::shared_ptr<Storage> counter = storage_of(start);
   Graph graph;
-  const NodeId x = graph.input({1, 3}, DType::float32), l = graph.input({1}, DType::int32), c = graph.variable(counter, {2}, DType::float32, "counter");
+  const NodeId x = graph.input({1, 3}, DType::float32), l = graph.input({1}, DType::int32),
+               c = graph.variable(counter, {2}, DType::float32, "counter");
   PlanOptions options;
   options.outputs = {graph.add(Op::mul, {c, graph.scalar(2)}), graph.add(Op::sparseSoftmaxCrossEntropy, {x, l})};
   options.writes = {{counter, graph.add(Op::add, {c, graph.scalar(1)})}};

@@ -13,26 +13,52 @@ std::unique_ptr<Launch> compile_step(const Build& build) {
   const Op op = build.step.op;
   if (is_elementwise(op)) return compile_elementwise(build);
   switch (op) {
-    case Op::matmul: return compile_matmul(build);
-    case Op::sum: case Op::max: case Op::min: return compile_reduce(build);
-    case Op::argmax: return compile_argmax(build);
-    case Op::softmax: case Op::logSoftmax: case Op::logSumExp: case Op::softmaxGrad: case Op::logSoftmaxGrad:
-    case Op::softmaxCrossEntropy: case Op::softmaxCrossEntropyGrad:
-    case Op::sparseSoftmaxCrossEntropy: case Op::sparseSoftmaxCrossEntropyGrad: return compile_rows(build);
-    case Op::identity: case Op::stopGradient: case Op::reshape: case Op::transpose: case Op::broadcastTo: case Op::concat:
-    case Op::slice: case Op::pad: return compile_copy(build);
-    case Op::cast: return compile_cast(build);
-    case Op::dropout: return compile_dropout(build);
-    case Op::gather: return compile_gather(build);
-    case Op::scatterAdd: return compile_scatter_add(build);
-    case Op::oneHot: return compile_one_hot(build);
-    default: throw Error(code::kUnsupported, std::string("The CPU backend has no kernel for ") + name_of(op) + ".");
+    case Op::matmul:
+      return compile_matmul(build);
+    case Op::sum:
+    case Op::max:
+    case Op::min:
+      return compile_reduce(build);
+    case Op::argmax:
+      return compile_argmax(build);
+    case Op::softmax:
+    case Op::logSoftmax:
+    case Op::logSumExp:
+    case Op::softmaxGrad:
+    case Op::logSoftmaxGrad:
+    case Op::softmaxCrossEntropy:
+    case Op::softmaxCrossEntropyGrad:
+    case Op::sparseSoftmaxCrossEntropy:
+    case Op::sparseSoftmaxCrossEntropyGrad:
+      return compile_rows(build);
+    case Op::identity:
+    case Op::stopGradient:
+    case Op::reshape:
+    case Op::transpose:
+    case Op::broadcastTo:
+    case Op::concat:
+    case Op::slice:
+    case Op::pad:
+      return compile_copy(build);
+    case Op::cast:
+      return compile_cast(build);
+    case Op::dropout:
+      return compile_dropout(build);
+    case Op::gather:
+      return compile_gather(build);
+    case Op::scatterAdd:
+      return compile_scatter_add(build);
+    case Op::oneHot:
+      return compile_one_hot(build);
+    default:
+      throw Error(code::kUnsupported, std::string("The CPU backend has no kernel for ") + name_of(op) + ".");
   }
 }
 
 class CpuProgram final : public Program {
  public:
-  explicit CpuProgram(Plan plan) : Program(std::move(plan)), at_(plan_.values.size()), scratch_at_(aligned(plan_.arena_bytes)) {
+  explicit CpuProgram(Plan plan)
+      : Program(std::move(plan)), at_(plan_.values.size()), scratch_at_(aligned(plan_.arena_bytes)) {
     const KernelTable& table = kernels();
     size_t scratch = 0;
     for (const Step& step : plan_.steps) {
@@ -44,7 +70,8 @@ class CpuProgram final : public Program {
 
   void run(const Bindings& bindings) override {
     std::byte* base = nullptr;
-    if (workspace_bytes_ > 0) base = (bindings.workspace ? *bindings.workspace : own_workspace_).reserve(workspace_bytes_);
+    if (workspace_bytes_ > 0)
+      base = (bindings.workspace ? *bindings.workspace : own_workspace_).reserve(workspace_bytes_);
     bind(bindings, base);
     const Run run{at_.data(), base ? base + scratch_at_ : nullptr, bindings.step};
     for (const std::unique_ptr<Launch>& launch : launches_) launch->run(run);
@@ -59,9 +86,15 @@ class CpuProgram final : public Program {
     for (size_t i = 0; i < at_.size(); ++i) {
       const Value& value = plan_.values[i];
       switch (value.place) {
-        case Place::arena: at_[i] = base + value.offset; break;
-        case Place::input: at_[i] = const_cast<void*>(bindings.inputs[value.index]); break;  // steps only read it
-        case Place::output: at_[i] = bindings.outputs[value.index]; break;
+        case Place::arena:
+          at_[i] = base + value.offset;
+          break;
+        case Place::input:
+          at_[i] = const_cast<void*>(bindings.inputs[value.index]);
+          break;  // steps only read it
+        case Place::output:
+          at_[i] = bindings.outputs[value.index];
+          break;
         case Place::storage:
           at_[i] = bindings.rebase_from && value.storage->buffer.get() == bindings.rebase_from
                        ? const_cast<std::byte*>(bindings.rebase_to) + value.storage->offset
@@ -102,8 +135,9 @@ IndexRule::IndexRule(const Build& build, const char* code, const char* what, int
 void IndexRule::check(const int32_t* indices) const {
   const int64_t position = table->movement.first_outside(indices, n, limit);
   if (position >= n) return;
-  throw Error(code, who + ": " + what + " " + std::to_string(indices[position]) + " at position " + std::to_string(position) +
-                        " is out of range; expected " + (limit > 0 ? "0 to " + std::to_string(limit - 1) : "none") + ".");
+  throw Error(code, who + ": " + what + " " + std::to_string(indices[position]) + " at position " +
+                        std::to_string(position) + " is out of range; expected " +
+                        (limit > 0 ? "0 to " + std::to_string(limit - 1) : "none") + ".");
 }
 
 }  // namespace downhill::cpu

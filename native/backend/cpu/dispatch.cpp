@@ -25,8 +25,8 @@ const Candidate kCandidates[] = {
 #if defined(DOWNHILL_HAS_AVX512)
     {"avx512", table_of_avx512,
      [] {
-       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
      }},
 #endif
 };
@@ -62,7 +62,8 @@ void select_isa(const std::string& name) {
     if (name == candidate.name) return chosen().store(&candidate.table(), std::memory_order_release);
     known += (known.empty() ? "" : ", ") + std::string(candidate.name);
   }
-  throw Error(code::kUnknownName, "Unknown instruction set \"" + name + "\" on this machine. Available: " + known + ".");
+  throw Error(code::kUnknownName,
+              "Unknown instruction set \"" + name + "\" on this machine. Available: " + known + ".");
 }
 
 }  // namespace downhill::cpu

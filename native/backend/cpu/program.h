@@ -54,10 +54,10 @@ std::unique_ptr<Launch> launch(F body, size_t scratch_bytes = 0) {
 // By family of ops: steps/*.cpp
 std::unique_ptr<Launch> compile_elementwise(const Build& build);
 std::unique_ptr<Launch> compile_matmul(const Build& build);
-std::unique_ptr<Launch> compile_reduce(const Build& build);    // sum max min
+std::unique_ptr<Launch> compile_reduce(const Build& build);  // sum max min
 std::unique_ptr<Launch> compile_argmax(const Build& build);
-std::unique_ptr<Launch> compile_rows(const Build& build);      // softmax and its relatives
-std::unique_ptr<Launch> compile_copy(const Build& build);      // identity transpose broadcastTo slice concat pad
+std::unique_ptr<Launch> compile_rows(const Build& build);  // softmax and its relatives
+std::unique_ptr<Launch> compile_copy(const Build& build);  // identity transpose broadcastTo slice concat pad
 std::unique_ptr<Launch> compile_cast(const Build& build);
 std::unique_ptr<Launch> compile_dropout(const Build& build);
 std::unique_ptr<Launch> compile_gather(const Build& build);
@@ -70,9 +70,9 @@ void read_params(Op op, const Attrs& attrs, float* params);
 /// The rule that n indices lie in [0, limit), checked before a kernel uses them.
 struct IndexRule {
   const KernelTable* table;
-  const char* code;   // of the error
-  std::string who;    // op and layer, for the message
-  const char* what;   // "label", "index"
+  const char* code;  // of the error
+  std::string who;   // op and layer, for the message
+  const char* what;  // "label", "index"
   int64_t n, limit;
 
   IndexRule(const Build& build, const char* code, const char* what, int64_t n, int64_t limit);

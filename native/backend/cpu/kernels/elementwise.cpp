@@ -123,9 +123,12 @@ void set_ternary(KernelTable& table, Op op) {
 }  // namespace
 
 void fill_elementwise(KernelTable& table) {
-#define UNARY(name, functor, types, attributes, gradient) set_unary<OpTypes::types, downhill::DH_ISA::functor>(table, Op::name);
-#define BINARY(name, functor, types, attributes, gradient) set_binary<OpTypes::types, downhill::DH_ISA::functor>(table, Op::name);
-#define TERNARY(name, functor, types, attributes, gradient) set_ternary<OpTypes::types, downhill::DH_ISA::functor>(table, Op::name);
+#define UNARY(name, functor, types, attributes, gradient) \
+  set_unary<OpTypes::types, downhill::DH_ISA::functor>(table, Op::name);
+#define BINARY(name, functor, types, attributes, gradient) \
+  set_binary<OpTypes::types, downhill::DH_ISA::functor>(table, Op::name);
+#define TERNARY(name, functor, types, attributes, gradient) \
+  set_ternary<OpTypes::types, downhill::DH_ISA::functor>(table, Op::name);
 #define OP(name, arity, shape, attributes, gradient)
 #define COMPOSITE(name, arity, attributes)
 #include "ops/ops.def"

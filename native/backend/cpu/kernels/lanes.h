@@ -61,7 +61,8 @@ struct Lanes {
 template <typename R, typename T>
 Lanes<T> combine(const Lanes<T>& a, const Lanes<T>& b) {
   Lanes<T> r;
-  for (int i = 0; i < Lanes<T>::kParts; ++i) r.part[i] = R::template apply<typename Lanes<T>::Part>(a.part[i], b.part[i]);
+  for (int i = 0; i < Lanes<T>::kParts; ++i)
+    r.part[i] = R::template apply<typename Lanes<T>::Part>(a.part[i], b.part[i]);
   return r;
 }
 
@@ -71,21 +72,32 @@ struct SumOf {
   using Type = T;
   static constexpr T identity() { return T(0); }
   template <typename V>
-  static V apply(V a, V b) { return a + b; }
+  static V apply(V a, V b) {
+    return a + b;
+  }
 };
 template <typename T>
 struct MaxOf {
   using Type = T;
-  static constexpr T identity() { return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest(); }
+  static constexpr T identity() {
+    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                : std::numeric_limits<T>::lowest();
+  }
   template <typename V>
-  static V apply(V a, V b) { return (a > b) | (a != a) ? a : b; }
+  static V apply(V a, V b) {
+    return (a > b) | (a != a) ? a : b;
+  }
 };
 template <typename T>
 struct MinOf {
   using Type = T;
-  static constexpr T identity() { return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max(); }
+  static constexpr T identity() {
+    return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  }
   template <typename V>
-  static V apply(V a, V b) { return (a < b) | (a != a) ? a : b; }
+  static V apply(V a, V b) {
+    return (a < b) | (a != a) ? a : b;
+  }
 };
 
 /// One value of sixteen lanes: lane l with lane l + 8, then + 4, + 2, + 1.

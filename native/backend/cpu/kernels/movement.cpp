@@ -72,7 +72,8 @@ void gather(const void* source, const int32_t* indices, void* target, int64_t n,
     for (int64_t i = 0; i < n; ++i) to[i] = from[indices[i]];
     return;
   }
-  for (int64_t i = 0; i < n; ++i) __builtin_memcpy(to + i * width, from + indices[i] * width, static_cast<size_t>(width) * 4);
+  for (int64_t i = 0; i < n; ++i)
+    __builtin_memcpy(to + i * width, from + indices[i] * width, static_cast<size_t>(width) * 4);
 }
 
 template <typename T>
@@ -112,7 +113,8 @@ void dropout(const float* x, float* y, int64_t begin, int64_t n, float rate, uin
 }  // namespace
 
 void fill_movement(MovementKernels& table) {
-  table = {copy, to_int, to_float, first_outside, gather, {scatter_add<float>, scatter_add<uint32_t>}, one_hot, dropout};
+  table = {copy,    to_int, to_float, first_outside, gather, {scatter_add<float>, scatter_add<uint32_t>},
+           one_hot, dropout};
 }
 
 }  // namespace downhill::cpu::DH_ISA

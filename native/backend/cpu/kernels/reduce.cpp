@@ -9,7 +9,8 @@ namespace {
 template <typename R>
 void rows(const void* x, void* y, int64_t rows, int64_t n) {
   using T = typename R::Type;
-  for (int64_t r = 0; r < rows; ++r) static_cast<T*>(y)[r] = reduce_row<R>(static_cast<const T*>(x) + r * n, n, (rows - r) * n);
+  for (int64_t r = 0; r < rows; ++r)
+    static_cast<T*>(y)[r] = reduce_row<R>(static_cast<const T*>(x) + r * n, n, (rows - r) * n);
 }
 
 /// Four times sixteen columns in registers while the rows go by; the last few columns one by one.

@@ -1,5 +1,5 @@
-// Softmax and its relatives over rows. The largest element of a row is subtracted before the exponential, so nothing overflows;
-// rows of -inf alone give NaN (logSumExp: -inf), as in PyTorch. Short rows are in rows_short.h.
+// Softmax and its relatives over rows. The largest element of a row is subtracted before the exponential, so nothing
+// overflows; rows of -inf alone give NaN (logSumExp: -inf), as in PyTorch. Short rows are in rows_short.h.
 #include "backend/cpu/kernels/entries.h"
 #include "backend/cpu/kernels/lanes.h"
 #include "backend/cpu/kernels/rows_short.h"
@@ -97,7 +97,8 @@ void cross_entropy(const float* x, const float* targets, float* y, int64_t rows,
   if (n <= kShort) return short_cross_entropy(x, targets, y, rows, n);
   for (int64_t r = 0; r < rows; ++r) {
     const float *z = x + r * n, *t = targets + r * n, top = largest(z, n);
-    y[r] = sum(t, n) * log_total(z, top, n) - sum_of(n, [=](int64_t i) { return t[i] == 0.0f ? 0.0f : t[i] * (z[i] - top); });
+    y[r] = sum(t, n) * log_total(z, top, n) -
+           sum_of(n, [=](int64_t i) { return t[i] == 0.0f ? 0.0f : t[i] * (z[i] - top); });
   }
 }
 
@@ -121,11 +122,13 @@ void sparse_cross_entropy(const float* x, const int32_t* labels, float* y, int64
 }
 
 /// d_x = d_y · (softmax(x) - 1 at the label)
-void sparse_cross_entropy_grad(const float* x, const int32_t* labels, const float* d_y, float* d_x, int64_t rows, int64_t n) {
+void sparse_cross_entropy_grad(const float* x, const int32_t* labels, const float* d_y, float* d_x, int64_t rows,
+                               int64_t n) {
   if (n <= kShort) return short_sparse_cross_entropy_grad(x, labels, d_y, d_x, rows, n);
   for (int64_t r = 0; r < rows; ++r) {
     float* row = d_x + r * n;
-    const float d = d_y[r], scale = 1.0f / shifted_exp(x + r * n, row, n), at_label = d * (row[labels[r]] * scale - 1.0f);
+    const float d = d_y[r], scale = 1.0f / shifted_exp(x + r * n, row, n),
+                at_label = d * (row[labels[r]] * scale - 1.0f);
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; ++j) row[j] = d * (row[j] * scale);
     row[labels[r]] = at_label;
@@ -135,8 +138,15 @@ void sparse_cross_entropy_grad(const float* x, const int32_t* labels, const floa
 }  // namespace
 
 void fill_rows(RowKernels& table) {
-  table = {softmax,       log_softmax,        log_sum_exp,          softmax_grad,             log_softmax_grad,
-           cross_entropy, cross_entropy_grad, sparse_cross_entropy, sparse_cross_entropy_grad};
+  table = {softmax,
+           log_softmax,
+           log_sum_exp,
+           softmax_grad,
+           log_softmax_grad,
+           cross_entropy,
+           cross_entropy_grad,
+           sparse_cross_entropy,
+           sparse_cross_entropy_grad};
 }
 
 }  // namespace downhill::cpu::DH_ISA

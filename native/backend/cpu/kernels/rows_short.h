@@ -1,5 +1,5 @@
-// Softmax and its relatives for short rows (a network's classes): sixteen rows are laid side by side, one in each lane, so
-// that no step works across the lanes of a vector. Included by rows.cpp.
+// Softmax and its relatives for short rows (a network's classes): sixteen rows are laid side by side, one in each lane,
+// so that no step works across the lanes of a vector. Included by rows.cpp.
 #pragma once
 #include <cstdint>
 
@@ -84,7 +84,8 @@ inline void short_log_sum_exp(const float* x, float* y, int64_t rows, int64_t n)
     z.load(x + begin * n, count, n);
     z.exponentials<false>(n);
     z.logarithms();
-    for (int64_t l = 0; l < count; ++l) y[begin + l] = math::abs(z.top[l]) == math::kInf ? z.top[l] : z.top[l] + z.total[l];
+    for (int64_t l = 0; l < count; ++l)
+      y[begin + l] = math::abs(z.top[l]) == math::kInf ? z.top[l] : z.top[l] + z.total[l];
   });
 }
 
@@ -106,7 +107,8 @@ inline void short_cross_entropy(const float* x, const float* targets, float* y, 
   });
 }
 
-inline void short_cross_entropy_grad(const float* x, const float* targets, const float* d_y, float* d_x, int64_t rows, int64_t n) {
+inline void short_cross_entropy_grad(const float* x, const float* targets, const float* d_y, float* d_x, int64_t rows,
+                                     int64_t n) {
   ShortRows z, t;
   for_short_rows(rows, [&](int64_t begin, int64_t count) {
     z.load(x + begin * n, count, n);
@@ -133,7 +135,8 @@ inline void short_sparse_cross_entropy(const float* x, const int32_t* labels, fl
   });
 }
 
-inline void short_sparse_cross_entropy_grad(const float* x, const int32_t* labels, const float* d_y, float* d_x, int64_t rows, int64_t n) {
+inline void short_sparse_cross_entropy_grad(const float* x, const int32_t* labels, const float* d_y, float* d_x,
+                                            int64_t rows, int64_t n) {
   ShortRows z;
   for_short_rows(rows, [&](int64_t begin, int64_t count) {
     z.load(x + begin * n, count, n);

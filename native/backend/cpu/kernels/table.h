@@ -24,7 +24,8 @@ struct UpdateScale {
   float decay = 0;       // decoupled: p -= decay · p before the rule (decay = rate · weightDecay)
 };
 /// p, slots ← rule(g, p, slots) over [0, n).
-using UpdateFn = void (*)(const void* rule, const UpdateScale& scale, float* p, const float* g, float* const* slots, int64_t n);
+using UpdateFn = void (*)(const void* rule, const UpdateScale& scale, float* p, const float* g, float* const* slots,
+                          int64_t n);
 
 /// Functions of the rows of x (rows, n), all side by side in memory. Labels lie in [0, n): the caller has checked them.
 struct RowKernels {
@@ -33,10 +34,13 @@ struct RowKernels {
   void (*log_sum_exp)(const float* x, float* y, int64_t rows, int64_t n);  // y (rows)
   void (*softmax_grad)(const float* y, const float* d_y, float* d_x, int64_t rows, int64_t n);
   void (*log_softmax_grad)(const float* y, const float* d_y, float* d_x, int64_t rows, int64_t n);
-  void (*cross_entropy)(const float* x, const float* targets, float* y, int64_t rows, int64_t n);  // targets (rows, n), y (rows)
-  void (*cross_entropy_grad)(const float* x, const float* targets, const float* d_y, float* d_x, int64_t rows, int64_t n);
+  void (*cross_entropy)(const float* x, const float* targets, float* y, int64_t rows,
+                        int64_t n);  // targets (rows, n), y (rows)
+  void (*cross_entropy_grad)(const float* x, const float* targets, const float* d_y, float* d_x, int64_t rows,
+                             int64_t n);
   void (*sparse_cross_entropy)(const float* x, const int32_t* labels, float* y, int64_t rows, int64_t n);
-  void (*sparse_cross_entropy_grad)(const float* x, const int32_t* labels, const float* d_y, float* d_x, int64_t rows, int64_t n);
+  void (*sparse_cross_entropy_grad)(const float* x, const int32_t* labels, const float* d_y, float* d_x, int64_t rows,
+                                    int64_t n);
 };
 
 enum class Reduction : uint8_t { sum, max, min };
@@ -62,10 +66,13 @@ struct MovementKernels {
   int64_t (*first_outside)(const int32_t* indices, int64_t n, int64_t limit);
   /// y[i, :] = x[indices[i], :]; rows of `width` elements
   void (*gather)(const void* x, const int32_t* indices, void* y, int64_t n, int64_t width);
-  /// y[indices[i], 0 … columns) += x[i, 0 … columns), in the order of i; rows of both are `width` elements apart. By DType.
-  void (*scatter_add[kDTypeCount])(const void* x, const int32_t* indices, void* y, int64_t n, int64_t width, int64_t columns);
+  /// y[indices[i], 0 … columns) += x[i, 0 … columns), in the order of i; rows of both are `width` elements apart. By
+  /// DType.
+  void (*scatter_add[kDTypeCount])(const void* x, const int32_t* indices, void* y, int64_t n, int64_t width,
+                                   int64_t columns);
   void (*one_hot)(const int32_t* labels, float* y, int64_t n, int64_t depth);
-  /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere. begin % 4 == 0
+  /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere. begin % 4 ==
+  /// 0
   void (*dropout)(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step);
 };
 

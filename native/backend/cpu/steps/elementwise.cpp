@@ -42,7 +42,8 @@ std::unique_ptr<Launch> compile_elementwise(const Build& build) {
   Elementwise body;
   body.function = build.table.elementwise[static_cast<int>(step.op)][static_cast<int>(build.in(0).dtype)];
   if (!body.function)
-    throw Error(code::kUnsupported, std::string(name_of(step.op)) + " has no kernel for " + name_of(build.in(0).dtype) + " on the CPU.");
+    throw Error(code::kUnsupported,
+                std::string(name_of(step.op)) + " has no kernel for " + name_of(build.in(0).dtype) + " on the CPU.");
   const Shape& shape = build.out().shape;
   std::vector<std::vector<int64_t>> strides{strides_of(shape)};
   body.ids[0] = step.output;

@@ -31,18 +31,20 @@ std::unique_ptr<Launch> compile_gather(const Build& build) {
     int32_t* y = static_cast<int32_t*>(run.at[to]);
     rule.check(indices);
     if (inner == 0) return;
-    const int64_t size = std::min(std::max<int64_t>(count, 1), items_per_piece(inner)), pieces = (count + size - 1) / size;
+    const int64_t size = std::min(std::max<int64_t>(count, 1), items_per_piece(inner)),
+                  pieces = (count + size - 1) / size;
     for_pieces(outer * pieces, items_per_piece(size * inner), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t o = i / pieces, first = i % pieces * size;
-        gather(x + o * n * inner, indices + first, y + (o * count + first) * inner, std::min(size, count - first), inner);
+        gather(x + o * n * inner, indices + first, y + (o * count + first) * inner, std::min(size, count - first),
+               inner);
       }
     });
   });
 }
 
-/// indices (count), x (outer, count, inner) → y (outer, n, inner). Tasks share no element of y, and each adds in the order of
-/// the indices, so the result does not depend on the number of threads.
+/// indices (count), x (outer, count, inner) → y (outer, n, inner). Tasks share no element of y, and each adds in the
+/// order of the indices, so the result does not depend on the number of threads.
 std::unique_ptr<Launch> compile_scatter_add(const Build& build) {
   const Shape &indices_shape = build.in(0).shape, &shape = build.out().shape;
   const int axis = build.axis();
@@ -61,7 +63,8 @@ std::unique_ptr<Launch> compile_scatter_add(const Build& build) {
     for_pieces(outer * tiles, items_per_piece(count * tile), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t o = i / tiles, column = i % tiles * tile;
-        add(x + o * count * inner + column, indices, y + o * n * inner + column, count, inner, std::min(tile, inner - column));
+        add(x + o * count * inner + column, indices, y + o * n * inner + column, count, inner,
+            std::min(tile, inner - column));
       }
     });
   });
@@ -76,7 +79,8 @@ std::unique_ptr<Launch> compile_one_hot(const Build& build) {
     const int32_t* labels = static_cast<const int32_t*>(run.at[from]);
     float* y = static_cast<float*>(run.at[to]);
     rule.check(labels);
-    for_pieces(n, items_per_piece(depth), [&](int64_t begin, int64_t end) { one_hot(labels + begin, y + begin * depth, end - begin, depth); });
+    for_pieces(n, items_per_piece(depth),
+               [&](int64_t begin, int64_t end) { one_hot(labels + begin, y + begin * depth, end - begin, depth); });
   });
 }
 

@@ -8,13 +8,14 @@ namespace downhill::cpu {
 
 namespace {
 
-constexpr int64_t kSmallProduct = 64 * 64 * 64;  // multiplications below which whole products are spread over the threads
-constexpr int64_t kGroups = 16;                  // of such products; each has scratch of its own
+constexpr int64_t kSmallProduct =
+    64 * 64 * 64;                // multiplications below which whole products are spread over the threads
+constexpr int64_t kGroups = 16;  // of such products; each has scratch of its own
 
 struct Matmul {
   MatmulKernels kernels;
-  MatmulArgs args;   // but for the pointers
-  Nest batch;        // operands c, a, b
+  MatmulArgs args;  // but for the pointers
+  Nest batch;       // operands c, a, b
   int c, a, b, bias;
   float params[2] = {};
   size_t scratch = 0;  // of one product
@@ -43,7 +44,8 @@ struct Matmul {
     const int64_t size = (count + kGroups - 1) / kGroups;
     for_pieces(count, size, [&](int64_t begin, int64_t end) {
       Walk walk(batch, 0, begin);
-      for (int64_t i = begin; i < end; ++i, walk.next()) one(run, walk, run.scratch + static_cast<size_t>(begin / size) * scratch);
+      for (int64_t i = begin; i < end; ++i, walk.next())
+        one(run, walk, run.scratch + static_cast<size_t>(begin / size) * scratch);
     });
   }
 };

@@ -12,11 +12,15 @@ namespace {
 /// Copies between two strided arrays of one shape.
 class StridedCopy {
  public:
-  StridedCopy(const KernelTable& table, const Shape& dims, const std::vector<int64_t>& to, const std::vector<int64_t>& from,
-              int64_t to_offset = 0, int64_t from_offset = 0)
-      : copy_(table.movement.copy), nest_(collapse(dims, {to, from})), to_offset_(to_offset), from_offset_(from_offset) {
+  StridedCopy(const KernelTable& table, const Shape& dims, const std::vector<int64_t>& to,
+              const std::vector<int64_t>& from, int64_t to_offset = 0, int64_t from_offset = 0)
+      : copy_(table.movement.copy),
+        nest_(collapse(dims, {to, from})),
+        to_offset_(to_offset),
+        from_offset_(from_offset) {
     if (nest_.rank == 1) return;
-    // A dimension that the source walks side by side goes next to the innermost, so that the kernel sees a transposition.
+    // A dimension that the source walks side by side goes next to the innermost, so that the kernel sees a
+    // transposition.
     const int last = nest_.rank - 1;
     if (nest_.stride[1][last] > 1)
       for (int i = 0; i < last; ++i)
@@ -41,14 +45,16 @@ class StridedCopy {
       });
     }
     const int64_t rows = nest_.dims[last - 1], outer = nest_.size() / (rows * columns);
-    const int64_t block = std::min(rows, std::max<int64_t>(16, items_per_piece(columns))), blocks = (rows + block - 1) / block;
+    const int64_t block = std::min(rows, std::max<int64_t>(16, items_per_piece(columns))),
+                  blocks = (rows + block - 1) / block;
     const int64_t to_stride[] = {nest_.stride[0][last - 1], nest_.stride[0][last]};
     const int64_t from_stride[] = {nest_.stride[1][last - 1], nest_.stride[1][last]};
     for_pieces(outer * blocks, items_per_piece(block * columns), [&](int64_t begin, int64_t end) {
       Walk walk(nest_, 2, begin / blocks);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = i % blocks * block, n[] = {std::min(block, rows - row), columns};
-        copy_(x + walk.offset(1) + row * from_stride[0], from_stride, y + walk.offset(0) + row * to_stride[0], to_stride, n);
+        copy_(x + walk.offset(1) + row * from_stride[0], from_stride, y + walk.offset(0) + row * to_stride[0],
+              to_stride, n);
         if (i % blocks == blocks - 1) walk.next();
       }
     });
@@ -77,7 +83,8 @@ std::unique_ptr<Launch> concat(const Build& build) {
   int64_t position = 0;
   for (size_t i = 0; i < build.step.inputs.size(); ++i) {
     const Shape& in = build.in(static_cast<int>(i)).shape;
-    parts.emplace_back(build.step.inputs[i], StridedCopy(build.table, in, to, strides_of(in), position * to[build.axis()]));
+    parts.emplace_back(build.step.inputs[i],
+                       StridedCopy(build.table, in, to, strides_of(in), position * to[build.axis()]));
     position += in[build.axis()];
   }
   const int target = build.step.output;
@@ -104,16 +111,21 @@ std::unique_ptr<Launch> compile_copy(const Build& build) {
   const Shape &in = build.in(0).shape, &out = build.out().shape;
   const std::vector<int64_t> from = strides_of(in), to = strides_of(out);
   switch (build.step.op) {
-    case Op::concat: return concat(build);
-    case Op::pad: return pad(build);
-    case Op::broadcastTo: return copy_one(build, StridedCopy(build.table, out, to, broadcast_strides(in, out)));
-    case Op::slice: return copy_one(build, StridedCopy(build.table, out, to, from, 0, dot(build.step.attrs.ints("begin"), from)));
+    case Op::concat:
+      return concat(build);
+    case Op::pad:
+      return pad(build);
+    case Op::broadcastTo:
+      return copy_one(build, StridedCopy(build.table, out, to, broadcast_strides(in, out)));
+    case Op::slice:
+      return copy_one(build, StridedCopy(build.table, out, to, from, 0, dot(build.step.attrs.ints("begin"), from)));
     case Op::transpose: {
       std::vector<int64_t> permuted;
       for (int64_t axis : build.step.attrs.ints("permutation")) permuted.push_back(from[axis]);
       return copy_one(build, StridedCopy(build.table, out, to, permuted));
     }
-    default: return copy_one(build, StridedCopy(build.table, out, to, to));  // the same elements in another shape
+    default:
+      return copy_one(build, StridedCopy(build.table, out, to, to));  // the same elements in another shape
   }
 }
 
@@ -127,8 +139,10 @@ std::unique_ptr<Launch> compile_cast(const Build& build) {
     const float* f = static_cast<const float*>(run.at[from]);
     const int32_t* i = static_cast<const int32_t*>(run.at[from]);
     for_pieces(n, kChunk, [&](int64_t begin, int64_t end) {
-      if (out == DType::int32) kernels->to_int(f + begin, static_cast<int32_t*>(run.at[to]) + begin, end - begin);
-      else kernels->to_float(i + begin, static_cast<float*>(run.at[to]) + begin, end - begin);
+      if (out == DType::int32)
+        kernels->to_int(f + begin, static_cast<int32_t*>(run.at[to]) + begin, end - begin);
+      else
+        kernels->to_float(i + begin, static_cast<float*>(run.at[to]) + begin, end - begin);
     });
   });
 }
@@ -142,7 +156,9 @@ std::unique_ptr<Launch> compile_dropout(const Build& build) {
   return launch([=](const Run& run) {
     const float* x = static_cast<const float*>(run.at[from]);
     float* y = static_cast<float*>(run.at[to]);
-    for_pieces(n, kChunk, [&](int64_t begin, int64_t end) { dropout(x + begin, y + begin, begin, end - begin, rate, key, run.step); });
+    for_pieces(n, kChunk, [&](int64_t begin, int64_t end) {
+      dropout(x + begin, y + begin, begin, end - begin, rate, key, run.step);
+    });
   });
 }
 

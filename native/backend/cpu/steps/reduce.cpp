@@ -10,9 +10,9 @@ namespace downhill::cpu {
 
 namespace {
 
-constexpr int64_t kRowPiece = 16384;    // elements of a contiguous reduction done in one go
-constexpr int64_t kColumnTile = 512;    // columns of one task
-constexpr int64_t kColumnPiece = 32768; // elements of one task over columns
+constexpr int64_t kRowPiece = 16384;     // elements of a contiguous reduction done in one go
+constexpr int64_t kColumnTile = 512;     // columns of one task
+constexpr int64_t kColumnPiece = 32768;  // elements of one task over columns
 
 /// y (outer, inner) = reduction of x (outer, n, inner) along n.
 struct Pass {
@@ -57,12 +57,14 @@ struct Reduce {
   /// Each (outer, tile of columns) in one go.
   void reduce(const Pass& p, const int32_t* x, int32_t* y) const {
     if (p.inner == 1)
-      return for_pieces(p.outer, items_per_piece(p.n), [&](int64_t begin, int64_t end) { rows(x + begin * p.n, y + begin, end - begin, p.n); });
+      return for_pieces(p.outer, items_per_piece(p.n),
+                        [&](int64_t begin, int64_t end) { rows(x + begin * p.n, y + begin, end - begin, p.n); });
     const int64_t tile = p.tile(), tiles = tile ? (p.inner + tile - 1) / tile : 0;
     for_pieces(p.outer * tiles, items_per_piece(p.n * tile), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t o = i / tiles, column = i % tiles * tile;
-        columns(x + o * p.n * p.inner + column, p.inner, y + o * p.inner + column, p.n, std::min(tile, p.inner - column));
+        columns(x + o * p.n * p.inner + column, p.inner, y + o * p.inner + column, p.n,
+                std::min(tile, p.inner - column));
       }
     });
   }
@@ -76,8 +78,10 @@ struct Reduce {
         const int32_t* source = x + (o * p.n + first) * p.inner + column;
         int32_t* target = partial + part * p.inner + column;
         const int64_t n = std::min(piece, p.n - first);
-        if (p.inner == 1) rows(source, target, 1, n);
-        else columns(source, p.inner, target, n, std::min(tile, p.inner - column));
+        if (p.inner == 1)
+          rows(source, target, 1, n);
+        else
+          columns(source, p.inner, target, n, std::min(tile, p.inner - column));
       }
     });
   }
@@ -93,8 +97,10 @@ std::vector<Pass> passes_of(const Shape& shape, const std::vector<int64_t>& axes
   for (int axis = 0; axis < shape.rank(); ++axis) {
     const bool reduced = std::find(axes.begin(), axes.end(), axis) != axes.end();
     if (shape[axis] == 1) continue;
-    if (!groups.empty() && groups.back().reduced == reduced) groups.back().size *= shape[axis];
-    else groups.push_back({shape[axis], reduced});
+    if (!groups.empty() && groups.back().reduced == reduced)
+      groups.back().size *= shape[axis];
+    else
+      groups.push_back({shape[axis], reduced});
   }
   std::vector<Pass> passes;
   int64_t inner = 1;
@@ -117,7 +123,9 @@ std::vector<Pass> passes_of(const Shape& shape, const std::vector<int64_t>& axes
 
 std::unique_ptr<Launch> compile_reduce(const Build& build) {
   const Step& step = build.step;
-  const int reduction = static_cast<int>(step.op == Op::sum ? Reduction::sum : step.op == Op::max ? Reduction::max : Reduction::min);
+  const int reduction = static_cast<int>(step.op == Op::sum   ? Reduction::sum
+                                         : step.op == Op::max ? Reduction::max
+                                                              : Reduction::min);
   const int dtype = static_cast<int>(build.in(0).dtype);
   Reduce body;
   body.rows = build.table.reduce.rows[reduction][dtype];
@@ -127,7 +135,8 @@ std::unique_ptr<Launch> compile_reduce(const Build& build) {
   size_t partial = 0;
   for (size_t i = 0; i < body.passes.size(); ++i) {
     const Pass& pass = body.passes[i];
-    if (i + 1 < body.passes.size()) body.half = std::max(body.half, aligned(static_cast<size_t>(pass.outer * pass.inner) * 4));
+    if (i + 1 < body.passes.size())
+      body.half = std::max(body.half, aligned(static_cast<size_t>(pass.outer * pass.inner) * 4));
     partial = std::max(partial, static_cast<size_t>(pass.partials()) * 4);
   }
   const size_t scratch = 2 * body.half + partial;
@@ -147,12 +156,14 @@ std::unique_ptr<Launch> compile_argmax(const Build& build) {
     const int32_t* x = static_cast<const int32_t*>(run.at[from]);
     int32_t* y = static_cast<int32_t*>(run.at[to]);
     if (p.inner == 1)
-      return for_pieces(p.outer, items_per_piece(p.n), [&](int64_t begin, int64_t end) { rows(x + begin * p.n, y + begin, end - begin, p.n); });
+      return for_pieces(p.outer, items_per_piece(p.n),
+                        [&](int64_t begin, int64_t end) { rows(x + begin * p.n, y + begin, end - begin, p.n); });
     const int64_t tile = p.tile(), tiles = tile ? (p.inner + tile - 1) / tile : 0;
     for_pieces(p.outer * tiles, items_per_piece(p.n * tile), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t o = i / tiles, column = i % tiles * tile;
-        columns(x + o * p.n * p.inner + column, p.inner, y + o * p.inner + column, p.n, std::min(tile, p.inner - column));
+        columns(x + o * p.n * p.inner + column, p.inner, y + o * p.inner + column, p.n,
+                std::min(tile, p.inner - column));
       }
     });
   });
