@@ -34,7 +34,7 @@ struct Run {
   bool can_run_at_once() const {
     if (!is_small(program->plan())) return false;
     for (const Storage& input : inputs)
-      if (input.pending && !input.pending->done()) return false;
+      if ((input.pending && !input.pending->done()) || is_training(*input.buffer)) return false;
     for (const auto& variable : program->plan().variables)
       if (is_training(*variable->buffer)) return false;
     // Free now; another thread may still take them, which costs a short wait.

@@ -87,7 +87,7 @@ Napi::Value copy(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/// All values are converted before any is written, so a bad one leaves everything as it was.
+/// All values are copied before any is written, so a bad one leaves everything as it was.
 Napi::Value write(const Napi::CallbackInfo& info) {
   const auto targets = storages(info[0]);
   const Napi::Array dtypes = list(info[1], "dtypes"), values = list(info[2], "values");
@@ -97,7 +97,10 @@ Napi::Value write(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < targets.size(); ++i) {
     const Napi::Value value = values.Get(static_cast<uint32_t>(i));
     if (is_handle<Storage>(value)) {
-      staged.push_back(ready(value));
+      const auto source = ready(value);
+      staged.push_back(new_storage(source->bytes));
+      const std::shared_lock<std::shared_mutex> lock(source->buffer->guard);
+      if (source->bytes) std::memcpy(staged.back()->data(), source->data(), source->bytes);
     } else {
       const ArrayView view = array_view(value, "values");
       const DType type = dtype(dtypes.Get(static_cast<uint32_t>(i)));
@@ -113,7 +116,7 @@ Napi::Value write(const Napi::CallbackInfo& info) {
     buffer->version.fetch_add(1, std::memory_order_relaxed);
   }
   for (size_t i = 0; i < targets.size(); ++i)
-    if (targets[i]->bytes) std::memmove(targets[i]->data(), staged[i]->data(), targets[i]->bytes);
+    if (targets[i]->bytes) std::memcpy(targets[i]->data(), staged[i]->data(), targets[i]->bytes);
   return info.Env().Undefined();
 }
 

@@ -129,6 +129,7 @@ void Session::prepare() {
     permute(order_, seed_, static_cast<uint64_t>(epoch_));
   }
   place_columns();
+  versions_.reserve(8);
   prepared_ = true;
 }
 
@@ -253,8 +254,8 @@ void Session::step() {
     const std::lock_guard<TurnMutex> workspace(options_.workspace->in_use);
     if (options_.kind == SessionKind::train)
       train(entry, bindings);
-    else
-      read(entry, bindings);
+    else if (!read(entry, bindings))
+      return start_again();
   }
   for (size_t j = 0; j < logs_.size(); ++j) sums_[j] += last_[j] = static_cast<double>(logs_[j]);
   position_ += rows;
@@ -279,7 +280,8 @@ void Session::train(Entry& entry, Bindings& bindings) {
   options_.updater->apply();
 }
 
-void Session::read(Entry& entry, Bindings& bindings) {
+/// False when the variables have changed since the first batch.
+bool Session::read(Entry& entry, Bindings& bindings) {
   bindings.step = static_cast<uint64_t>(steps_);
   const std::vector<std::shared_ptr<Buffer>>& reads = entry.access.reads;
   if (!snapshot_) snapshot_ = snapshot_if_training(reads);
@@ -289,8 +291,32 @@ void Session::read(Entry& entry, Bindings& bindings) {
     bindings.rebase_to = snapshot_->copy.data();
   }
   const Locked forward(entry.forward, rebased);
+  if (!same_versions(reads, rebased)) return false;
   entry.program->run(bindings);
   check_loss();
+  return true;
+}
+
+/// All batches of a walk must see the variables as of one moment. Remembers that moment at the first batch.
+bool Session::same_versions(const std::vector<std::shared_ptr<Buffer>>& reads, const Buffer* rebased) {
+  const auto version_of = [&](const Buffer& buffer) {
+    return &buffer == rebased ? snapshot_->version : buffer.version.load(std::memory_order_relaxed);
+  };
+  for (const auto& buffer : reads) {
+    const auto known = std::find_if(versions_.begin(), versions_.end(), [&](const auto& item) { return item.first == buffer.get(); });
+    if (known == versions_.end())
+      versions_.emplace_back(buffer.get(), version_of(*buffer));
+    else if (known->second != version_of(*buffer))
+      return false;
+  }
+  return true;
+}
+
+/// Training, or setWeights, began between two batches: what was done so far is of older variables.
+void Session::start_again() {
+  position_ = steps_ = non_finite_ = 0;
+  std::fill(sums_.begin(), sums_.end(), 0);
+  versions_.clear();
 }
 
 void Session::check_loss() {
@@ -320,6 +346,7 @@ std::vector<std::shared_ptr<Buffer>> Session::trained() const {
 void Session::release() {
   mark_.reset();
   snapshot_.reset();
+  versions_.clear();
 }
 
 Stretch Session::state(bool aborted) const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
@@ -79,7 +80,9 @@ class Session {
   void bind_outputs(const Entry& entry);
   void step();
   void train(Entry& entry, Bindings& bindings);
-  void read(Entry& entry, Bindings& bindings);
+  bool read(Entry& entry, Bindings& bindings);
+  bool same_versions(const std::vector<std::shared_ptr<Buffer>>& reads, const Buffer* rebased);
+  void start_again();
   void check_loss();
   std::vector<std::shared_ptr<Buffer>> trained() const;
   void release();
@@ -106,6 +109,7 @@ class Session {
   std::vector<double> sums_, last_;
   std::optional<TrainingMark> mark_;          // from the first step of an epoch to its end
   std::shared_ptr<const Snapshot> snapshot_;  // that the rest of this epoch reads
+  std::vector<std::pair<const Buffer*, uint64_t>> versions_;  // of what is read, as of the first batch
 };
 
 }  // namespace downhill

@@ -59,8 +59,6 @@ void test_readers_beside_a_trainer() {
     session->set_program(2, mine);
     session->set_data(wide_data(8, false), 0, 8);
     while (!stop) {
-      const std::shared_ptr<TrainingMark> mark(  // as within one epoch
-          new TrainingMark({fit.model.weights.buffer}));
       session->begin_epoch(0, 2, false, 0);
       session->run(0, 0);
       const auto* y = reinterpret_cast<const float*>(result.data());
