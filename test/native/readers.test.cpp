@@ -88,6 +88,27 @@ void test_readers_beside_a_trainer() {
   CHECK(program->runs == fit.updater->iterations());
 }
 
+/// A write between two batches of one prediction: all rows are of the new variables.
+void test_a_write_between_batches() {
+  const FakeModel model(kWide);
+  std::fill(model.w(), model.w() + kWide, 1.0F);
+  const Storage result{std::make_shared<Buffer>(4 * 4), 0, 4 * 4, nullptr};
+  auto session = reader(SessionKind::predict, {result});
+  session->set_program(2, std::make_shared<FakeProgram>(model, FakeKind::predict, 2));
+  session->set_data(wide_data(4, false), 0, 4);
+  session->begin_epoch(0, 2, false, 0);
+  CHECK(session->run(1, 0).rows == 2);
+  LockSet set;
+  set.own(model.weights.buffer);
+  {
+    const Locked locked(set);
+    std::fill(model.w(), model.w() + kWide, 2.0F);
+  }
+  CHECK(session->run(0, 0).done);
+  const auto* y = reinterpret_cast<const float*>(result.data());
+  CHECK(y[0] != 0 && y[0] == y[2], "%g %g", static_cast<double>(y[0]), static_cast<double>(y[2]));
+}
+
 /// Writers that are no training session, such as setWeights or a single update, are kept out by the locks alone.
 void test_readers_beside_a_writer() {
   const FakeModel model(kWide);
@@ -198,6 +219,7 @@ void test_sharing_a_workspace_takes_turns() {
 int main() {
   cpu::set_threads(2);
   test_readers_beside_a_trainer();
+  test_a_write_between_batches();
   test_readers_beside_a_writer();
   test_a_slow_reader_does_not_stall_training();
   test_snapshots_are_reused();
