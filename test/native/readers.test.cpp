@@ -190,7 +190,7 @@ void test_snapshots_are_reused() {
 void test_sharing_a_workspace_takes_turns() {
   Fit fit{FakeModel(kWidth)};
   fit.program(16);
-  fit.session->set_data(data_of(160000, 1e6), 0, 160000);
+  fit.session->set_data(data_of(16000, 1e6), 0, 16000);
   SessionOptions options;
   options.kind = SessionKind::evaluate;
   options.workspace = fit.workspace;
@@ -198,20 +198,19 @@ void test_sharing_a_workspace_takes_turns() {
   Session evaluate(options);
   evaluate.set_program(16, std::make_shared<FakeProgram>(fit.model, FakeKind::evaluate, 16));
   evaluate.set_data(data_of(160, 1e6), 0, 160);
-  fit.session->begin_epoch(0, 16, false, 0);
-  std::atomic<bool> over{false};
-  std::thread trainer([&] {
-    fit.session->run(0, 0);
-    over = true;
+  std::atomic<int> finished{0}, epochs{0};
+  std::thread trainer([&] {  // until the evaluations have had their turns, however the threads are scheduled
+    for (; finished < 3 && epochs < 10000; ++epochs) {
+      fit.session->begin_epoch(epochs, 16, false, 0);
+      fit.session->run(0, 0);
+    }
   });
-  int finished = 0;
-  while (!over) {
+  while (finished < 3 && epochs < 10000) {
     evaluate.begin_epoch(0, 16, false, 0);
-    evaluate.run(0, 0);
-    ++finished;
+    if (evaluate.run(0, 0).done) ++finished;
   }
   trainer.join();
-  CHECK(finished > 2, "%d evaluations", finished);
+  CHECK(finished >= 3, "%d evaluations in %d epochs", finished.load(), epochs.load());
 }
 
 }  // namespace
