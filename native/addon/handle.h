@@ -19,16 +19,22 @@ struct Box {
   int64_t external_bytes = 0;  // reported to V8
 };
 
+/// Tells V8 of memory outside its heap. Never throws: finalizers run while an environment ends, too.
+inline void adjust_external_memory(napi_env env, int64_t bytes) {
+  int64_t total = 0;
+  if (bytes) napi_adjust_external_memory(env, bytes, &total);
+}
+
 template <typename T>
 Napi::Value make_handle(Napi::Env env, std::shared_ptr<T> object, int64_t external_bytes = 0) {
   auto* box = new Box<T>{std::move(object), external_bytes};
   auto external = Napi::External<Box<T>>::New(env, box, [](Napi::Env env, Box<T>* box) {
-    if (box->external_bytes) Napi::MemoryManagement::AdjustExternalMemory(env, -box->external_bytes);
+    adjust_external_memory(env, -box->external_bytes);
     delete box;
   });
   if (napi_type_tag_object(env, external, &HandleKind<T>::kTag) != napi_ok)
     throw Error(code::kInternal, "Cannot tag a handle.");
-  if (external_bytes) Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes);
+  adjust_external_memory(env, external_bytes);
   return external;
 }
 
@@ -55,7 +61,7 @@ std::shared_ptr<T> handle(const Napi::Value& value) {
 template <typename T>
 void dispose(const Napi::Value& value) {
   Box<T>& box = box_of<T>(value);
-  if (box.external_bytes) Napi::MemoryManagement::AdjustExternalMemory(value.Env(), -box.external_bytes);
+  adjust_external_memory(value.Env(), -box.external_bytes);
   box.external_bytes = 0;
   box.object.reset();
 }

@@ -25,6 +25,20 @@ struct Queue::Task {
       fail(code::kInternal, error.what());
     }
   }
+  void settle(Napi::Env env) {
+    const Napi::HandleScope scope(env);
+    if (!code) {
+      try {
+        const Napi::Value value = make(env);
+        return deferred.Resolve(value);
+      } catch (const Error& error) {
+        fail(error.code(), error.what());
+      } catch (const std::bad_alloc&) {
+        fail(code::kOutOfMemory, "Out of memory for the result.");
+      }
+    }
+    deferred.Reject(to_js_error(env, code, message).Value());
+  }
   void fail(const char* error_code, std::string text) {
     code = error_code;
     message = std::move(text);
@@ -74,24 +88,12 @@ void Queue::settle(napi_env raw, napi_value, void* context, void* data) {
   const std::unique_ptr<std::shared_ptr<Task>> holder(static_cast<std::shared_ptr<Task>*>(data));
   if (!raw) return;  // the environment is ending
   Queue& queue = *static_cast<Queue*>(context);
-  Task& task = **holder;
-  const Napi::Env env(raw);
-  const Napi::HandleScope scope(env);
   if (--queue.outstanding_ == 0) napi_unref_threadsafe_function(raw, queue.call_);
-  if (!task.code) {
-    try {
-      task.deferred.Resolve(task.make(env));
-      return;
-    } catch (const Error& error) {
-      task.fail(error.code(), error.what());
-    } catch (const Napi::Error& error) {
-      task.deferred.Reject(error.Value());
-      return;
-    } catch (const std::exception& error) {
-      task.fail(code::kInternal, error.what());
-    }
+  try {
+    (*holder)->settle(Napi::Env(raw));
+  } catch (...) {
+    // A worker that is being terminated runs no more JavaScript: every call fails, and nobody waits for the promise.
   }
-  task.deferred.Reject(to_js_error(env, task.code, task.message).Value());
 }
 
 void Queue::remember(const std::shared_ptr<Session>& session) {
