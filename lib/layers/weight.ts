@@ -44,21 +44,6 @@ export class Weight {
     return this.#variable!;
   }
 
-  /** Runs `body` while `variable` stands in for this weight's own; for tracing on a copy of the weights. */
-  static substitute<T>(weights: readonly Weight[], variables: readonly Variable[], body: () => T): T {
-    const own = weights.map((weight) => weight.#variable);
-    weights.forEach((weight, i) => {
-      weight.#variable = variables[i];
-    });
-    try {
-      return body();
-    } finally {
-      weights.forEach((weight, i) => {
-        weight.#variable = own[i];
-      });
-    }
-  }
-
   /** Moves the initial values into `storage`, which this weight owns from now on. */
   place(storage: Storage): void {
     const initial = this.#initial!;

@@ -62,10 +62,12 @@ export async function runEvaluation(
     if (hooked) await race(callbacks.call('onTestBatchBegin', steps, {}));
     const progress = await feed.run(hooked ? 1 : 0, kStretch);
     check();
+    // Weights that changed between two batches make native readers start again.
+    const finished = progress.steps > steps;
     steps = progress.steps;
     logs = meansOf(labels, progress.sums);
     reporter?.update(steps, logs);
-    if (hooked) await race(callbacks.call('onTestBatchEnd', steps - 1, logs));
+    if (hooked && finished) await race(callbacks.call('onTestBatchEnd', steps - 1, logs));
   }
   reporter?.end(steps, logs);
   await race(callbacks.call('onTestEnd', logs));
@@ -91,7 +93,6 @@ export async function evaluate(
     shuffle: false,
     seed: 0,
     onNonFinite: 'error',
-    frozen: trainer.freeze(),
   });
   try {
     reporter.begin('', feed.batches);

@@ -2,7 +2,6 @@
 import { binding, type Session, type Stretch } from '../binding/index.js';
 import { DownhillError, show } from '../errors.js';
 import { type Column, datasetFor, inputColumn, type OnNonFinite, targetColumn } from './columns.js';
-import type { Variable } from '../tensor/variable.js';
 import type { Trainer } from './trainer.js';
 
 /** Batches as an iterable gives them. */
@@ -45,8 +44,6 @@ export interface FeedOptions {
   shuffle: boolean;
   seed: number;
   onNonFinite: OnNonFinite;
-  /** What is read in place of weights that a fit changes meanwhile. */
-  frozen?: readonly Variable[] | null;
 }
 
 function minus(a: Progress, b: Progress): Progress {
@@ -79,7 +76,7 @@ export class ArrayFeed implements Feed {
     const { kind, batchSize, onNonFinite } = options;
     this.#options = options;
     this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
-    trainer.load(this.#session, kind, { ...data, batchSize }, options.frozen);
+    trainer.load(this.#session, kind, { ...data, batchSize });
     this.batches = Math.ceil((data.end - data.begin) / batchSize);
     this.#zero = nothing(trainer.compiled.labels.length);
     this.#base = this.#last = this.#zero;
@@ -191,7 +188,7 @@ export class StreamFeed implements Feed {
   }
 
   async #step(): Promise<void> {
-    const { kind, onNonFinite, frozen } = this.#options;
+    const { kind, onNonFinite } = this.#options;
     const trainer = this.#trainer;
     const [x, y] = checkBatch(this.#next);
     this.#next = undefined;
@@ -201,7 +198,7 @@ export class StreamFeed implements Feed {
     const { rows } = inputs;
     this.#session ??= kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
     const dataset = datasetFor(columns, onNonFinite);
-    trainer.load(this.#session, kind, { dataset, columns, begin: 0, end: rows, batchSize: rows }, frozen);
+    trainer.load(this.#session, kind, { dataset, columns, begin: 0, end: rows, batchSize: rows });
     binding.sessionEpoch(this.#session, this.#epoch, rows, false, 0);
     let stretch: Stretch;
     try {

@@ -8,7 +8,6 @@ import { Tensor } from '../tensor/tensor.js';
 import { datasetOf, inputColumn } from './columns.js';
 import { kStretch } from './evaluate.js';
 import { checkVerbose, reporterFor, type Verbose } from './progress.js';
-import { batchRows } from './programs.js';
 import type { Trainer } from './trainer.js';
 
 export interface PredictOptions {
@@ -38,15 +37,9 @@ export async function predict(
   const shape = [rows, ...trainer.network.outputShape];
   const [results] = binding.arena([sizeOf(shape) * kElement]);
   const session = trainer.predictSession([results]);
-  const single = rows <= batchSize && batchRows('predict', rows, batchSize).length === 1;
   // Not checked: a row that is not finite shows in its own output, and must not spoil the others.
   const dataset = datasetOf([column], false);
-  trainer.load(
-    session,
-    'predict',
-    { dataset, columns: [column], begin: 0, end: rows, batchSize },
-    single ? null : trainer.freeze(),
-  );
+  trainer.load(session, 'predict', { dataset, columns: [column], begin: 0, end: rows, batchSize });
   const hooked = callbacks.has('onPredictBatchBegin', 'onPredictBatchEnd');
   await callbacks.call('onPredictBegin', {});
   try {
@@ -57,7 +50,7 @@ export async function predict(
       ({ steps, done } = await binding.sessionRun(session, hooked ? 1 : 0, kStretch));
       trainer.checkAlive();
       reporter.update(steps, {});
-      if (hooked) await callbacks.call('onPredictBatchEnd', steps - 1, {});
+      if (hooked && steps > 0) await callbacks.call('onPredictBatchEnd', steps - 1, {});
       if (done) reporter.end(steps, {});
     }
   } finally {

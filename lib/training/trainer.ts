@@ -10,9 +10,7 @@ import {
 } from '../binding/index.js';
 import { DownhillError } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
-import { arenaLike, Weight } from '../layers/weight.js';
-import { storageOf } from '../tensor/tensor.js';
-import { Variable } from '../tensor/variable.js';
+import { arenaLike, type Weight } from '../layers/weight.js';
 import type { Column, OnNonFinite, RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
@@ -133,36 +131,16 @@ export class Trainer {
     });
   }
 
-  /**
-   * The weights as of this moment, for a reader of several batches; null where nothing trains. One batch sees one finished step as it
-   * is, but between two of them a fit goes on.
-   */
-  freeze(): Variable[] | null {
-    if (!this.#work) return null;
-    const { weights } = this.network;
-    const copies = binding.storagesCopy(weights.map((weight) => storageOf(weight.variable)));
-    return copies.map(
-      (storage, i) => new Variable(storage, weights[i].shape, 'float32', weights[i].variable.name, false),
-    );
-  }
-
-  /** Gives a session rows [begin, end) and the programs for their batches; frozen: what these read in place of the weights. */
+  /** Gives a session rows [begin, end) and the programs for their batches. */
   load(
     session: Session,
     kind: 'train' | 'evaluate' | 'predict',
     data: { dataset: Dataset; columns: readonly Column[]; begin: number; end: number; batchSize: number },
-    frozen: readonly Variable[] | null = null,
   ): void {
     const target = data.columns[1] ?? null;
     if (kind === 'train') this.#latest = { rows: Math.min(data.batchSize, data.end - data.begin), target };
     for (const rows of batchRows(kind, data.end - data.begin, data.batchSize))
-      binding.sessionProgram(
-        session,
-        rows,
-        frozen
-          ? Weight.substitute(this.network.weights, frozen, () => this.#build(kind, rows, target))
-          : this.program(kind, rows, target),
-      );
+      binding.sessionProgram(session, rows, this.program(kind, rows, target));
     binding.sessionData(session, data.dataset, data.begin, data.end);
   }
 
