@@ -166,4 +166,22 @@ export interface NativeBinding {
   sessionRun(session: Session, maxSteps: number, maxMilliseconds: number): Promise<Stretch>;
   /** Asks a running stretch to end after the step in hand. */
   sessionAbort(session: Session): void;
+
+  // ---- files ----------------------------------------------------------------------------------
+  /**
+   * Writes a file atomically on a native thread: `head`, the bytes of the storages one after the other, and, when `checksum` is true, the
+   * 8 bytes (little-endian) of XXH64 of all before them. The storages must be private copies: no lock is held. Rejects with FILE_ERROR.
+   */
+  fileWrite(path: string, head: Uint8Array, storages: Storage[], checksum: boolean): Promise<void>;
+  /**
+   * Reads byte ranges [offsets[i], offsets[i] + bytes of storages[i]) of a file into storages, on a native thread, streaming. With `checksum`,
+   * all of the file is read and its last 8 bytes are compared with XXH64 of all before them. Rejects with FILE_ERROR or CORRUPT_FILE.
+   */
+  fileRead(path: string, offsets: number[], storages: Storage[], checksum: boolean): Promise<void>;
+  /** The same as storagesCopy, but the copying is done on a native thread. */
+  storagesCopyAsync(storages: Storage[]): Promise<Storage[]>;
+
+  // ---- resuming -------------------------------------------------------------------------------
+  /** After sessionEpoch: goes on after `steps` batches with these sums, as if they had just been done. */
+  sessionSeek(session: Session, steps: number, sums: Float64Array): void;
 }
