@@ -1,0 +1,65 @@
+// Models and what they were compiled with, from JSON.
+import { DownhillError, show } from '../errors.js';
+import type { Model } from '../model/model.js';
+import { Options } from '../options.js';
+import { type CustomObjects, deserialize, type Serialized } from './registry.js';
+import { isPlain, malformed } from './values.js';
+
+/** What compile() was given, as plain JSON. */
+export interface CompileConfig {
+  optimizer: Serialized;
+  loss: Serialized;
+  metrics: Serialized[];
+}
+
+export interface FromJSONOptions {
+  /** Your own classes and functions by name: layers, activations, initializers, regularizers. */
+  customObjects?: CustomObjects;
+}
+
+/**
+ * The model that net.toJSON() described: the same layers, names and shapes, with fresh weights, not compiled.
+ *
+ * @param json what toJSON() gave, or its text
+ * @param options customObjects: your own classes and functions by name
+ * @throws UNKNOWN_NAME for a class or function that is neither the library's nor in customObjects; INVALID_ARGUMENT and the errors of
+ *   options, with their place in the config
+ * @example
+ * const twin = modelFromJSON(JSON.stringify(net));
+ */
+export function modelFromJSON(json: string | object, options?: FromJSONOptions): Model {
+  const read = new Options<FromJSONOptions>('modelFromJSON', options, ['customObjects']);
+  return deserialize('model', parsed(json), checkCustomObjects(read.what('customObjects'), read.raw.customObjects), 'model');
+}
+
+/** The user's own objects, by default none. */
+export function checkCustomObjects(what: string, value: unknown = {}): CustomObjects {
+  if (!isPlain(value)) throw malformed(what, 'an object of classes and functions by name', value);
+  return value;
+}
+
+function parsed(json: unknown): unknown {
+  if (typeof json !== 'string') return json;
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new DownhillError('INVALID_ARGUMENT', `modelFromJSON: the text is no JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** What the model was compiled with, as plain JSON; null before compile(). */
+export function compileConfig(net: Model): CompileConfig | null {
+  return net.compiled?.getConfig() ?? null;
+}
+
+/** Compiles the model as compileConfig() described, with a new optimizer that has made no step yet. */
+export function compileFromConfig(net: Model, config: unknown, customObjects: CustomObjects = {}): void {
+  if (!isPlain(config)) throw malformed('compile', 'an object { optimizer, loss, metrics }', config);
+  const { optimizer, loss, metrics = [] } = config;
+  if (!Array.isArray(metrics)) throw new DownhillError('INVALID_ARGUMENT', `compile.metrics must be a list; received ${show(metrics)}.`);
+  net.compile({
+    optimizer: deserialize('optimizer', optimizer, customObjects, 'compile.optimizer'),
+    loss: deserialize('loss', loss, customObjects, 'compile.loss'),
+    metrics: metrics.map((metric, i) => deserialize('metric', metric, customObjects, `compile.metrics[${i}]`)),
+  });
+}
