@@ -1,4 +1,5 @@
 // The record of a fit.
+import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
 import type { Model } from '../model/model.js';
 import type { Callback, Logs } from './callback.js';
@@ -10,6 +11,11 @@ export class History implements Callback {
   epoch: number[] = [];
   /** One number per epoch for each key: loss, accuracy, val_loss, … */
   history: Record<string, number[]> = {};
+
+  /** It has no options. */
+  getConfig(): Config {
+    return {};
+  }
 
   onTrainBegin(): void {
     this.epoch = [];

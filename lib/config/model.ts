@@ -29,7 +29,12 @@ export interface FromJSONOptions {
  */
 export function modelFromJSON(json: string | object, options?: FromJSONOptions): Model {
   const read = new Options<FromJSONOptions>('modelFromJSON', options, ['customObjects']);
-  return deserialize('model', parsed(json), checkCustomObjects(read.what('customObjects'), read.raw.customObjects), 'model');
+  return deserialize(
+    'model',
+    parsed(json),
+    checkCustomObjects(read.what('customObjects'), read.raw.customObjects),
+    'model',
+  );
 }
 
 /** The user's own objects, by default none. */
@@ -43,7 +48,9 @@ function parsed(json: unknown): unknown {
   try {
     return JSON.parse(json);
   } catch (error) {
-    throw new DownhillError('INVALID_ARGUMENT', `modelFromJSON: the text is no JSON: ${(error as Error).message}`, { cause: error });
+    throw new DownhillError('INVALID_ARGUMENT', `modelFromJSON: the text is no JSON: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -56,7 +63,8 @@ export function compileConfig(net: Model): CompileConfig | null {
 export function compileFromConfig(net: Model, config: unknown, customObjects: CustomObjects = {}): void {
   if (!isPlain(config)) throw malformed('compile', 'an object { optimizer, loss, metrics }', config);
   const { optimizer, loss, metrics = [] } = config;
-  if (!Array.isArray(metrics)) throw new DownhillError('INVALID_ARGUMENT', `compile.metrics must be a list; received ${show(metrics)}.`);
+  if (!Array.isArray(metrics))
+    throw new DownhillError('INVALID_ARGUMENT', `compile.metrics must be a list; received ${show(metrics)}.`);
   net.compile({
     optimizer: deserialize('optimizer', optimizer, customObjects, 'compile.optimizer'),
     loss: deserialize('loss', loss, customObjects, 'compile.loss'),

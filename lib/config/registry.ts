@@ -52,11 +52,11 @@ interface Maker {
 /** How one class is rebuilt. */
 export interface Entry {
   /** From what getConfig() gave, with the nested objects rebuilt. */
-  // biome-ignore lint/suspicious/noExplicitAny: factories take their own options, which they check.
-  make: (config: any) => unknown;
+  make: (config: never) => unknown;
   /** The class of the objects, unless they are functions that carry `className`. */
-  // biome-ignore lint/suspicious/noExplicitAny: constructors take their own options.
-  type?: abstract new (...args: any[]) => unknown;
+  type?: abstract new (
+    ...args: never[]
+  ) => unknown;
   /** Options that hold an object, or a list of objects, of a kind. */
   nested?: Readonly<Record<string, Kind>>;
 }
@@ -74,7 +74,11 @@ const classes = new Map<unknown, { className: string; entry: Entry }>();
 const operations = new Map<unknown, string>();
 
 /** Registers the classes of a family, by Keras's names. `accepts` checks what customObjects made. */
-export function register(kind: Kind, accepts: (value: unknown) => boolean, entries: Readonly<Record<string, Entry>>): void {
+export function register(
+  kind: Kind,
+  accepts: (value: unknown) => boolean,
+  entries: Readonly<Record<string, Entry>>,
+): void {
   const family = families.get(kind) ?? { accepts, entries: new Map<string, Entry>() };
   families.set(kind, family);
   for (const [className, entry] of Object.entries(entries)) {
@@ -85,7 +89,8 @@ export function register(kind: Kind, accepts: (value: unknown) => boolean, entri
 
 /** Names functions of the library that users may give as activation, loss, metric or regularizer. */
 export function registerOperations(table: Readonly<Record<string, unknown>>): void {
-  for (const [name, operation] of Object.entries(table)) if (typeof operation === 'function') operations.set(operation, name);
+  for (const [name, operation] of Object.entries(table))
+    if (typeof operation === 'function') operations.set(operation, name);
 }
 
 /** Names of the registered classes of a kind. */
@@ -101,7 +106,10 @@ export function registered(kind: Kind): string[] {
 export function serialize(object: object): Serialized {
   const found = describe(object);
   if (!found)
-    throw new DownhillError('INVALID_ARGUMENT', `serialize takes an object with getConfig(), or a function; received ${show(object)}.`);
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `serialize takes an object with getConfig(), or a function; received ${show(object)}.`,
+    );
   return found;
 }
 
@@ -111,7 +119,8 @@ function describe(object: object): Serialized | undefined {
     if (typeof className === 'string' && typeof object === 'function')
       return { className, config: plain(className, (object as unknown as Configurable).getConfig()) };
     const known = classes.get(object.constructor);
-    if (known) return { className: known.className, config: plain(known.className, (object as Configurable).getConfig()) };
+    if (known)
+      return { className: known.className, config: plain(known.className, (object as Configurable).getConfig()) };
     const own = object.constructor.name || 'anonymous';
     return { className: own, custom: true, config: plain(own, (object as Configurable).getConfig()) };
   }
@@ -151,11 +160,12 @@ function revive(kind: Kind, value: unknown, customObjects: CustomObjects, path: 
   if (className === 'Function' || className === 'Op') return functionOf(kind, className, config, customObjects, path);
   if (Object.hasOwn(customObjects, className) && typeof value === 'string' && functions.includes(kind))
     return functionOf(kind, 'Function', { name: className }, customObjects, path);
-  if (Object.hasOwn(customObjects, className)) return customOf(kind, family, customObjects[className], config, customObjects, path);
+  if (Object.hasOwn(customObjects, className))
+    return customOf(kind, family, customObjects[className], config, customObjects, path);
   const entry = custom ? undefined : entryOf(family, className);
   if (!entry) throw unknown(kind, className, family, at);
   const options = nestedOf(config, entry.nested, customObjects, `${path}.config`);
-  return located(`${path}.config`, config, () => entry.make(options));
+  return located(`${path}.config`, config, () => entry.make(options as never));
 }
 
 /** A name stands for the class with its defaults. */
@@ -183,7 +193,13 @@ function unknown(kind: Kind, name: string, { entries }: Family, path: string): D
   );
 }
 
-function functionOf(kind: Kind, className: string, config: Config, customObjects: CustomObjects, path: string): unknown {
+function functionOf(
+  kind: Kind,
+  className: string,
+  config: Config,
+  customObjects: CustomObjects,
+  path: string,
+): unknown {
   const { name } = config;
   if (typeof name !== 'string') throw malformed(`${path}.config.name`, 'the name of a function', name);
   if (className === 'Op') {
@@ -203,7 +219,8 @@ function functionOf(kind: Kind, className: string, config: Config, customObjects
         `customObjects: { ${name}: … }.${hint === undefined ? '' : ` Given was "${hint}".`}`,
     );
   }
-  if (typeof given !== 'function') throw malformed(`customObjects.${name}`, `a function, the ${kind} of ${path}`, given);
+  if (typeof given !== 'function')
+    throw malformed(`customObjects.${name}`, `a function, the ${kind} of ${path}`, given);
   return given.name === name ? given : renamed(given as (...args: unknown[]) => unknown, name);
 }
 
@@ -222,7 +239,10 @@ function customOf(
   path: string,
 ): unknown {
   if (typeof given !== 'function')
-    throw new DownhillError('INVALID_ARGUMENT', `${path}: its customObjects entry must be a class or function; received ${show(given)}.`);
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${path}: its customObjects entry must be a class or function; received ${show(given)}.`,
+    );
   const maker = given as unknown as Maker;
   const options = nestedOf(config, inheritedNested(given), customObjects, `${path}.config`);
   const isClass = typeof (maker.prototype as Partial<Configurable> | undefined)?.getConfig === 'function';

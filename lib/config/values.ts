@@ -33,7 +33,12 @@ export function malformed(path: string, expected: string, received: unknown): Do
  *
  * @throws INVALID_ARGUMENT, with the path, for what JSON cannot hold
  */
-export function encode(value: unknown, path: string, object: (value: object) => Config | string | undefined, depth = 0): unknown {
+export function encode(
+  value: unknown,
+  path: string,
+  object: (value: object) => Config | string | undefined,
+  depth = 0,
+): unknown {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
   if (typeof value === 'number')
     return Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? '-0' : String(value);

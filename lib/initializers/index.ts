@@ -1,11 +1,12 @@
 // The initializers, by name.
+import { register } from '../config/registry.js';
 import { DownhillError, show, unknownName } from '../errors.js';
 import { lookUp } from '../names.js';
-import { constant, ones, zeros } from './constant.js';
-import { glorotUniform } from './glorot-uniform.js';
+import { Constant, constant, Ones, ones, Zeros, zeros } from './constant.js';
+import { GlorotUniform, glorotUniform } from './glorot-uniform.js';
 import { Initializer } from './initializer.js';
-import { randomNormal } from './random-normal.js';
-import { randomUniform } from './random-uniform.js';
+import { RandomNormal, randomNormal } from './random-normal.js';
+import { RandomUniform, randomUniform } from './random-uniform.js';
 
 export { type ConstantOptions, constant, ones, zeros } from './constant.js';
 export { glorotUniform } from './glorot-uniform.js';
@@ -24,6 +25,15 @@ const factories: Readonly<Record<string, () => Initializer>> = {
   normal: randomNormal,
   uniform: randomUniform,
 };
+
+register('initializer', (value) => value instanceof Initializer, {
+  Constant: { type: Constant, make: constant },
+  GlorotUniform: { type: GlorotUniform, make: glorotUniform },
+  Ones: { type: Ones, make: ones },
+  RandomNormal: { type: RandomNormal, make: randomNormal },
+  RandomUniform: { type: RandomUniform, make: randomUniform },
+  Zeros: { type: Zeros, make: zeros },
+});
 
 /** An initializer or the name of one with its defaults. */
 export type InitializerLike = Initializer | string;

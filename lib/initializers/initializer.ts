@@ -1,5 +1,6 @@
 // What every initializer is, and the two random ways to fill memory.
 import { binding, type Storage } from '../binding/index.js';
+import type { Config } from '../config/values.js';
 import type { Options } from '../options.js';
 import { checkShape } from '../options.js';
 import { checkSeed, drawKey } from '../random.js';
@@ -13,6 +14,11 @@ const kElement = 4;
 export abstract class Initializer {
   /** In messages: "initializers.glorotUniform". */
   abstract readonly name: string;
+
+  /** The options that make an equal initializer, as plain JSON. */
+  getConfig(): Config {
+    return {};
+  }
 
   /**
    * A float32 Tensor of that shape. With a seed of its own an initializer gives the same values each time; without, each call draws
@@ -42,6 +48,10 @@ export abstract class RandomInitializer extends Initializer {
     super();
     const given = read.raw.seed;
     this.seed = given === undefined || given === null ? null : checkSeed(read.what('seed'), given);
+  }
+
+  override getConfig(): Config {
+    return { seed: this.seed };
   }
 
   /** Uniform in [a, b), or normal with mean a and deviation b. */

@@ -1,5 +1,6 @@
 // Normal initial values.
 import type { Storage } from '../binding/index.js';
+import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
 import { RandomInitializer, type SeedOptions } from './initializer.js';
 
@@ -19,6 +20,10 @@ export class RandomNormal extends RandomInitializer {
     super(read);
     this.mean = read.number('mean', 0);
     this.stddev = read.number('stddev', 0.05, { min: 0 });
+  }
+
+  override getConfig(): Config {
+    return { mean: this.mean, stddev: this.stddev, ...super.getConfig() };
   }
 
   protected override fill(storage: Storage): void {

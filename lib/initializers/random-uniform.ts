@@ -1,5 +1,6 @@
 // Uniform initial values.
 import type { Storage } from '../binding/index.js';
+import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import { Options } from '../options.js';
 import { RandomInitializer, type SeedOptions } from './initializer.js';
@@ -24,6 +25,10 @@ export class RandomUniform extends RandomInitializer {
         'OUT_OF_RANGE',
         `initializers.randomUniform: expected minval ≤ maxval; received ${this.minval} and ${this.maxval}.`,
       );
+  }
+
+  override getConfig(): Config {
+    return { minval: this.minval, maxval: this.maxval, ...super.getConfig() };
   }
 
   protected override fill(storage: Storage): void {

@@ -1,6 +1,12 @@
 // An activation as a layer of its own.
+import type { Config } from '../config/values.js';
 import type { Shape } from '../tensor/shape.js';
-import { type Activation as ActivationLike, type ActivationFunction, resolveActivation } from './activations.js';
+import {
+  type Activation as ActivationLike,
+  type ActivationFunction,
+  activationConfig,
+  resolveActivation,
+} from './activations.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export interface ActivationOptions extends LayerOptions {
@@ -16,6 +22,10 @@ export class Activation extends Layer {
     const read = layerOptions<ActivationOptions>('activation', given, ['activation']);
     super('activation', read);
     this.#activation = resolveActivation(read.what('activation'), read.required('activation'));
+  }
+
+  override getConfig(): Config {
+    return { ...super.getConfig(), activation: activationConfig(this.#activation) };
   }
 
   override computeOutputShape(inputShape: Shape): Shape {

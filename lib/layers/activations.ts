@@ -1,4 +1,5 @@
 // The activations that a name or a function may choose, with Keras's parameters.
+import { type Serialized, serialize } from '../config/registry.js';
 import { DownhillError, show, unknownName } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import { lookUp } from '../names.js';
@@ -9,7 +10,7 @@ export type ActivationFunction = (x: Computed) => Computed;
 const identity: ActivationFunction = (x) => x;
 
 /** Keras's name → its function. */
-const table: Readonly<Record<string, ActivationFunction>> = {
+export const table: Readonly<Record<string, ActivationFunction>> = {
   linear: identity,
   relu: (x) => ops.relu(x),
   leakyRelu: (x) => ops.leakyRelu(x),
@@ -56,4 +57,10 @@ export function resolveActivation(what: string, activation: Activation | null | 
   const found = lookUp(table, activation);
   if (!found) throw unknownName('activation', activation, Object.keys(table));
   return found;
+}
+
+/** The activation in a config: its name, or the description of a function of the user's own. */
+export function activationConfig(activation: ActivationFunction): string | Serialized {
+  const found = Object.entries(table).find(([, known]) => known === activation);
+  return found ? found[0] : serialize(activation);
 }

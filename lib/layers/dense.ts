@@ -1,10 +1,12 @@
 // Fully connected layer.
+import { serialize } from '../config/registry.js';
+import type { Config } from '../config/values.js';
 import { type Initializer, type InitializerLike, resolveInitializer } from '../initializers/index.js';
 import * as ops from '../graph/ops.js';
 import type { Regularizer } from '../regularizers/regularizer.js';
 import { type RegularizerLike, resolveRegularizer } from '../regularizers/resolve.js';
 import type { Shape } from '../tensor/shape.js';
-import { type Activation, type ActivationFunction, resolveActivation } from './activations.js';
+import { type Activation, type ActivationFunction, activationConfig, resolveActivation } from './activations.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 import type { Weight } from './weight.js';
 
@@ -51,6 +53,20 @@ export class Dense extends Layer {
     this.#regularizers = {
       kernel: resolveRegularizer(read.what('kernelRegularizer'), kernelRegularizer),
       bias: resolveRegularizer(read.what('biasRegularizer'), biasRegularizer),
+    };
+  }
+
+  override getConfig(): Config {
+    const { kernel, bias } = this.#regularizers;
+    return {
+      ...super.getConfig(),
+      units: this.units,
+      activation: activationConfig(this.#activation),
+      useBias: this.useBias,
+      kernelInitializer: serialize(this.#initializers.kernel),
+      biasInitializer: serialize(this.#initializers.bias),
+      kernelRegularizer: kernel && serialize(kernel),
+      biasRegularizer: bias && serialize(bias),
     };
   }
 

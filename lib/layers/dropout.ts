@@ -1,4 +1,5 @@
 // Dropout: zeroes random elements while training.
+import type { Config } from '../config/values.js';
 import { call } from '../graph/call.js';
 import * as ops from '../graph/ops.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
@@ -24,6 +25,11 @@ export class Dropout extends Layer {
     super('dropout', read);
     this.rate = read.number('rate', undefined, { min: 0, max: 1 });
     this.#key = read.optionalCount('seed', { min: 0 }) ?? drawSeed();
+  }
+
+  /** With the seed in use, so that a rebuilt layer draws the same masks. */
+  override getConfig(): Config {
+    return { ...super.getConfig(), rate: this.rate, seed: this.#key };
   }
 
   override computeOutputShape(inputShape: Shape): Shape {

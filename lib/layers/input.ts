@@ -1,5 +1,6 @@
 // The shape and dtype of a model's input, as its first layer.
 import type { DType } from '../binding/native.js';
+import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
 import { checkDtype, type Shape } from '../tensor/shape.js';
 import { type Computed, Layer, type LayerOptions } from './layer.js';
@@ -22,6 +23,10 @@ export class InputLayer extends Layer {
     if (read.has('name')) base.name = read.text('name');
     super('input', new Options('layers.input', base, ['name', 'inputShape']));
     this.dtype = checkDtype(read.what('dtype'), read.raw.dtype ?? 'float32');
+  }
+
+  override getConfig(): Config {
+    return { name: this.name, shape: [...this.inputShape!], dtype: this.dtype };
   }
 
   override computeOutputShape(inputShape: Shape): Shape {

@@ -1,5 +1,6 @@
 // What every layer is: options, weights, and a function of its input that can be traced.
 import { binding } from '../binding/index.js';
+import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import type { Result } from '../graph/signatures.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
@@ -39,6 +40,10 @@ export function layerOptions<T extends LayerOptions>(
   return new Options<T>(`layers.${factory}`, options, [...keys, ...baseKeys] as (keyof T & string)[]);
 }
 
+function baseOf(options: LayerOptions): LayerOptions {
+  return Object.fromEntries(baseKeys.map((key) => [key, options[key]]));
+}
+
 /** Base of the layers. Shapes here are those of one example, without the batch. */
 export abstract class Layer {
   /** Keras's name of the class, as in summary(): "Dense". */
@@ -51,7 +56,9 @@ export abstract class Layer {
   #trainable: boolean;
   #built: Shape | null = null;
 
-  constructor(kind: string, read: Options<LayerOptions>) {
+  /** `options`: those that all layers have; a subclass checks its own. */
+  constructor(kind: string, options: Options<LayerOptions> | LayerOptions = {}) {
+    const read = options instanceof Options ? options : layerOptions(kind, baseOf(options), []);
     this.named = read.has('name');
     this.#name = read.text('name', kind);
     this.inputShape = read.has('inputShape') ? read.shape('inputShape', undefined, 1) : null;
@@ -83,6 +90,15 @@ export abstract class Layer {
   /** Gives an automatic name its number; for models. */
   rename(name: string): void {
     this.#name = name;
+  }
+
+  /**
+   * The options that make an equal layer, as plain JSON. A subclass adds its own: { ...super.getConfig(), units }; its constructor, or
+   * a static fromConfig, takes the result.
+   */
+  getConfig(): Config {
+    const base: Config = { name: this.#name, trainable: this.#trainable };
+    return this.inputShape ? { ...base, inputShape: [...this.inputShape] } : base;
   }
 
   /** Shape of the output for one example. Throws SHAPE_MISMATCH for an input that the layer cannot take. */

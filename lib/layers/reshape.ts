@@ -1,4 +1,5 @@
 // Another shape for each example.
+import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import { checkShape } from '../options.js';
@@ -24,6 +25,10 @@ export class Reshape extends Layer {
         `${read.what('targetShape')} must be a list of positive integers, at most one of them -1; received ${show(target)}.`,
       );
     this.targetShape = target;
+  }
+
+  override getConfig(): Config {
+    return { ...super.getConfig(), targetShape: [...this.targetShape] };
   }
 
   override computeOutputShape(inputShape: Shape): Shape {

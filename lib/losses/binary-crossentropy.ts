@@ -1,8 +1,8 @@
 import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
-import { type Loss, makeLoss } from './loss.js';
+import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
-export interface BinaryCrossentropyOptions {
+export interface BinaryCrossentropyOptions extends LossOptions {
   /** Predictions are logits instead of probabilities; false by default. */
   fromLogits?: boolean;
   /** s in t·(1 − s) + s/2; 0 by default. */
@@ -20,11 +20,23 @@ export interface BinaryCrossentropyOptions {
  * @see https://keras.io/api/losses/probabilistic_losses/
  */
 export function binaryCrossentropy(options?: BinaryCrossentropyOptions): Loss {
-  const read = new Options('losses.binaryCrossentropy', options, ['fromLogits', 'labelSmoothing']);
+  const read = new Options<BinaryCrossentropyOptions>('losses.binaryCrossentropy', options, [
+    'fromLogits',
+    'labelSmoothing',
+    'name',
+  ]);
   const fromLogits = read.flag('fromLogits', false);
   const smoothing = read.number('labelSmoothing', 0, { min: 0, max: 1 });
-  return makeLoss('binaryCrossentropy', 'output', (yTrue, yPred) => {
-    const targets = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), smoothing / 2);
-    return fromLogits ? ops.sub(ops.softplus(yPred), ops.mul(targets, yPred)) : ops.binaryCrossEntropy(yPred, targets);
-  });
+  return makeLoss(
+    'binaryCrossentropy',
+    read,
+    'output',
+    (yTrue, yPred) => {
+      const targets = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), smoothing / 2);
+      return fromLogits
+        ? ops.sub(ops.softplus(yPred), ops.mul(targets, yPred))
+        : ops.binaryCrossEntropy(yPred, targets);
+    },
+    { fromLogits, labelSmoothing: smoothing },
+  );
 }

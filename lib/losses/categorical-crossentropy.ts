@@ -1,8 +1,8 @@
 import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
-import { type Loss, makeLoss } from './loss.js';
+import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
-export interface CategoricalCrossentropyOptions {
+export interface CategoricalCrossentropyOptions extends LossOptions {
   /** Predictions are logits instead of probabilities; false by default. */
   fromLogits?: boolean;
   /** s in t·(1 − s) + s/classes; 0 by default. */
@@ -19,12 +19,22 @@ export interface CategoricalCrossentropyOptions {
  * @see https://keras.io/api/losses/probabilistic_losses/
  */
 export function categoricalCrossentropy(options?: CategoricalCrossentropyOptions): Loss {
-  const read = new Options('losses.categoricalCrossentropy', options, ['fromLogits', 'labelSmoothing']);
+  const read = new Options<CategoricalCrossentropyOptions>('losses.categoricalCrossentropy', options, [
+    'fromLogits',
+    'labelSmoothing',
+    'name',
+  ]);
   const fromLogits = read.flag('fromLogits', false);
   const smoothing = read.number('labelSmoothing', 0, { min: 0, max: 1 });
-  return makeLoss('categoricalCrossentropy', 'output', (yTrue, yPred) => {
-    const uniform = smoothing / (yPred.shape.at(-1) ?? 1);
-    const targets = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), uniform);
-    return fromLogits ? ops.softmaxCrossEntropy(yPred, targets) : ops.categoricalCrossEntropy(yPred, targets);
-  });
+  return makeLoss(
+    'categoricalCrossentropy',
+    read,
+    'output',
+    (yTrue, yPred) => {
+      const uniform = smoothing / (yPred.shape.at(-1) ?? 1);
+      const targets = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), uniform);
+      return fromLogits ? ops.softmaxCrossEntropy(yPred, targets) : ops.categoricalCrossEntropy(yPred, targets);
+    },
+    { fromLogits, labelSmoothing: smoothing },
+  );
 }

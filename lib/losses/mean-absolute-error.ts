@@ -1,6 +1,6 @@
 import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
-import { type Loss, makeLoss } from './loss.js';
+import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
 /**
  * |t − p|, mean over the last axes: (t [n, …], p [n, …]) → [n].
@@ -8,7 +8,7 @@ import { type Loss, makeLoss } from './loss.js';
  * @example
  * losses.meanAbsoluteError()([[1, 2]], [[0, 0]]); // 1.5
  */
-export function meanAbsoluteError(options?: Record<never, never>): Loss {
-  new Options('losses.meanAbsoluteError', options, []);
-  return makeLoss('meanAbsoluteError', 'output', (yTrue, yPred) => ops.abs(ops.sub(yPred, yTrue)));
+export function meanAbsoluteError(options?: LossOptions): Loss {
+  const read = new Options<LossOptions>('losses.meanAbsoluteError', options, ['name']);
+  return makeLoss('meanAbsoluteError', read, 'output', (yTrue, yPred) => ops.abs(ops.sub(yPred, yTrue)));
 }

@@ -3,13 +3,16 @@ import { DownhillError, show, unknownName } from '../errors.js';
 import { lookUp } from '../names.js';
 import { binaryCrossentropy } from './binary-crossentropy.js';
 import { categoricalCrossentropy } from './categorical-crossentropy.js';
-import { type Loss, type LossFunction, type Measure, toMeasure } from './loss.js';
+import { type Loss, type LossFunction, type LossOptions, type Measure, toMeasure } from './loss.js';
 import { meanAbsoluteError } from './mean-absolute-error.js';
 import { meanSquaredError } from './mean-squared-error.js';
 import { sparseCategoricalCrossentropy } from './sparse-categorical-crossentropy.js';
 
+/** Of a loss or metric. */
+export type LossFactory = (options?: LossOptions) => Loss;
+
 /** The factories under their own names. */
-export const factories: Readonly<Record<string, () => Loss>> = {
+export const factories: Readonly<Record<string, LossFactory>> = {
   binaryCrossentropy,
   categoricalCrossentropy,
   meanAbsoluteError,
@@ -18,7 +21,7 @@ export const factories: Readonly<Record<string, () => Loss>> = {
 };
 
 /** Keras's short names. */
-const aliases: Readonly<Record<string, () => Loss>> = {
+const aliases: Readonly<Record<string, LossFactory>> = {
   bce: binaryCrossentropy,
   BCE: binaryCrossentropy,
   mae: meanAbsoluteError,
@@ -38,9 +41,9 @@ export type LossName =
 export type LossLike = LossName | (string & {}) | Loss | LossFunction;
 
 /** The loss of that name, if there is one. */
-export function lossNamed(name: string): Loss | undefined {
+export function lossNamed(name: string, options?: LossOptions): Loss | undefined {
   const factory = lookUp(factories, name) ?? lookUp(aliases, name);
-  return factory?.();
+  return factory?.(options);
 }
 
 export function resolveLoss(what: string, value: unknown): Measure {

@@ -1,8 +1,8 @@
 import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
-import { type Loss, makeLoss } from './loss.js';
+import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
-export interface SparseCategoricalCrossentropyOptions {
+export interface SparseCategoricalCrossentropyOptions extends LossOptions {
   /** Predictions are logits instead of probabilities; false by default. */
   fromLogits?: boolean;
 }
@@ -16,9 +16,17 @@ export interface SparseCategoricalCrossentropyOptions {
  * @see https://keras.io/api/losses/probabilistic_losses/
  */
 export function sparseCategoricalCrossentropy(options?: SparseCategoricalCrossentropyOptions): Loss {
-  const read = new Options('losses.sparseCategoricalCrossentropy', options, ['fromLogits']);
+  const read = new Options<SparseCategoricalCrossentropyOptions>('losses.sparseCategoricalCrossentropy', options, [
+    'fromLogits',
+    'name',
+  ]);
   const fromLogits = read.flag('fromLogits', false);
-  return makeLoss('sparseCategoricalCrossentropy', 'labels', (labels, yPred) =>
-    fromLogits ? ops.sparseSoftmaxCrossEntropy(yPred, labels) : ops.sparseCategoricalCrossEntropy(yPred, labels),
+  return makeLoss(
+    'sparseCategoricalCrossentropy',
+    read,
+    'labels',
+    (labels, yPred) =>
+      fromLogits ? ops.sparseSoftmaxCrossEntropy(yPred, labels) : ops.sparseCategoricalCrossEntropy(yPred, labels),
+    { fromLogits },
   );
 }

@@ -1,11 +1,11 @@
 // Fraction of correct predictions: of one-hot targets, of integer labels, of binary targets, or whichever the target is.
 import { alignLabels, alignOutputs } from '../losses/align.js';
-import { type Loss, makeLoss } from '../losses/loss.js';
+import { type Loss, type LossOptions, makeLoss } from '../losses/loss.js';
 import * as ops from '../graph/ops.js';
 import type { Result } from '../graph/signatures.js';
 import { Options } from '../options.js';
 
-export interface BinaryAccuracyOptions {
+export interface BinaryAccuracyOptions extends LossOptions {
   /** Predictions above it count as 1; 0.5 by default. */
   threshold?: number;
 }
@@ -29,26 +29,26 @@ export function correct(where: string, yTrue: Result, yPred: Result): Result {
  * @example
  * net.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
  */
-export function accuracy(options?: Record<never, never>): Loss {
-  new Options('metrics.accuracy', options, []);
-  return makeLoss('accuracy', 'either', (yTrue, yPred) => correct('accuracy', yTrue, yPred));
+export function accuracy(options?: LossOptions): Loss {
+  const read = new Options<LossOptions>('metrics.accuracy', options, ['name']);
+  return makeLoss('accuracy', read, 'either', (yTrue, yPred) => correct('accuracy', yTrue, yPred));
 }
 
 /** Fraction of rows whose largest prediction is where the one-hot target is: (t [n, …, c], p [n, …, c]). */
-export function categoricalAccuracy(options?: Record<never, never>): Loss {
-  new Options('metrics.categoricalAccuracy', options, []);
-  return makeLoss('categoricalAccuracy', 'output', categorical);
+export function categoricalAccuracy(options?: LossOptions): Loss {
+  const read = new Options<LossOptions>('metrics.categoricalAccuracy', options, ['name']);
+  return makeLoss('categoricalAccuracy', read, 'output', categorical);
 }
 
 /** Fraction of rows whose largest prediction is at the label: (labels [n, …], p [n, …, c]). */
-export function sparseCategoricalAccuracy(options?: Record<never, never>): Loss {
-  new Options('metrics.sparseCategoricalAccuracy', options, []);
-  return makeLoss('sparseCategoricalAccuracy', 'labels', sparse);
+export function sparseCategoricalAccuracy(options?: LossOptions): Loss {
+  const read = new Options<LossOptions>('metrics.sparseCategoricalAccuracy', options, ['name']);
+  return makeLoss('sparseCategoricalAccuracy', read, 'labels', sparse);
 }
 
 /** Fraction of predictions on the side of the threshold where the target, 0 or 1, says: (t [n, …], p [n, …]). */
 export function binaryAccuracy(options?: BinaryAccuracyOptions): Loss {
-  const read = new Options<BinaryAccuracyOptions>('metrics.binaryAccuracy', options, ['threshold']);
+  const read = new Options<BinaryAccuracyOptions>('metrics.binaryAccuracy', options, ['threshold', 'name']);
   const threshold = read.number('threshold', 0.5);
-  return makeLoss('binaryAccuracy', 'output', (yTrue, yPred) => binary(yTrue, yPred, threshold));
+  return makeLoss('binaryAccuracy', read, 'output', (yTrue, yPred) => binary(yTrue, yPred, threshold), { threshold });
 }

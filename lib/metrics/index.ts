@@ -1,4 +1,9 @@
 // The metrics. The public `metrics` are these factories.
+import { registerLosses } from '../losses/loss.js';
+import { factories } from './resolve.js';
+
+registerLosses('metric', factories);
+
 export { meanAbsoluteError } from '../losses/mean-absolute-error.js';
 export { meanSquaredError } from '../losses/mean-squared-error.js';
 export { binaryCrossentropy } from '../losses/binary-crossentropy.js';

@@ -1,12 +1,12 @@
 // The metrics by name: their own, and the losses.
 import { DownhillError, show, unknownName } from '../errors.js';
 import { type Loss, type LossFunction, type Measure, toMeasure } from '../losses/loss.js';
-import { factories as losses, lossNamed } from '../losses/resolve.js';
+import { factories as losses, type LossFactory, lossNamed } from '../losses/resolve.js';
 import { lookUp } from '../names.js';
 import { accuracy, binaryAccuracy, categoricalAccuracy, sparseCategoricalAccuracy } from './accuracy.js';
 import { zeroOneLoss } from './zero-one-loss.js';
 
-const own: Readonly<Record<string, () => Loss>> = {
+const own: Readonly<Record<string, LossFactory>> = {
   accuracy,
   binaryAccuracy,
   categoricalAccuracy,
@@ -14,7 +14,8 @@ const own: Readonly<Record<string, () => Loss>> = {
   zeroOneLoss,
 };
 
-const factories = { ...own, ...losses };
+/** The factories under their own names. */
+export const factories = { ...own, ...losses };
 
 export type MetricName =
   | 'accuracy'
@@ -29,7 +30,8 @@ export type MetricLike = MetricName | (string & {}) | Loss | LossFunction;
 /** A metric; its label in logs is the name it was given. */
 export function resolveMetric(what: string, value: unknown): Measure {
   if (typeof value === 'string') {
-    const found = value === 'acc' ? accuracy() : (lookUp(own, value)?.() ?? lossNamed(value));
+    const label = { name: value };
+    const found = value === 'acc' ? accuracy(label) : (lookUp(own, value)?.(label) ?? lossNamed(value, label));
     if (!found) throw unknownName('metric', value, Object.keys(factories));
     return toMeasure(value, found);
   }

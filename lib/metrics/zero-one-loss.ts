@@ -1,5 +1,5 @@
 import * as ops from '../graph/ops.js';
-import { type Loss, makeLoss } from '../losses/loss.js';
+import { type Loss, type LossOptions, makeLoss } from '../losses/loss.js';
 import { Options } from '../options.js';
 import { correct } from './accuracy.js';
 
@@ -9,7 +9,7 @@ import { correct } from './accuracy.js';
  * @example
  * net.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['zeroOneLoss'] });
  */
-export function zeroOneLoss(options?: Record<never, never>): Loss {
-  new Options('metrics.zeroOneLoss', options, []);
-  return makeLoss('zeroOneLoss', 'either', (yTrue, yPred) => ops.sub(1, correct('zeroOneLoss', yTrue, yPred)));
+export function zeroOneLoss(options?: LossOptions): Loss {
+  const read = new Options<LossOptions>('metrics.zeroOneLoss', options, ['name']);
+  return makeLoss('zeroOneLoss', read, 'either', (yTrue, yPred) => ops.sub(1, correct('zeroOneLoss', yTrue, yPred)));
 }

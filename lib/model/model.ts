@@ -2,6 +2,8 @@
 import type { DType } from '../binding/native.js';
 import type { Logs } from '../callbacks/callback.js';
 import type { History } from '../callbacks/history.js';
+import { type Serialized, serialize } from '../config/registry.js';
+import type { Config } from '../config/values.js';
 import { resolveDevice } from '../devices.js';
 import { DownhillError } from '../errors.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
@@ -70,6 +72,22 @@ export abstract class Model implements Network {
 
   /** The layers' functions, one after another. */
   abstract call(x: Computed, context: CallContext): Computed;
+
+  /** What makes an equal model with fresh weights, as plain JSON. Where it computes is no part of it. */
+  abstract getConfig(): Config;
+
+  /**
+   * The model as plain JSON: layers, names, options and shapes, without the values of weights. JSON.stringify(net) uses it;
+   * modelFromJSON rebuilds the model.
+   */
+  toJSON(): Serialized {
+    return serialize(this);
+  }
+
+  /** @internal What compile() fixed; null before it. */
+  get compiled(): Compiled | null {
+    return this.#trainer.isCompiled ? this.#trainer.compiled : null;
+  }
 
   /** Rows of summary(). */
   protected abstract rows(): SummaryRow[];

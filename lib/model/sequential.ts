@@ -1,12 +1,21 @@
 // A stack of layers.
 import type { DType } from '../binding/native.js';
+import { serialize } from '../config/registry.js';
+import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import { InputLayer } from '../layers/input.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
-import { checkShape } from '../options.js';
-import type { Shape } from '../tensor/shape.js';
-import { Model, type ModelOptions } from './model.js';
+import { checkShape, Options } from '../options.js';
+import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
+import { Model, type ModelOptions, type Precision } from './model.js';
 import type { SummaryRow } from './summary.js';
+
+interface SequentialConfig {
+  name?: string;
+  precision?: Precision;
+  layers: readonly Layer[];
+  inputShape?: readonly number[] | null;
+}
 
 export class Sequential extends Model {
   readonly #layers: Layer[] = [];
@@ -20,6 +29,37 @@ export class Sequential extends Model {
     if (!Array.isArray(layers))
       throw new DownhillError('INVALID_ARGUMENT', `sequential takes a list of layers; received ${show(layers)}.`);
     for (const layer of layers) this.add(layer);
+  }
+
+  /** The model of a config whose layers have been made. */
+  static fromConfig<T extends Sequential>(
+    this: new (
+      layers: readonly Layer[],
+      options: ModelOptions,
+    ) => T,
+    config: SequentialConfig,
+  ): T {
+    const read = new Options<SequentialConfig>('sequential', config, ['name', 'precision', 'layers', 'inputShape']);
+    const { name, precision, inputShape } = read.raw;
+    const net = new this(read.required('layers'), { name, precision });
+    if (inputShape === undefined || inputShape === null) return net;
+    net.build(inputShape);
+    if (net.built && !sameShape(net.inputShape, inputShape))
+      throw new DownhillError(
+        'SHAPE_MISMATCH',
+        `sequential: inputShape must be what the layers state, ${shapeText(net.inputShape)}; received ${shapeText(inputShape)}.`,
+      );
+    return net;
+  }
+
+  override getConfig(): Config {
+    const layers = this.#input ? [this.#input, ...this.#layers] : this.#layers;
+    return {
+      name: this.name,
+      precision: this.precision,
+      layers: layers.map((layer) => serialize(layer)),
+      inputShape: this.#inputShape && [...this.#inputShape],
+    };
   }
 
   /** The layers, but for a leading layers.input. */

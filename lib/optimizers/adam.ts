@@ -1,4 +1,5 @@
 // Adam.
+import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
 import { commonKeys, Optimizer, type OptimizerOptions } from './optimizer.js';
 
@@ -12,18 +13,24 @@ export interface AdamOptions extends OptimizerOptions {
 }
 
 export class Adam extends Optimizer {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+
   constructor(options?: AdamOptions) {
     const read = new Options<AdamOptions>('optimizers.adam', options, [...commonKeys, 'beta1', 'beta2', 'epsilon']);
     const torch = read.raw.preset === 'torch';
-    super('adam', read, {
-      rule: torch ? 'torchAdam' : 'adam',
-      learningRate: 0.001,
-      hyper: {
-        beta1: read.number('beta1', 0.9, { min: 0, below: 1 }),
-        beta2: read.number('beta2', 0.999, { min: 0, below: 1 }),
-        epsilon: read.number('epsilon', torch ? 1e-8 : 1e-7, { min: 0 }),
-      },
-    });
+    const hyper = {
+      beta1: read.number('beta1', 0.9, { min: 0, below: 1 }),
+      beta2: read.number('beta2', 0.999, { min: 0, below: 1 }),
+      epsilon: read.number('epsilon', torch ? 1e-8 : 1e-7, { min: 0 }),
+    };
+    super('adam', read, { rule: torch ? 'torchAdam' : 'adam', learningRate: 0.001, hyper });
+    ({ beta1: this.beta1, beta2: this.beta2, epsilon: this.epsilon } = hyper);
+  }
+
+  override getConfig(): Config {
+    return { ...super.getConfig(), beta1: this.beta1, beta2: this.beta2, epsilon: this.epsilon };
   }
 }
 

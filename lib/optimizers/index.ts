@@ -1,14 +1,20 @@
 // The optimizers, by name.
+import { register } from '../config/registry.js';
 import { DownhillError, show, unknownName } from '../errors.js';
-import { adam } from './adam.js';
+import { Adam, adam } from './adam.js';
 import { Optimizer } from './optimizer.js';
-import { sgd } from './sgd.js';
+import { Sgd, sgd } from './sgd.js';
 
 export { type AdamOptions, adam } from './adam.js';
 export { type LossFunction, Optimizer, type OptimizerOptions, type Preset } from './optimizer.js';
 export { type SgdOptions, sgd } from './sgd.js';
 
 const factories: Readonly<Record<string, () => Optimizer>> = { sgd, adam };
+
+register('optimizer', (value) => value instanceof Optimizer, {
+  Adam: { type: Adam, make: adam },
+  SGD: { type: Sgd, make: sgd },
+});
 
 /** An optimizer, or the name of one with its defaults. */
 export type OptimizerLike = Optimizer | string;

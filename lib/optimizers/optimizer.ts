@@ -1,5 +1,6 @@
 // What all optimizers share: hyperparameters, slots, native updaters, and updates of a user's own variables.
 import { binding, type Storage, type Updater } from '../binding/index.js';
+import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
 import { arrived } from '../graph/program.js';
@@ -74,6 +75,7 @@ export abstract class Optimizer {
   readonly #rule: string;
   readonly #hyper: Record<string, number>;
   readonly #globalClipNorm: number;
+  readonly #optional: Config;
   readonly #slots: Slots;
   readonly #losses = new LossPrograms();
   readonly #owned = new LruCache<Bound>(kBound);
@@ -102,7 +104,15 @@ export abstract class Optimizer {
       clipValue: read.optionalNumber('clipValue') ?? 0,
     };
     this.#globalClipNorm = read.optionalNumber('globalClipNorm') ?? 0;
+    this.#optional = Object.fromEntries(
+      (['weightDecay', ...clips] as const).map((key) => [key, read.raw[key] ?? null]),
+    );
     this.#slots = new Slots(slotsOf(rule.rule));
+  }
+
+  /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
+  getConfig(): Config {
+    return { name: this.name, learningRate: this.learningRate, ...this.#optional, preset: this.preset };
   }
 
   /** Step size of the next update; may be set at any time, also while a model trains. */

@@ -1,4 +1,5 @@
 // Stochastic gradient descent, plain, with momentum and with Nesterov momentum.
+import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import { Options } from '../options.js';
 import { commonKeys, Optimizer, type OptimizerOptions, type UpdateRule } from './optimizer.js';
@@ -12,6 +13,10 @@ export interface SgdOptions extends OptimizerOptions {
 }
 
 export class Sgd extends Optimizer {
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly #dampening: number | null;
+
   constructor(options?: SgdOptions) {
     const read = new Options<SgdOptions>('optimizers.sgd', options, [
       ...commonKeys,
@@ -19,7 +24,16 @@ export class Sgd extends Optimizer {
       'nesterov',
       'dampening',
     ]);
-    super('sgd', read, read.raw.preset === 'torch' ? torchRule(read) : kerasRule(read));
+    const torch = read.raw.preset === 'torch';
+    super('sgd', read, torch ? torchRule(read) : kerasRule(read));
+    this.momentum = read.number('momentum', 0);
+    this.nesterov = read.flag('nesterov', false);
+    this.#dampening = torch ? read.number('dampening', 0) : null;
+  }
+
+  override getConfig(): Config {
+    const config: Config = { ...super.getConfig(), momentum: this.momentum, nesterov: this.nesterov };
+    return this.#dampening === null ? config : { ...config, dampening: this.#dampening };
   }
 }
 

@@ -1,5 +1,5 @@
 import { Options } from '../options.js';
-import { penalty, type Regularizer } from './regularizer.js';
+import { type Penalty, penalty } from './regularizer.js';
 
 export interface L1Options {
   /** Factor, at least 0; 0.01 by default. */
@@ -12,7 +12,7 @@ export interface L1Options {
  * @example
  * layers.dense({ units: 10, kernelRegularizer: regularizers.l1({ l1: 1e-4 }) });
  */
-export function l1(options?: L1Options): Regularizer {
+export function l1(options?: L1Options): Penalty {
   const read = new Options<L1Options>('regularizers.l1', options, ['l1']);
-  return penalty(read.number('l1', 0.01, { min: 0 }), 0);
+  return penalty('L1', { l1: read.number('l1', 0.01, { min: 0 }) });
 }

@@ -1,5 +1,5 @@
 import { Options } from '../options.js';
-import { penalty, type Regularizer } from './regularizer.js';
+import { type Penalty, penalty } from './regularizer.js';
 
 export interface L2Options {
   /** Factor λ, at least 0; 0.01 by default. */
@@ -12,7 +12,7 @@ export interface L2Options {
  * @example
  * layers.dense({ units: 10, kernelRegularizer: regularizers.l2({ l2: 1e-4 }) });
  */
-export function l2(options?: L2Options): Regularizer {
+export function l2(options?: L2Options): Penalty {
   const read = new Options<L2Options>('regularizers.l2', options, ['l2']);
-  return penalty(0, read.number('l2', 0.01, { min: 0 }));
+  return penalty('L2', { l2: read.number('l2', 0.01, { min: 0 }) });
 }

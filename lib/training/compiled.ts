@@ -1,4 +1,6 @@
 // What `compile` fixes: optimizer, loss and metrics.
+import type { CompileConfig } from '../config/model.js';
+import { serialize } from '../config/registry.js';
 import { DownhillError, show } from '../errors.js';
 import type { Measure } from '../losses/loss.js';
 import { type LossLike, resolveLoss } from '../losses/resolve.js';
@@ -31,6 +33,15 @@ export class Compiled {
       throw new DownhillError('INVALID_ARGUMENT', `compile: metrics must be a list; received ${show(metrics)}.`);
     this.metrics = metrics.map((metric, i) => resolveMetric(`compile: metrics[${i}]`, metric));
     this.labels = unique(['loss', ...this.metrics.map((metric) => metric.label)]);
+  }
+
+  /** Plain JSON that compiles the same again. */
+  getConfig(): CompileConfig {
+    return {
+      optimizer: serialize(this.optimizer),
+      loss: serialize(this.loss.source),
+      metrics: this.metrics.map((metric) => serialize(metric.source)),
+    };
   }
 }
 

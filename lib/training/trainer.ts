@@ -51,6 +51,10 @@ export class Trainer {
     return this.#compiled;
   }
 
+  get isCompiled(): boolean {
+    return this.#compiled !== null;
+  }
+
   set compiled(compiled: Compiled) {
     this.#checkFree('compile');
     this.#compiled = compiled;
