@@ -9,8 +9,21 @@ import { Variable } from '../tensor/variable.js';
 /** Bytes of a float32. */
 const ELEMENT = 4;
 
+let drawing = true;
+
+/** Weights that `make` declares draw no initial values and take no memory until placed; they start at 0. For values from a file. */
+export function withoutInitialValues<T>(make: () => T): T {
+  const before = drawing;
+  drawing = false;
+  try {
+    return make();
+  } finally {
+    drawing = before;
+  }
+}
+
 export class Weight {
-  /** The values that it starts with, drawn when it is declared; null once placed. */
+  /** The values that it starts with, drawn when it is declared; null once placed, or when it starts at 0. */
   #initial: Tensor | null;
   #variable: Variable | null = null;
 
@@ -23,7 +36,7 @@ export class Weight {
     /** Of its layer, by reference: freezing a layer freezes its weights. */
     readonly owner: { readonly name: string; readonly trainable: boolean },
   ) {
-    this.#initial = initializer.sample([...shape]);
+    this.#initial = drawing ? initializer.sample([...shape]) : null;
   }
 
   get size(): number {
@@ -46,10 +59,11 @@ export class Weight {
 
   /** Moves the initial values into `storage`, which this weight owns from now on. */
   place(storage: Storage): void {
-    const initial = this.#initial!;
-    binding.storagesWrite([storage], ['float32'], [storageOf(initial)]);
-    initial.dispose();
-    this.#initial = null;
+    if (this.#initial) {
+      binding.storagesWrite([storage], ['float32'], [storageOf(this.#initial)]);
+      this.#initial.dispose();
+      this.#initial = null;
+    }
     this.#variable = new Variable(storage, this.shape, 'float32', `${this.owner.name}/${this.name}`, true);
   }
 }

@@ -1,0 +1,314 @@
+// Every registered class, built with options away from their defaults, survives JSON text: options and behaviour.
+import {
+  callbacks,
+  deserialize,
+  initializers,
+  type Kind,
+  layers,
+  losses,
+  metrics,
+  optimizers,
+  ops,
+  regularizers,
+  serialize,
+  type Serialized,
+  type Tensor,
+  tensor,
+  variable,
+} from 'downhill';
+import { describe, expect, test } from 'vitest';
+import { registered } from '../../lib/config/registry.js';
+import { randomArray } from '../support.js';
+
+type Options = Record<string, unknown>;
+type Factory = (options?: never) => object;
+
+/** The options of one class: its factory, and every option with a value other than its default. */
+interface Row {
+  factory: string;
+  options: Options;
+  /** A second set, for options that exclude one another. */
+  also?: Options[];
+}
+
+const base = { name: 'mine', trainable: false, inputShape: [2, 3] };
+
+const rows: Record<string, Record<string, Row>> = {
+  layer: {
+    Activation: {
+      factory: 'activation',
+      options: { ...base, activation: 'leakyRelu' },
+      also: [{ activation: ops.exp }],
+    },
+    Dense: {
+      factory: 'dense',
+      options: {
+        ...base,
+        units: 4,
+        activation: 'softmax',
+        useBias: false,
+        kernelInitializer: initializers.randomNormal({ mean: 1, stddev: 2, seed: 3 }),
+        biasInitializer: initializers.constant({ value: 0.25 }),
+        kernelRegularizer: regularizers.l1l2({ l1: 0.5, l2: 0.25 }),
+        biasRegularizer: regularizers.l1({ l1: 0.125 }),
+      },
+      also: [
+        { units: 2, kernelInitializer: initializers.ones(), biasInitializer: initializers.randomUniform({ seed: 9 }) },
+      ],
+    },
+    Dropout: { factory: 'dropout', options: { ...base, rate: 0.4, seed: 2 ** 40 }, also: [{ rate: 0.4 }] },
+    Flatten: { factory: 'flatten', options: base },
+    InputLayer: { factory: 'input', options: { name: 'mine', shape: [2, 3], dtype: 'int32' } },
+    Reshape: { factory: 'reshape', options: { ...base, targetShape: [3, -1] } },
+  },
+  initializer: {
+    Constant: { factory: 'constant', options: { value: -1.5 } },
+    GlorotUniform: { factory: 'glorotUniform', options: { seed: 2 ** 32 - 1 } },
+    Ones: { factory: 'ones', options: {} },
+    RandomNormal: { factory: 'randomNormal', options: { mean: 0.1, stddev: 0.3, seed: 4 } },
+    RandomUniform: { factory: 'randomUniform', options: { minval: -2, maxval: 1 / 3, seed: 0 } },
+    Zeros: { factory: 'zeros', options: {} },
+  },
+  regularizer: {
+    L1: { factory: 'l1', options: { l1: 0.3 } },
+    L1L2: { factory: 'l1l2', options: { l1: 0.3, l2: 0.7 } },
+    L2: { factory: 'l2', options: { l2: 0.7 } },
+  },
+  loss: {
+    BinaryCrossentropy: {
+      factory: 'binaryCrossentropy',
+      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1 },
+    },
+    CategoricalCrossentropy: {
+      factory: 'categoricalCrossentropy',
+      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1 },
+    },
+    MeanAbsoluteError: { factory: 'meanAbsoluteError', options: { name: 'mine' } },
+    MeanSquaredError: { factory: 'meanSquaredError', options: { name: 'mine' } },
+    SparseCategoricalCrossentropy: {
+      factory: 'sparseCategoricalCrossentropy',
+      options: { name: 'mine', fromLogits: true },
+    },
+  },
+  metric: {
+    Accuracy: { factory: 'accuracy', options: { name: 'mine' } },
+    BinaryAccuracy: { factory: 'binaryAccuracy', options: { name: 'mine', threshold: 0.75 } },
+    CategoricalAccuracy: { factory: 'categoricalAccuracy', options: { name: 'mine' } },
+    SparseCategoricalAccuracy: { factory: 'sparseCategoricalAccuracy', options: { name: 'mine' } },
+    ZeroOneLoss: { factory: 'zeroOneLoss', options: { name: 'mine' } },
+  },
+  optimizer: {
+    Adam: {
+      factory: 'adam',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        clipNorm: 0.5,
+        beta1: 0.5,
+        beta2: 0.75,
+        epsilon: 0.01,
+        preset: 'torch',
+      },
+      also: [{ preset: 'torch', clipValue: 0.25 }, { globalClipNorm: 0.25 }],
+    },
+    SGD: {
+      factory: 'sgd',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        globalClipNorm: 0.5,
+        momentum: 0.5,
+        nesterov: true,
+        preset: 'keras',
+      },
+      also: [
+        { preset: 'torch', momentum: 0.5, dampening: 0.25, clipValue: 0.5 },
+        { preset: 'torch', clipNorm: 0.25 },
+      ],
+    },
+  },
+  callback: { History: { factory: 'history', options: {} } },
+};
+rows.metric = { ...rows.loss, ...rows.metric };
+
+const exported: Record<string, Record<string, unknown>> = {
+  layer: layers,
+  initializer: initializers,
+  regularizer: regularizers,
+  loss: losses,
+  metric: metrics,
+  optimizer: optimizers,
+  callback: callbacks,
+};
+
+/** Exports that make no configurable object; anything else must have a row. */
+const helpers: Record<string, string[]> = {
+  initializer: ['resolveInitializer'],
+  optimizer: ['get'],
+  callback: ['lambda'],
+};
+
+const isClass = (value: unknown) => /^class\b/.test(Function.prototype.toString.call(value));
+
+/** What an object does, as numbers. */
+const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> = {
+  layer: (layer: layers.Layer) => {
+    const input = tensor(randomArray(12, 1, 0, 4), [2, 2, 3]);
+    layer.build([2, 3]);
+    return {
+      shape: layer.computeOutputShape([2, 3]),
+      weights: layer.weights.map(({ name, shape, trainable, variable, regularizer }) => ({
+        name,
+        shape,
+        trainable,
+        values: layer.getConfig().seed !== undefined || seeded(layer) ? [...variable.dataSync()] : null,
+        penalty: regularizer ? [...(regularizer(tensor([1, -2])) as Tensor).dataSync()] : null,
+      })),
+      outputs: [false, true].map((training) =>
+        layer.weights.length && !seeded(layer) ? null : [...(layer.apply(input, { training }) as Tensor).dataSync()],
+      ),
+    };
+  },
+  initializer: (initializer: initializers.Initializer) => [...initializer.sample([3, 5]).dataSync()],
+  regularizer: (regularizer: regularizers.Regularizer) => [...(regularizer(tensor([1, -2, 3])) as Tensor).dataSync()],
+  loss: measured,
+  metric: measured,
+  optimizer: async (optimizer: optimizers.Optimizer) => {
+    const w = variable([1, -2, 3]);
+    for (let step = 0; step < 3; step++) await optimizer.applyGradients([[tensor([0.5, step, -1]), w]]);
+    return [optimizer.name, optimizer.learningRate, ...w.dataSync()];
+  },
+  callback: (callback: object) => Object.keys(callback),
+};
+
+function measured(loss: losses.Loss): unknown {
+  const outputs = tensor([
+    [0.7, 0.2, 0.1],
+    [0.3, 0.6, 0.1],
+  ]); // prettier-ignore
+  const labels = /Sparse/.test(serialize(loss).className);
+  const targets = labels
+    ? tensor([0, 2], [2], 'int32')
+    : tensor([
+        [1, 0, 0],
+        [0, 0, 1],
+      ]); // prettier-ignore
+  return [loss.label, ...(loss.perExample(targets, outputs) as Tensor).dataSync()];
+}
+
+/** Equal configs give equal weights only where each initializer has its seed, or draws nothing. */
+function seeded(layer: layers.Layer): boolean {
+  const found = ['kernelInitializer', 'biasInitializer'].map((key) => layer.getConfig()[key] as Serialized | undefined);
+  return found.every((entry) => entry?.config.seed !== null);
+}
+
+function made(kind: string, factory: string, options: Options): object {
+  return (exported[kind][factory] as Factory)(options as never);
+}
+
+const viaText = (object: object): Serialized => JSON.parse(JSON.stringify(serialize(object))) as Serialized;
+
+for (const kind of Object.keys(exported)) {
+  describe(kind, () => {
+    const factories = Object.entries(exported[kind])
+      .filter(([name, value]) => typeof value === 'function' && !isClass(value) && !helpers[kind]?.includes(name))
+      .map(([name]) => name);
+
+    test('exports, registry and the rows above agree', () => {
+      const table = rows[kind];
+      expect(
+        Object.values(table)
+          .map(({ factory }) => factory)
+          .sort(),
+      ).toEqual(factories.sort()); // prettier-ignore
+      expect(Object.keys(table).sort()).toEqual(registered(kind as Kind).sort());
+    });
+
+    test.each(factories)('%s', async (factory) => {
+      const found = Object.entries(rows[kind]).find(([, row]) => row.factory === factory);
+      expect(found, `${kind} "${factory}" has no row in this test`).toBeDefined();
+      const [className, { options, also = [] }] = found!;
+      for (const given of [options, ...also]) {
+        const object = made(kind, factory, given);
+        const text = viaText(object);
+        expect(text.className).toBe(className);
+        const again = deserialize(kind as Kind, text) as object;
+        expect(again.constructor).toBe(object.constructor);
+        expect(viaText(again)).toEqual(text);
+        expect(JSON.stringify(viaText(again))).toBe(JSON.stringify(text));
+        const behaviour = behaviours[kind] as (object: object) => unknown;
+        expect(await behaviour(again)).toEqual(await behaviour(object));
+      }
+    });
+
+    test.each(factories)('%s: the config has every option, as given', (factory) => {
+      const row = Object.values(rows[kind]).find((candidate) => candidate.factory === factory)!;
+      for (const given of [row.options, ...(row.also ?? [])]) {
+        const { config } = serialize(made(kind, factory, given));
+        for (const [option, value] of Object.entries(given)) {
+          const object = typeof value === 'function' || (typeof value === 'object' && !Array.isArray(value));
+          expect(config[option], `${factory}: ${option}`).toEqual(object ? serialize(value as object) : value);
+        }
+      }
+    });
+
+    test.each(factories)('%s: the rows set every option, away from its default', (factory) => {
+      const row = Object.values(rows[kind]).find((candidate) => candidate.factory === factory)!;
+      const known = optionsOf(kind, factory);
+      const named = new Set([row.options, ...(row.also ?? [])].flatMap((options) => Object.keys(options)));
+      expect([...named].sort()).toEqual([...known].sort());
+      const least = serialize(made(kind, factory, required[factory] ?? {})).config;
+      for (const option of known.filter((key) => !Object.hasOwn(required[factory] ?? {}, key))) {
+        const given = [row.options, ...(row.also ?? [])].filter((options) => options[option] !== undefined);
+        const configs = given.map((options) => JSON.stringify(serialize(made(kind, factory, options)).config[option]));
+        expect(
+          configs.some((config) => config !== JSON.stringify(least[option])),
+          option,
+        ).toBe(true);
+      }
+    });
+  });
+}
+
+/** Options that a factory does not go without. */
+const required: Record<string, Options> = {
+  activation: { activation: 'relu' },
+  dense: { units: 1 },
+  dropout: { rate: 0.5 },
+  input: { shape: [1] },
+  reshape: { targetShape: [-1] },
+};
+
+/** The options that a factory knows, from what it says of one that it does not. */
+function optionsOf(kind: string, factory: string): string[] {
+  try {
+    made(kind, factory, { ...required[factory], 'no such option': 1 });
+  } catch (error) {
+    const list = /Known options: (.*)\.$/.exec((error as Error).message)?.[1];
+    if (list !== undefined) return list === 'none' ? [] : list.split(', ');
+  }
+  throw new Error(`${kind} ${factory} accepts unknown options`);
+}
+
+test('the learning rate in a config is the one of the moment', () => {
+  const optimizer = optimizers.sgd({ learningRate: 0.5 });
+  optimizer.learningRate = 0.125;
+  expect(optimizer.getConfig().learningRate).toBe(0.125);
+});
+
+test('the options of a preset stand in the config as they were resolved', () => {
+  expect(optimizers.adam({ preset: 'torch' }).getConfig()).toMatchObject({ epsilon: 1e-8, preset: 'torch' });
+  expect(optimizers.adam().getConfig()).toMatchObject({ epsilon: 1e-7, preset: 'keras', weightDecay: null });
+});
+
+test('every activation by name', () => {
+  for (const name of registered('activation')) {
+    const layer = layers.activation(name);
+    expect(layer.getConfig().activation).toBe(name);
+    const again = deserialize('layer', viaText(layer));
+    const x = tensor([[-1, 0.5, 2]]);
+    expect([...(again.apply(x) as Tensor).dataSync()]).toEqual([...(layer.apply(x) as Tensor).dataSync()]);
+  }
+});
