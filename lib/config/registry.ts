@@ -101,10 +101,11 @@ export function registered(kind: Kind): string[] {
 /**
  * An object with getConfig(), or a function, as plain JSON. Functions of the user's own are stored by their names.
  *
+ * @param anonymous name for a function that has none
  * @throws INVALID_ARGUMENT, with the path, when getConfig() gives what JSON cannot hold
  */
-export function serialize(object: object): Serialized {
-  const found = describe(object);
+export function serialize(object: object, anonymous = 'anonymous'): Serialized {
+  const found = describe(object, anonymous);
   if (!found)
     throw new DownhillError(
       'INVALID_ARGUMENT',
@@ -113,7 +114,7 @@ export function serialize(object: object): Serialized {
   return found;
 }
 
-function describe(object: object): Serialized | undefined {
+function describe(object: object, anonymous = 'anonymous'): Serialized | undefined {
   const { getConfig, className, name } = object as { getConfig?: unknown; className?: unknown; name?: unknown };
   if (typeof getConfig === 'function' && (typeof object !== 'function' || typeof className === 'string')) {
     if (typeof className === 'string' && typeof object === 'function')
@@ -121,13 +122,13 @@ function describe(object: object): Serialized | undefined {
     const known = classes.get(object.constructor);
     if (known)
       return { className: known.className, config: plain(known.className, (object as Configurable).getConfig()) };
-    const own = object.constructor.name || 'anonymous';
+    const own = object.constructor.name || anonymous;
     return { className: own, custom: true, config: plain(own, (object as Configurable).getConfig()) };
   }
   if (typeof object !== 'function') return undefined;
   const operation = operations.get(object);
   if (operation !== undefined) return { className: 'Op', config: { name: operation } };
-  return { className: 'Function', config: { name: typeof name === 'string' && name ? name : 'anonymous' } };
+  return { className: 'Function', config: { name: typeof name === 'string' && name ? name : anonymous } };
 }
 
 function plain(className: string, config: unknown): Config {

@@ -39,8 +39,8 @@ export class Compiled {
   getConfig(): CompileConfig {
     return {
       optimizer: serialize(this.optimizer),
-      loss: serialize(this.loss.source),
-      metrics: this.metrics.map((metric) => serialize(metric.source)),
+      loss: serialize(this.loss.source, this.loss.label),
+      metrics: this.metrics.map((metric) => serialize(metric.source, metric.label)),
     };
   }
 }
