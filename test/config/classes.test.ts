@@ -16,6 +16,7 @@ import {
   tensor,
   variable,
 } from 'downhill';
+import * as downhill from 'downhill';
 import { describe, expect, test } from 'vitest';
 import { registered } from '../../lib/config/registry.js';
 import { randomArray } from '../support.js';
@@ -209,6 +210,14 @@ function made(kind: string, factory: string, options: Options): object {
 }
 
 const viaText = (object: object): Serialized => JSON.parse(JSON.stringify(serialize(object))) as Serialized;
+
+test('no namespace of the package is left out', () => {
+  const without = [downhill.ops, downhill.data];
+  const namespaces = Object.values(downhill).filter(
+    (value: unknown) => Object.prototype.toString.call(value) === '[object Module]',
+  );
+  expect(new Set(namespaces)).toEqual(new Set([...Object.values(exported), ...without]));
+});
 
 for (const kind of Object.keys(exported)) {
   describe(kind, () => {

@@ -434,6 +434,17 @@ test('without initial values, weights take neither draws nor memory until they a
   expect(modelFromJSON(json).getWeights()[0].dataSync()).not.toEqual(new Float32Array(6));
 });
 
+test('a leading layers.input keeps its dtype and name, also alone', () => {
+  for (const rest of [[], [layers.flatten(), layers.dropout({ rate: 0 })]]) {
+    const net = sequential([layers.input({ shape: [2, 3], dtype: 'int32', name: 'tokens' }), ...rest]);
+    const again = viaText(net);
+    expect(again.inputDtype).toBe('int32');
+    expect(again.built).toBe(rest.length > 0);
+    expect(JSON.stringify(again)).toBe(JSON.stringify(net));
+    expect(net.toJSON().config.layers).toHaveLength(1 + rest.length);
+  }
+});
+
 test('toJSON holds no device, no weights and nothing of compile', () => {
   const net = sequential([layers.dense({ units: 2, inputShape: [3] })], { name: 'tiny' });
   expect(Object.keys(net.toJSON().config)).toEqual(['name', 'precision', 'layers', 'inputShape']);
