@@ -75,7 +75,12 @@ export interface NativeBinding {
   graphVariable(graph: Graph, storage: Storage, shape: number[], dtype: DType, label: string): number;
   graphScalar(graph: Graph, value: number, dtype: DType): number;
   /** Adds an op of native/ops/ops.def; flags as booleans, dtype attributes by name. Throws with op and shapes. */
-  graphAdd(graph: Graph, op: string, inputs: number[], attrs: Record<string, number | boolean | string | number[]>): number;
+  graphAdd(
+    graph: Graph,
+    op: string,
+    inputs: number[],
+    attrs: Record<string, number | boolean | string | number[]>,
+  ): number;
   graphShape(graph: Graph, node: number): number[];
   graphDtype(graph: Graph, node: number): DType;
   /** Prefix of messages, and label of nodes, while a layer is traced; '' ends it. */
@@ -100,7 +105,12 @@ export interface NativeBinding {
    * work is queued, the outputs are pending, and `done` settles when they are filled. Outputs with a target are not returned.
    * step: the counter of dropout.
    */
-  programRun(program: Program, workspace: Workspace, inputs: Storage[], step: number): { outputs: Storage[]; done: Promise<void> | null };
+  programRun(
+    program: Program,
+    workspace: Workspace,
+    inputs: Storage[],
+    step: number,
+  ): { outputs: Storage[]; done: Promise<void> | null };
 
   // ---- updates --------------------------------------------------------------------------------
   /** Names and slot counts of the rules of native/optim/rules.def. */

@@ -20,5 +20,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
 
 }  // namespace downhill::addon
 
-static Napi::Object Initialise(Napi::Env env, Napi::Object exports) { return downhill::addon::initialise(env, exports); }
+static Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
+  return downhill::addon::initialise(env, exports);
+}
 NODE_API_MODULE(downhill, Initialise)

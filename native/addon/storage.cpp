@@ -45,7 +45,8 @@ Napi::Value arena(const Napi::CallbackInfo& info) {
   const std::vector<int64_t> sizes = integers(info[0], "sizes");
   size_t total = 0;
   for (int64_t size : sizes) {
-    if (size < 0 || size > (int64_t{1} << 46)) throw Error(code::kOutOfRange, "arena: a size of " + std::to_string(size) + " bytes is out of range.");
+    if (size < 0 || size > (int64_t{1} << 46))
+      throw Error(code::kOutOfRange, "arena: a size of " + std::to_string(size) + " bytes is out of range.");
     total += (static_cast<size_t>(size) + kAlignment - 1) / kAlignment * kAlignment;
   }
   const auto buffer = std::make_shared<Buffer>(total);
@@ -83,7 +84,8 @@ Napi::Value copy(const Napi::CallbackInfo& info) {
       if (sources[i]->bytes) std::memcpy(copies[i]->data(), sources[i]->data(), sources[i]->bytes);
   }
   Napi::Array result = Napi::Array::New(info.Env(), copies.size());
-  for (size_t i = 0; i < copies.size(); ++i) result.Set(static_cast<uint32_t>(i), storage_handle(info.Env(), copies[i]));
+  for (size_t i = 0; i < copies.size(); ++i)
+    result.Set(static_cast<uint32_t>(i), storage_handle(info.Env(), copies[i]));
   return result;
 }
 
@@ -108,7 +110,8 @@ Napi::Value write(const Napi::CallbackInfo& info) {
       convert_all(view, type, staged.back()->data());
     }
     if (staged.back()->bytes != targets[i]->bytes)
-      throw Error(code::kShapeMismatch, "Expected " + std::to_string(targets[i]->bytes / 4) + " values, received " + std::to_string(staged.back()->bytes / 4) + ".");
+      throw Error(code::kShapeMismatch, "Expected " + std::to_string(targets[i]->bytes / 4) + " values, received " +
+                                            std::to_string(staged.back()->bytes / 4) + ".");
   }
   std::vector<std::unique_lock<std::shared_mutex>> locks;
   for (Buffer* buffer : distinct_buffers(targets)) {
@@ -125,13 +128,16 @@ Napi::Value random(const Napi::CallbackInfo& info) {
   const std::string kind = text(info[1], "kind");
   if (kind != "uniform" && kind != "normal") throw Error(code::kUnknownName, "Unknown distribution \"" + kind + "\".");
   const double a = number(info[2], "a"), b = number(info[3], "b");
-  const auto seed = static_cast<uint64_t>(integer(info[4], "seed")), stream = static_cast<uint64_t>(integer(info[5], "stream"));
+  const auto seed = static_cast<uint64_t>(integer(info[4], "seed")),
+             stream = static_cast<uint64_t>(integer(info[5], "stream"));
   const std::unique_lock<std::shared_mutex> lock(storage->buffer->guard);
   storage->buffer->version.fetch_add(1, std::memory_order_relaxed);
   auto* values = reinterpret_cast<float*>(storage->data());
   const auto size = static_cast<int64_t>(storage->bytes / sizeof(float));
-  if (kind == "uniform") fill_uniform(values, size, a, b, seed, stream);
-  else fill_normal(values, size, a, b, seed, stream);
+  if (kind == "uniform")
+    fill_uniform(values, size, a, b, seed, stream);
+  else
+    fill_normal(values, size, a, b, seed, stream);
   return info.Env().Undefined();
 }
 
@@ -149,7 +155,8 @@ void export_storage(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("storageRead", { return read(info); });
   DH_EXPORT("storagesCopy", { return copy(info); });
   DH_EXPORT("storagesWrite", { return write(info); });
-  DH_EXPORT("storageBytes", { return Napi::Number::New(info.Env(), static_cast<double>(handle<Storage>(info[0])->bytes)); });
+  DH_EXPORT("storageBytes",
+            { return Napi::Number::New(info.Env(), static_cast<double>(handle<Storage>(info[0])->bytes)); });
   DH_EXPORT("storageDispose", {
     dispose<Storage>(info[0]);
     return info.Env().Undefined();
