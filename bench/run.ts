@@ -1,8 +1,9 @@
 // npm run bench: each case in fresh processes, ours and the peers' by turns. See README.md.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Case, cases, shorten } from './cases/index.js';
+import { type Case, cases, type Outcome, shorten } from './cases/index.js';
 import { type Contender, findPeer, ours, peerNames } from './contenders.js';
+import { untilIdle, watchOthers } from './idle.js';
 import { commit, machine, slug } from './machine.js';
 import { format, median, type Spread, spread } from './stats.js';
 
@@ -14,6 +15,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     threads: { type: 'string', default: '2' },
+    wait: { type: 'boolean', default: false },
     'no-save': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -28,7 +30,12 @@ interface Row {
   /** Their time ÷ ours, round by round. */
   ratios: Record<string, Spread>;
   gflops?: Record<string, number>;
+  /** The largest share of the machine's time that other processes took during a run. */
+  others: number;
 }
+
+/** Under --wait: minutes to wait for an idle machine, the share of others that spoils a run, and how often to try again. */
+const patience = { minutes: 10, share: 0.03, tries: 8 };
 
 function count(name: 'rounds' | 'threads', text: string): number {
   const value = Number(text);
@@ -46,6 +53,26 @@ function chosen(): Case[] {
   return options.quick ? some.map(shorten) : some;
 }
 
+/** One run in a fresh process, and the share of others in it. */
+async function runOnce(
+  contender: Contender,
+  one: Case,
+  threads: number,
+): Promise<{ outcome: Outcome; others: number }> {
+  for (let attempt = 1; ; attempt++) {
+    if (options.wait && !(await untilIdle(patience.minutes))) {
+      console.log(`The machine was never idle in ${patience.minutes} minutes; going on.`);
+    }
+    const others = watchOthers();
+    const outcome = await contender.run(one, threads);
+    const share = others(outcome.cpuSeconds);
+    if (!options.wait || share <= patience.share || attempt === patience.tries) return { outcome, others: share };
+    console.log(
+      `${one.name}: others took ${(share * 100).toFixed(0)} % of the machine beside ${contender.name}; again`,
+    );
+  }
+}
+
 async function measure(
   one: Case,
   contenders: Contender[],
@@ -53,11 +80,13 @@ async function measure(
   threads: number,
   versions: Record<string, string>,
 ): Promise<Row> {
+  let busiest = 0;
   const medians: Record<string, number[]> = Object.fromEntries(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     // Every other round in reverse, so that nobody always runs on the warmer machine.
     for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
-      const outcome = await contender.run(one, threads);
+      const { outcome, others } = await runOnce(contender, one, threads);
+      busiest = Math.max(busiest, others);
       Object.assign(versions, outcome.versions);
       medians[contender.name]!.push(median(outcome.samples));
     }
@@ -73,6 +102,7 @@ async function measure(
     unit: one.kind === 'train' ? 'µs per step' : 'µs per call',
     times,
     ratios,
+    others: Number(busiest.toFixed(3)),
   };
   if (one.kind === 'matmul') {
     const flops = 2 * one.m * one.k * one.n;
@@ -97,7 +127,7 @@ function print(rows: Row[]) {
 async function main() {
   if (options.help) {
     console.log(
-      `npm run bench -- [--quick] [--case NAME]... [--peer ${peerNames.join('|')}]... [--python PATH] [--rounds N] [--threads N] [--no-save]`,
+      `npm run bench -- [--quick] [--case NAME]... [--peer ${peerNames.join('|')}]... [--python PATH] [--rounds N] [--threads N] [--wait] [--no-save]`,
     );
     console.log(`cases: ${cases.map((one) => one.name).join(', ')}`);
     return;

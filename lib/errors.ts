@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'BUSY'
   | 'EMPTY_DATA'
   | 'FILE_ERROR'
+  | 'CORRUPT_FILE'
+  | 'FOREIGN_FILE'
   | 'DEVICE_UNAVAILABLE'
   | 'ADDON_MISSING'
   | 'ADDON_UNLOADABLE'

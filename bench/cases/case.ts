@@ -38,4 +38,6 @@ export interface Outcome {
   versions: Record<string, string>;
   /** Microseconds per step or call, one number per sample. */
   samples: number[];
+  /** Processor time of the whole process, start-up included. */
+  cpuSeconds: number;
 }

@@ -10,5 +10,10 @@ const one = JSON.parse(json) as Case;
 setThreads(Number(threads));
 const samples = one.kind === 'train' ? await train(one) : await matmul(one);
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
-const outcome: Outcome = { versions: { downhill: version, node: process.version }, samples };
+const { user, system } = process.cpuUsage();
+const outcome: Outcome = {
+  versions: { downhill: version, node: process.version },
+  samples,
+  cpuSeconds: (user + system) / 1e6,
+};
 console.log(JSON.stringify(outcome));

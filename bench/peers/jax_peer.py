@@ -97,4 +97,4 @@ def matmul():
 
 
 result = train() if case["kind"] == "train" else matmul()
-print(json.dumps({"versions": {"jax": jax.__version__, "python": sys.version.split()[0]}, "samples": result}))
+print(json.dumps({"versions": {"jax": jax.__version__, "python": sys.version.split()[0]}, "samples": result, "cpuSeconds": time.process_time()}))

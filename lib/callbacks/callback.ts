@@ -69,6 +69,11 @@ function checkHooks(where: string, callback: object): void {
     }
 }
 
+/** Not enumerable, so that JSON.stringify(history) holds the numbers and not the model. A frozen callback goes without. */
+function setModel(callback: Callback, model: Model): void {
+  Reflect.defineProperty(callback, 'model', { value: model, configurable: true, writable: true, enumerable: false });
+}
+
 /** The callbacks of one run, called one after the other. */
 export class CallbackList {
   readonly #callbacks: readonly Callback[];
@@ -88,8 +93,7 @@ export class CallbackList {
     }
     this.#callbacks = [...(given as Callback[]), ...own];
     this.#used = new Set(hooks.filter((hook) => this.#callbacks.some((callback) => callback[hook] !== undefined)));
-    // A frozen callback goes without.
-    for (const callback of this.#callbacks) Reflect.set(callback, 'model', model);
+    for (const callback of this.#callbacks) setModel(callback, model);
   }
 
   /** Whether any callback has one of these hooks. */

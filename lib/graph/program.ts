@@ -28,16 +28,20 @@ export class TracedProgram {
   }
 
   /**
-   * Runs once. Inputs are the arguments and what this run's trace captured, each in order. Throws DISPOSED when a Variable that the
+   * Runs once. Inputs are the arguments and what this run's trace captured, each in order. step: the counter of dropout. Throws DISPOSED when a Variable that the
    * program reads has been disposed of.
    */
-  run(args: readonly Tensor[], captured: readonly Tensor[] = []): { outputs: Tensor[]; done: Promise<void> | null } {
+  run(
+    args: readonly Tensor[],
+    captured: readonly Tensor[] = [],
+    step = 0,
+  ): { outputs: Tensor[]; done: Promise<void> | null } {
     for (const variable of this.#variables) storageOf(variable);
     const inputs: Storage[] = [];
     let arg = 0;
     let other = 0;
     for (const isArgument of this.#isArgument) inputs.push(inputStorage(isArgument ? args[arg++] : captured[other++]));
-    const { outputs, done } = binding.programRun(this.#program, this.workspace, inputs, 0);
+    const { outputs, done } = binding.programRun(this.#program, this.workspace, inputs, step);
     return {
       outputs: outputs.map((storage, i) => new Tensor(storage, this.#outputs[i].shape, this.#outputs[i].dtype, done)),
       done,

@@ -26,6 +26,8 @@ interface Plan {
 export class TracedFunction {
   readonly #plans = new LruCache<Plan>(kPlans);
   #workspace: Workspace | null = null;
+  /** Dropout draws anew at each call. */
+  #calls = 0;
   #disposed = false;
 
   /** where: prefix of messages, e.g. "grad". */
@@ -60,7 +62,7 @@ export class TracedFunction {
     this.#check();
     const tensors = args.map((arg, i) => asTensor(`${this.where}: argument ${i}`, arg));
     const { program, rebuild } = this.plan(tensors);
-    const { outputs, done } = program.run(tensors);
+    const { outputs, done } = program.run(tensors, [], this.#calls++);
     if (done) await done;
     return rebuild(outputs);
   }

@@ -14,7 +14,10 @@ import { alignLabels, alignOutputs, alignRanks, perRow, type TargetKind } from '
  * A loss or metric: `loss(yTrue, yPred)` is the mean over examples, `loss.perExample(yTrue, yPred)` the vector of them; both on
  * symbolic or concrete values.
  */
-export interface Loss extends Binary, Configurable {
+export interface Loss extends Binary, LossParts, Configurable {}
+
+/** A loss but for its call, so that a function in its place gets the types of its arguments. */
+export interface LossParts {
   /** [n] */
   readonly perExample: Binary;
   /** The key of its numbers in logs. */
@@ -32,7 +35,7 @@ export interface LossOptions {
 }
 
 /** A loss or metric of the user's own: a scalar mean, or values [n, …] whose mean is taken. */
-export type LossFunction = (yTrue: never, yPred: never) => Result;
+export type LossFunction = (yTrue: SymbolicTensor, yPred: SymbolicTensor) => Result;
 
 /**
  * A loss from its formula, which receives targets and predictions brought to the shapes that `targets` says.
@@ -114,7 +117,11 @@ export function toMeasure(label: string, value: Loss | LossFunction): Measure {
   }
   const contribute = (yTrue: Result, yPred: Result) => {
     const rows = yPred.shape[0];
-    const result = checkResult(label, value(...(alignRanks(label, yTrue, yPred) as [never, never])), rows);
+    const result = checkResult(
+      label,
+      value(...(alignRanks(label, yTrue, yPred) as [SymbolicTensor, SymbolicTensor])),
+      rows,
+    );
     const sum = result.shape.length === 0 ? ops.mul(ops.cast(result, 'float32'), rows) : ops.sum(perRow(result));
     return { sum, weight: rows };
   };

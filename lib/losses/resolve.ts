@@ -3,7 +3,7 @@ import { DownhillError, show, unknownName } from '../errors.js';
 import { lookUp } from '../names.js';
 import { binaryCrossentropy } from './binary-crossentropy.js';
 import { categoricalCrossentropy } from './categorical-crossentropy.js';
-import { type Loss, type LossFunction, type LossOptions, type Measure, toMeasure } from './loss.js';
+import { type Loss, type LossFunction, type LossOptions, type LossParts, type Measure, toMeasure } from './loss.js';
 import { meanAbsoluteError } from './mean-absolute-error.js';
 import { meanSquaredError } from './mean-squared-error.js';
 import { sparseCategoricalCrossentropy } from './sparse-categorical-crossentropy.js';
@@ -38,7 +38,7 @@ export type LossName =
   | 'sparseCategoricalCrossentropy';
 
 /** By name (camelCase or snake_case), as an object made by `losses.…`, or as a function of ops. */
-export type LossLike = LossName | (string & {}) | Loss | LossFunction;
+export type LossLike = LossName | (string & {}) | LossParts | LossFunction;
 
 /** The loss of that name, if there is one. */
 export function lossNamed(name: string, options?: LossOptions): Loss | undefined {

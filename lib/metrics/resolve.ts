@@ -1,6 +1,6 @@
 // The metrics by name: their own, and the losses.
 import { DownhillError, show, unknownName } from '../errors.js';
-import { type Loss, type LossFunction, type Measure, toMeasure } from '../losses/loss.js';
+import { type Loss, type LossFunction, type LossParts, type Measure, toMeasure } from '../losses/loss.js';
 import { factories as losses, type LossFactory, lossNamed } from '../losses/resolve.js';
 import { lookUp } from '../names.js';
 import { accuracy, binaryAccuracy, categoricalAccuracy, sparseCategoricalAccuracy } from './accuracy.js';
@@ -25,7 +25,7 @@ export type MetricName =
   | 'zeroOneLoss';
 
 /** By name (camelCase or snake_case), as an object made by `metrics.…` or `losses.…`, or as a function of ops. */
-export type MetricLike = MetricName | (string & {}) | Loss | LossFunction;
+export type MetricLike = MetricName | (string & {}) | LossParts | LossFunction;
 
 /** A metric; its label in logs is the name it was given. */
 export function resolveMetric(what: string, value: unknown): Measure {

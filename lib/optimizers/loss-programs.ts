@@ -23,6 +23,8 @@ export interface TracedLoss {
 export class LossPrograms {
   readonly #programs = new LruCache<TracedProgram>(kPrograms);
   #workspace: Workspace | null = null;
+  /** Dropout draws anew at each run. */
+  #runs = 0;
 
   /** Captured Tensors become inputs, so that a new batch in the closure does not mean a new plan. */
   trace(where: string, lossFn: () => unknown, variables: readonly Variable[]): TracedLoss {
@@ -47,7 +49,7 @@ export class LossPrograms {
       return new TracedProgram(trace, outputs, this.#workspace, [null, ...gradients]);
     });
     const captured = trace.inputs.filter((input): input is Tensor => input !== null);
-    return program.run([], captured);
+    return program.run([], captured, this.#runs++);
   }
 
   clear(): void {

@@ -60,6 +60,7 @@ export class ArrayFeed implements Feed {
   readonly batches: number;
   readonly #session: Session;
   readonly #options: FeedOptions;
+  readonly #rows: number;
   readonly #zero: Progress;
   #pass: number | null = null;
   #within = false;
@@ -77,7 +78,8 @@ export class ArrayFeed implements Feed {
     this.#options = options;
     this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
     trainer.load(this.#session, kind, { ...data, batchSize });
-    this.batches = Math.ceil((data.end - data.begin) / batchSize);
+    this.#rows = data.end - data.begin;
+    this.batches = Math.ceil(this.#rows / batchSize);
     this.#zero = nothing(trainer.compiled.labels.length);
     this.#base = this.#last = this.#zero;
   }
@@ -100,7 +102,12 @@ export class ArrayFeed implements Feed {
   }
 
   async run(maxSteps: number, maxMilliseconds: number): Promise<Progress> {
-    const { steps, rows, sums, nonFinite, done } = await binding.sessionRun(this.#session, maxSteps, maxMilliseconds);
+    const { kind, batchSize } = this.#options;
+    // An evaluation's remainder, which is cut into powers of two, counts as one batch.
+    const remainder = kind === 'evaluate' && this.#last.rows + batchSize > this.#rows;
+    const limit = remainder ? 0 : maxSteps;
+    const { rows, sums, nonFinite, done } = await binding.sessionRun(this.#session, limit, maxMilliseconds);
+    const steps = done ? this.batches : Math.floor(rows / batchSize);
     this.#last = { steps, rows, sums, nonFinite };
     this.#left = this.#within = !done;
     return minus(this.#last, this.#base);

@@ -43,16 +43,22 @@ export async function predict(
   const hooked = callbacks.has('onPredictBatchBegin', 'onPredictBatchEnd');
   await callbacks.call('onPredictBegin', {});
   try {
-    reporter.begin('', Math.ceil(rows / batchSize));
+    const batches = Math.ceil(rows / batchSize);
+    reporter.begin('', batches);
     binding.sessionEpoch(session, 0, batchSize, false, 0);
-    for (let steps = 0, done = false; !done; ) {
+    for (let steps = 0; steps < batches; ) {
       if (hooked) await callbacks.call('onPredictBatchBegin', steps, {});
-      ({ steps, done } = await binding.sessionRun(session, hooked ? 1 : 0, kStretch));
+      // The remainder, which is cut into powers of two, counts as one batch.
+      const single = hooked && (steps + 1) * batchSize <= rows;
+      const stretch = await binding.sessionRun(session, single ? 1 : 0, kStretch);
       trainer.checkAlive();
+      // Weights that changed between two batches make native readers start again.
+      const finished = stretch.done || Math.floor(stretch.rows / batchSize) > steps;
+      steps = stretch.done ? batches : Math.floor(stretch.rows / batchSize);
       reporter.update(steps, {});
-      if (hooked && steps > 0) await callbacks.call('onPredictBatchEnd', steps - 1, {});
-      if (done) reporter.end(steps, {});
+      if (hooked && finished) await callbacks.call('onPredictBatchEnd', steps - 1, {});
     }
+    reporter.end(batches, {});
   } finally {
     reporter.close();
   }

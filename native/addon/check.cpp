@@ -79,14 +79,25 @@ ArrayView array_view(const Napi::Value& value, const char* what) {
   napi_typedarray_type type;
   ArrayView view;
   void* data = nullptr;
-  if (napi_get_typedarray_info(value.Env(), value, &type, &view.length, &data, nullptr, nullptr) != napi_ok) expected(what, "a typed array");
+  if (napi_get_typedarray_info(value.Env(), value, &type, &view.length, &data, nullptr, nullptr) != napi_ok)
+    expected(what, "a typed array");
   view.data = data;
   switch (type) {
-    case napi_float32_array: view.element = Element::float32; break;
-    case napi_int32_array: view.element = Element::int32; break;
-    case napi_uint8_array: case napi_uint8_clamped_array: view.element = Element::uint8; break;
-    case napi_float64_array: view.element = Element::float64; break;
-    default: expected(what, "a Float32Array, Float64Array, Int32Array or Uint8Array");
+    case napi_float32_array:
+      view.element = Element::float32;
+      break;
+    case napi_int32_array:
+      view.element = Element::int32;
+      break;
+    case napi_uint8_array:
+    case napi_uint8_clamped_array:
+      view.element = Element::uint8;
+      break;
+    case napi_float64_array:
+      view.element = Element::float64;
+      break;
+    default:
+      expected(what, "a Float32Array, Float64Array, Int32Array or Uint8Array");
   }
   return view;
 }
@@ -98,10 +109,14 @@ Attrs attributes(const Napi::Value& value) {
   for (uint32_t i = 0; i < names.Length(); ++i) {
     const std::string name = text(names.Get(i), "an attribute's name");
     const Napi::Value item = given.Get(name);
-    if (item.IsArray()) attrs.set(name.c_str(), integers(item, name.c_str()));
-    else if (item.IsBoolean()) attrs.set(name.c_str(), item.As<Napi::Boolean>().Value() ? 1.0 : 0.0);
-    else if (item.IsString()) attrs.set(name.c_str(), static_cast<double>(dtype(item)));
-    else attrs.set(name.c_str(), number(item, name.c_str()));
+    if (item.IsArray())
+      attrs.set(name.c_str(), integers(item, name.c_str()));
+    else if (item.IsBoolean())
+      attrs.set(name.c_str(), item.As<Napi::Boolean>().Value() ? 1.0 : 0.0);
+    else if (item.IsString())
+      attrs.set(name.c_str(), static_cast<double>(dtype(item)));
+    else
+      attrs.set(name.c_str(), number(item, name.c_str()));
   }
   return attrs;
 }
@@ -121,9 +136,12 @@ Napi::Value new_array(Napi::Env env, DType dtype, size_t length, void** data) {
 
 void convert_all(const ArrayView& from, DType to, void* out) {
   if (from.length == 0) return;
-  if (from.element == element_of(to)) std::memcpy(out, from.data, from.length * size_of(to));
-  else if (to == DType::float32) convert_to<float>(from, out);
-  else convert_to<int32_t>(from, out);
+  if (from.element == element_of(to))
+    std::memcpy(out, from.data, from.length * size_of(to));
+  else if (to == DType::float32)
+    convert_to<float>(from, out);
+  else
+    convert_to<int32_t>(from, out);
 }
 
 Napi::Error to_js_error(Napi::Env env, const char* code, const std::string& message) {

@@ -22,8 +22,8 @@ struct ArrayView {
 };
 
 double number(const Napi::Value& value, const char* what);
-int64_t integer(const Napi::Value& value, const char* what);          // any whole number up to 2^53
-int64_t count(const Napi::Value& value, const char* what);            // ≥ 0
+int64_t integer(const Napi::Value& value, const char* what);  // any whole number up to 2^53
+int64_t count(const Napi::Value& value, const char* what);    // ≥ 0
 bool boolean(const Napi::Value& value, const char* what);
 std::string text(const Napi::Value& value, const char* what);
 Napi::Array list(const Napi::Value& value, const char* what);
@@ -53,7 +53,8 @@ Napi::Value guarded(const Napi::CallbackInfo& info, F&& body) {
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::bad_alloc&) {
-    throw to_js_error(info.Env(), code::kOutOfMemory, "Out of memory. Use smaller batches or a smaller model, or dispose of tensors.");
+    throw to_js_error(info.Env(), code::kOutOfMemory,
+                      "Out of memory. Use smaller batches or a smaller model, or dispose of tensors.");
   } catch (const std::exception& error) {
     throw to_js_error(info.Env(), code::kInternal, error.what());
   }

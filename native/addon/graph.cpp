@@ -36,22 +36,25 @@ void export_graph(Napi::Env env, Napi::Object exports) {
     return id_to_js(info.Env(), handle<Graph>(info[0])->constant(storage, shape(info[2]), dtype(info[3])));
   });
   DH_EXPORT("graphVariable", {
-    return id_to_js(info.Env(), handle<Graph>(info[0])->variable(handle<Storage>(info[1]), shape(info[2]), dtype(info[3]), text(info[4], "label")));
+    return id_to_js(info.Env(), handle<Graph>(info[0])->variable(handle<Storage>(info[1]), shape(info[2]),
+                                                                 dtype(info[3]), text(info[4], "label")));
   });
-  DH_EXPORT("graphScalar", {
-    return id_to_js(info.Env(), handle<Graph>(info[0])->scalar(number(info[1], "value"), dtype(info[2])));
-  });
+  DH_EXPORT("graphScalar",
+            { return id_to_js(info.Env(), handle<Graph>(info[0])->scalar(number(info[1], "value"), dtype(info[2]))); });
   DH_EXPORT("graphAdd", {
-    return id_to_js(info.Env(), handle<Graph>(info[0])->add(op_of(text(info[1], "op")), node_ids(info[2]), attributes(info[3])));
+    return id_to_js(info.Env(),
+                    handle<Graph>(info[0])->add(op_of(text(info[1], "op")), node_ids(info[2]), attributes(info[3])));
   });
   DH_EXPORT("graphShape", { return to_js(info.Env(), (*handle<Graph>(info[0]))[node_id(info[1])].shape); });
-  DH_EXPORT("graphDtype", { return Napi::String::New(info.Env(), name_of((*handle<Graph>(info[0]))[node_id(info[1])].dtype)); });
+  DH_EXPORT("graphDtype",
+            { return Napi::String::New(info.Env(), name_of((*handle<Graph>(info[0]))[node_id(info[1])].dtype)); });
   DH_EXPORT("graphScope", {
     handle<Graph>(info[0])->set_scope(text(info[1], "scope"));
     return info.Env().Undefined();
   });
   DH_EXPORT("graphGradients", {
-    const std::vector<NodeId> found = gradients(*handle<Graph>(info[0]), node_id(info[1]), node_ids(info[2]), node_id(info[3]));
+    const std::vector<NodeId> found =
+        gradients(*handle<Graph>(info[0]), node_id(info[1]), node_ids(info[2]), node_id(info[3]));
     Napi::Array ids = Napi::Array::New(info.Env(), found.size());
     for (size_t i = 0; i < found.size(); ++i) ids.Set(static_cast<uint32_t>(i), found[i]);
     return ids;

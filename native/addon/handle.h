@@ -1,5 +1,5 @@
-// Handles: JavaScript externals that own a share of a native object. Each kind has a type tag of its own, so a handle of
-// another kind, or a foreign object, is refused instead of trusted.
+// Handles: JavaScript externals that own a share of a native object. Each kind has a type tag of its own, so a handle
+// of another kind, or a foreign object, is refused instead of trusted.
 #pragma once
 #include <napi.h>
 
@@ -41,19 +41,23 @@ Napi::Value make_handle(Napi::Env env, std::shared_ptr<T> object, int64_t extern
 template <typename T>
 bool is_handle(const Napi::Value& value) {
   bool matches = false;
-  return value.IsExternal() && napi_check_object_type_tag(value.Env(), value, &HandleKind<T>::kTag, &matches) == napi_ok && matches;
+  return value.IsExternal() &&
+         napi_check_object_type_tag(value.Env(), value, &HandleKind<T>::kTag, &matches) == napi_ok && matches;
 }
 
 template <typename T>
 Box<T>& box_of(const Napi::Value& value) {
-  if (!is_handle<T>(value)) throw Error(code::kInvalidArgument, std::string("Expected a ") + HandleKind<T>::kName + " handle.");
+  if (!is_handle<T>(value))
+    throw Error(code::kInvalidArgument, std::string("Expected a ") + HandleKind<T>::kName + " handle.");
   return *value.As<Napi::External<Box<T>>>().Data();
 }
 
 template <typename T>
 std::shared_ptr<T> handle(const Napi::Value& value) {
   std::shared_ptr<T> object = box_of<T>(value).object;
-  if (!object) throw Error(code::kDisposed, std::string("This ") + HandleKind<T>::kName + " has been disposed of and cannot be used any more.");
+  if (!object)
+    throw Error(code::kDisposed,
+                std::string("This ") + HandleKind<T>::kName + " has been disposed of and cannot be used any more.");
   return object;
 }
 

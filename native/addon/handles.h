@@ -1,5 +1,8 @@
 // The kinds of handles and their tags (random 128-bit numbers).
 #pragma once
+#include <vector>
+
+#include "addon/check.h"
 #include "addon/handle.h"
 #include "backend/backend.h"
 #include "core/storage.h"
@@ -31,6 +34,20 @@ DH_HANDLE(Session, 0xb8051d3ef6a7492c, 0x84fe6b92c03d7a15)
 inline Napi::Value storage_handle(Napi::Env env, std::shared_ptr<Storage> storage) {
   const auto bytes = static_cast<int64_t>(storage->bytes);
   return make_handle<Storage>(env, std::move(storage), bytes);
+}
+
+/// The storage of a handle, filled: blocks while it is pending, throws its job's error.
+inline std::shared_ptr<Storage> ready_storage(const Napi::Value& value) {
+  auto storage = handle<Storage>(value);
+  if (storage->pending) storage->pending->wait();
+  return storage;
+}
+
+inline std::vector<std::shared_ptr<Storage>> ready_storages(const Napi::Value& value) {
+  const Napi::Array array = list(value, "storages");
+  std::vector<std::shared_ptr<Storage>> storages;
+  for (uint32_t i = 0; i < array.Length(); ++i) storages.push_back(ready_storage(array.Get(i)));
+  return storages;
 }
 
 }  // namespace downhill::addon

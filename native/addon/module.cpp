@@ -15,10 +15,13 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   export_program(env, exports);
   export_updater(env, exports);
   export_training(env, exports);
+  export_files(env, exports);
   return exports;
 }
 
 }  // namespace downhill::addon
 
-static Napi::Object Initialise(Napi::Env env, Napi::Object exports) { return downhill::addon::initialise(env, exports); }
+static Napi::Object Initialise(Napi::Env env, Napi::Object exports) {
+  return downhill::addon::initialise(env, exports);
+}
 NODE_API_MODULE(downhill, Initialise)

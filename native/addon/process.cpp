@@ -16,17 +16,23 @@ namespace {
 std::string cpu_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
   return "CPU";
 }
 
 const char* name_of(OpKind kind) {
   switch (kind) {
-    case OpKind::unary: return "unary";
-    case OpKind::binary: return "binary";
-    case OpKind::ternary: return "ternary";
-    case OpKind::composite: return "composite";
-    default: return "other";
+    case OpKind::unary:
+      return "unary";
+    case OpKind::binary:
+      return "binary";
+    case OpKind::ternary:
+      return "ternary";
+    case OpKind::composite:
+      return "composite";
+    default:
+      return "other";
   }
 }
 
@@ -37,7 +43,8 @@ void export_process(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("setThreads", {
     const int64_t threads = integer(info[0], "threads");
     if (threads < 1 || threads > 1024)
-      throw Error(code::kOutOfRange, "The number of threads must be from 1 to 1024; received " + std::to_string(threads) + ".");
+      throw Error(code::kOutOfRange,
+                  "The number of threads must be from 1 to 1024; received " + std::to_string(threads) + ".");
     cpu::set_threads(static_cast<int>(threads));
     return info.Env().Undefined();
   });

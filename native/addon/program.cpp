@@ -38,18 +38,21 @@ struct Run {
     for (const auto& variable : program->plan().variables)
       if (is_training(*variable->buffer)) return false;
     // Free now; another thread may still take them, which costs a short wait.
-    const std::unique_lock<TurnMutex> idle_program(program->in_use, std::try_to_lock), idle_workspace(workspace->in_use, std::try_to_lock);
+    const std::unique_lock<TurnMutex> idle_program(program->in_use, std::try_to_lock),
+        idle_workspace(workspace->in_use, std::try_to_lock);
     return idle_program && idle_workspace;
   }
 };
 
 void check_inputs(const Plan& plan, const Run& run) {
   if (run.inputs.size() != plan.inputs.size())
-    throw Error(code::kInvalidArgument, "The program takes " + std::to_string(plan.inputs.size()) + " inputs, received " + std::to_string(run.inputs.size()) + ".");
+    throw Error(code::kInvalidArgument, "The program takes " + std::to_string(plan.inputs.size()) +
+                                            " inputs, received " + std::to_string(run.inputs.size()) + ".");
   for (size_t i = 0; i < run.inputs.size(); ++i)
     if (plan.inputs[i] >= 0 && run.inputs[i].bytes != plan.values[plan.inputs[i]].bytes())
-      throw Error(code::kShapeMismatch, "Input " + std::to_string(i) + " has " + std::to_string(run.inputs[i].bytes) + " bytes, expected " +
-                                            std::to_string(plan.values[plan.inputs[i]].bytes()) + ".");
+      throw Error(code::kShapeMismatch, "Input " + std::to_string(i) + " has " + std::to_string(run.inputs[i].bytes) +
+                                            " bytes, expected " + std::to_string(plan.values[plan.inputs[i]].bytes()) +
+                                            ".");
 }
 
 Napi::Value compile(const Napi::CallbackInfo& info) {

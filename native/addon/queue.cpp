@@ -56,7 +56,8 @@ void Queue::create(Napi::Env env) {
 
 Queue::Queue(Napi::Env env) : env_(env) {
   const Napi::String name = Napi::String::New(env, "downhill");
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, settle, &call_) != napi_ok)
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, settle, &call_) !=
+      napi_ok)
     throw Error(code::kInternal, "Cannot create the queue of native jobs.");
   napi_unref_threadsafe_function(env, call_);  // idle: does not keep the process alive
 }
@@ -75,7 +76,8 @@ Napi::Promise Queue::run(Lane lane, Work work) {
       shared->run();
       shared->work = nullptr;
       auto* handed_over = new std::shared_ptr<Task>(shared);
-      if (napi_call_threadsafe_function(call, handed_over, napi_tsfn_nonblocking) != napi_ok) delete handed_over;  // the environment is ending
+      if (napi_call_threadsafe_function(call, handed_over, napi_tsfn_nonblocking) != napi_ok)
+        delete handed_over;  // the environment is ending
     });
   } catch (...) {
     if (--outstanding_ == 0) napi_unref_threadsafe_function(env_, call_);
@@ -97,7 +99,8 @@ void Queue::settle(napi_env raw, napi_value, void* context, void* data) {
 }
 
 void Queue::remember(const std::shared_ptr<Session>& session) {
-  sessions_.erase(std::remove_if(sessions_.begin(), sessions_.end(), [](const auto& weak) { return weak.expired(); }), sessions_.end());
+  sessions_.erase(std::remove_if(sessions_.begin(), sessions_.end(), [](const auto& weak) { return weak.expired(); }),
+                  sessions_.end());
   sessions_.push_back(session);
 }
 

@@ -13,12 +13,6 @@ namespace downhill::addon {
 
 namespace {
 
-std::shared_ptr<Storage> ready(const Napi::Value& value) {
-  auto storage = handle<Storage>(value);
-  if (storage->pending) storage->pending->wait();
-  return storage;
-}
-
 std::shared_ptr<Storage> new_storage(size_t bytes) {
   auto storage = std::make_shared<Storage>();
   storage->buffer = std::make_shared<Buffer>(bytes);
@@ -34,18 +28,12 @@ std::vector<Buffer*> distinct_buffers(const std::vector<std::shared_ptr<Storage>
   return buffers;
 }
 
-std::vector<std::shared_ptr<Storage>> storages(const Napi::Value& value) {
-  const Napi::Array array = list(value, "storages");
-  std::vector<std::shared_ptr<Storage>> result;
-  for (uint32_t i = 0; i < array.Length(); ++i) result.push_back(ready(array.Get(i)));
-  return result;
-}
-
 Napi::Value arena(const Napi::CallbackInfo& info) {
   const std::vector<int64_t> sizes = integers(info[0], "sizes");
   size_t total = 0;
   for (int64_t size : sizes) {
-    if (size < 0 || size > (int64_t{1} << 46)) throw Error(code::kOutOfRange, "arena: a size of " + std::to_string(size) + " bytes is out of range.");
+    if (size < 0 || size > (int64_t{1} << 46))
+      throw Error(code::kOutOfRange, "arena: a size of " + std::to_string(size) + " bytes is out of range.");
     total += (static_cast<size_t>(size) + kAlignment - 1) / kAlignment * kAlignment;
   }
   const auto buffer = std::make_shared<Buffer>(total);
@@ -63,7 +51,7 @@ Napi::Value arena(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value read(const Napi::CallbackInfo& info) {
-  const auto storage = ready(info[0]);
+  const auto storage = ready_storage(info[0]);
   const DType type = dtype(info[1]);
   void* data = nullptr;
   const Napi::Value array = new_array(info.Env(), type, storage->bytes / size_of(type), &data);
@@ -73,7 +61,7 @@ Napi::Value read(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value copy(const Napi::CallbackInfo& info) {
-  const auto sources = storages(info[0]);
+  const auto sources = ready_storages(info[0]);
   std::vector<std::shared_ptr<Storage>> copies;
   for (const auto& source : sources) copies.push_back(new_storage(source->bytes));
   {
@@ -83,13 +71,14 @@ Napi::Value copy(const Napi::CallbackInfo& info) {
       if (sources[i]->bytes) std::memcpy(copies[i]->data(), sources[i]->data(), sources[i]->bytes);
   }
   Napi::Array result = Napi::Array::New(info.Env(), copies.size());
-  for (size_t i = 0; i < copies.size(); ++i) result.Set(static_cast<uint32_t>(i), storage_handle(info.Env(), copies[i]));
+  for (size_t i = 0; i < copies.size(); ++i)
+    result.Set(static_cast<uint32_t>(i), storage_handle(info.Env(), copies[i]));
   return result;
 }
 
 /// All values are copied before any is written, so a bad one leaves everything as it was.
 Napi::Value write(const Napi::CallbackInfo& info) {
-  const auto targets = storages(info[0]);
+  const auto targets = ready_storages(info[0]);
   const Napi::Array dtypes = list(info[1], "dtypes"), values = list(info[2], "values");
   if (dtypes.Length() != targets.size() || values.Length() != targets.size())
     throw Error(code::kInvalidArgument, "Expected as many values and dtypes as storages.");
@@ -97,7 +86,7 @@ Napi::Value write(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < targets.size(); ++i) {
     const Napi::Value value = values.Get(static_cast<uint32_t>(i));
     if (is_handle<Storage>(value)) {
-      const auto source = ready(value);
+      const auto source = ready_storage(value);
       staged.push_back(new_storage(source->bytes));
       const std::shared_lock<std::shared_mutex> lock(source->buffer->guard);
       if (source->bytes) std::memcpy(staged.back()->data(), source->data(), source->bytes);
@@ -108,7 +97,8 @@ Napi::Value write(const Napi::CallbackInfo& info) {
       convert_all(view, type, staged.back()->data());
     }
     if (staged.back()->bytes != targets[i]->bytes)
-      throw Error(code::kShapeMismatch, "Expected " + std::to_string(targets[i]->bytes / 4) + " values, received " + std::to_string(staged.back()->bytes / 4) + ".");
+      throw Error(code::kShapeMismatch, "Expected " + std::to_string(targets[i]->bytes / 4) + " values, received " +
+                                            std::to_string(staged.back()->bytes / 4) + ".");
   }
   std::vector<std::unique_lock<std::shared_mutex>> locks;
   for (Buffer* buffer : distinct_buffers(targets)) {
@@ -121,17 +111,20 @@ Napi::Value write(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value random(const Napi::CallbackInfo& info) {
-  const auto storage = ready(info[0]);
+  const auto storage = ready_storage(info[0]);
   const std::string kind = text(info[1], "kind");
   if (kind != "uniform" && kind != "normal") throw Error(code::kUnknownName, "Unknown distribution \"" + kind + "\".");
   const double a = number(info[2], "a"), b = number(info[3], "b");
-  const auto seed = static_cast<uint64_t>(integer(info[4], "seed")), stream = static_cast<uint64_t>(integer(info[5], "stream"));
+  const auto seed = static_cast<uint64_t>(integer(info[4], "seed")),
+             stream = static_cast<uint64_t>(integer(info[5], "stream"));
   const std::unique_lock<std::shared_mutex> lock(storage->buffer->guard);
   storage->buffer->version.fetch_add(1, std::memory_order_relaxed);
   auto* values = reinterpret_cast<float*>(storage->data());
   const auto size = static_cast<int64_t>(storage->bytes / sizeof(float));
-  if (kind == "uniform") fill_uniform(values, size, a, b, seed, stream);
-  else fill_normal(values, size, a, b, seed, stream);
+  if (kind == "uniform")
+    fill_uniform(values, size, a, b, seed, stream);
+  else
+    fill_normal(values, size, a, b, seed, stream);
   return info.Env().Undefined();
 }
 
@@ -149,7 +142,8 @@ void export_storage(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("storageRead", { return read(info); });
   DH_EXPORT("storagesCopy", { return copy(info); });
   DH_EXPORT("storagesWrite", { return write(info); });
-  DH_EXPORT("storageBytes", { return Napi::Number::New(info.Env(), static_cast<double>(handle<Storage>(info[0])->bytes)); });
+  DH_EXPORT("storageBytes",
+            { return Napi::Number::New(info.Env(), static_cast<double>(handle<Storage>(info[0])->bytes)); });
   DH_EXPORT("storageDispose", {
     dispose<Storage>(info[0]);
     return info.Env().Undefined();

@@ -43,20 +43,28 @@ Napi::Value new_session(const Napi::CallbackInfo& info) {
   const Napi::Object given = object(info[0], "options");
   SessionOptions options;
   const std::string kind = text(given.Get("kind"), "kind");
-  if (kind == "train") options.kind = SessionKind::train;
-  else if (kind == "evaluate") options.kind = SessionKind::evaluate;
-  else if (kind == "predict") options.kind = SessionKind::predict;
-  else throw Error(code::kUnknownName, "Unknown kind of session \"" + kind + "\".");
+  if (kind == "train")
+    options.kind = SessionKind::train;
+  else if (kind == "evaluate")
+    options.kind = SessionKind::evaluate;
+  else if (kind == "predict")
+    options.kind = SessionKind::predict;
+  else
+    throw Error(code::kUnknownName, "Unknown kind of session \"" + kind + "\".");
   options.workspace = handle<Workspace>(given.Get("workspace"));
   if (!given.Get("updater").IsNull()) options.updater = handle<Updater>(given.Get("updater"));
   options.logs = static_cast<int>(std::min<int64_t>(count(given.Get("logs"), "logs"), INT32_MAX));
   const Napi::Array results = list(given.Get("results"), "results");
   for (uint32_t i = 0; i < results.Length(); ++i) options.results.push_back(*handle<Storage>(results.Get(i)));
   const std::string mode = text(given.Get("onNonFinite"), "onNonFinite");
-  if (mode == "error") options.on_non_finite = OnNonFinite::error;
-  else if (mode == "warn") options.on_non_finite = OnNonFinite::warn;
-  else if (mode == "ignore") options.on_non_finite = OnNonFinite::ignore;
-  else throw Error(code::kUnknownName, "onNonFinite must be 'error', 'warn' or 'ignore'; received \"" + mode + "\".");
+  if (mode == "error")
+    options.on_non_finite = OnNonFinite::error;
+  else if (mode == "warn")
+    options.on_non_finite = OnNonFinite::warn;
+  else if (mode == "ignore")
+    options.on_non_finite = OnNonFinite::ignore;
+  else
+    throw Error(code::kUnknownName, "onNonFinite must be 'error', 'warn' or 'ignore'; received \"" + mode + "\".");
   auto session = std::make_shared<Session>(std::move(options));
   Queue::of(info.Env()).remember(session);
   return make_handle<Session>(info.Env(), std::move(session));
@@ -94,17 +102,18 @@ void export_training(Napi::Env env, Napi::Object exports) {
     return info.Env().Undefined();
   });
   DH_EXPORT("sessionEpoch", {
-    handle<Session>(info[0])->begin_epoch(count(info[1], "epoch"), count(info[2], "batchSize"), boolean(info[3], "shuffle"),
-                                          static_cast<uint64_t>(integer(info[4], "seed")));
+    handle<Session>(info[0])->begin_epoch(count(info[1], "epoch"), count(info[2], "batchSize"),
+                                          boolean(info[3], "shuffle"), static_cast<uint64_t>(integer(info[4], "seed")));
     return info.Env().Undefined();
   });
   DH_EXPORT("sessionRun", {
     const auto session = handle<Session>(info[0]);
     const auto steps = static_cast<int64_t>(std::min(number(info[1], "maxSteps"), 9e15));
     const double milliseconds = number(info[2], "maxMilliseconds");
-    return Queue::of(info.Env()).run(session->trains() ? Lane::training : Lane::compute, [session, steps, milliseconds]() -> Queue::Make {
-      return [stretch = session->run(steps, milliseconds)](Napi::Env env) { return to_js(env, stretch); };
-    });
+    return Queue::of(info.Env())
+        .run(session->trains() ? Lane::training : Lane::compute, [session, steps, milliseconds]() -> Queue::Make {
+          return [stretch = session->run(steps, milliseconds)](Napi::Env env) { return to_js(env, stretch); };
+        });
   });
   DH_EXPORT("sessionAbort", {
     handle<Session>(info[0])->abort();

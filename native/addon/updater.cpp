@@ -17,7 +17,8 @@ Hyper hyper(const Napi::Value& value) {
   for (uint32_t i = 0; i < names.Length(); ++i) {
     const std::string name = text(names.Get(i), "name");
     const Napi::Value item = given.Get(name);
-    set_hyper(result, name, item.IsBoolean() ? (item.As<Napi::Boolean>().Value() ? 1.0 : 0.0) : number(item, name.c_str()));
+    set_hyper(result, name,
+              item.IsBoolean() ? (item.As<Napi::Boolean>().Value() ? 1.0 : 0.0) : number(item, name.c_str()));
   }
   return result;
 }
@@ -48,7 +49,8 @@ void export_updater(Napi::Env env, Napi::Object exports) {
     std::vector<Hyper> groups;
     const Napi::Array hypers = list(info[2], "groups");
     for (uint32_t i = 0; i < hypers.Length(); ++i) groups.push_back(hyper(hypers.Get(i)));
-    return make_handle<Updater>(info.Env(), std::make_shared<Updater>(rule, std::move(segments), std::move(groups), number(info[3], "globalClipNorm")));
+    return make_handle<Updater>(info.Env(), std::make_shared<Updater>(rule, std::move(segments), std::move(groups),
+                                                                      number(info[3], "globalClipNorm")));
   });
   DH_EXPORT("updaterSet", {
     handle<Updater>(info[0])->set(group_of(info[1]), text(info[2], "name"), number(info[3], "value"));
@@ -57,7 +59,8 @@ void export_updater(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("updaterGet", {
     return Napi::Number::New(info.Env(), handle<Updater>(info[0])->get(group_of(info[1]), text(info[2], "name")));
   });
-  DH_EXPORT("updaterIterations", { return Napi::Number::New(info.Env(), static_cast<double>(handle<Updater>(info[0])->iterations())); });
+  DH_EXPORT("updaterIterations",
+            { return Napi::Number::New(info.Env(), static_cast<double>(handle<Updater>(info[0])->iterations())); });
   DH_EXPORT("updaterSetIterations", {
     handle<Updater>(info[0])->set_iterations(count(info[1], "iterations"));
     return info.Env().Undefined();

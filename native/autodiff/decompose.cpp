@@ -1,5 +1,5 @@
-// Fused gradient ops in terms of primitive ones, so that they can be differentiated again. Each line is the formula of the
-// functor or kernel of the same name.
+// Fused gradient ops in terms of primitive ones, so that they can be differentiated again. Each line is the formula of
+// the functor or kernel of the same name.
 #include <cmath>
 
 #include "autodiff/gradients.h"
@@ -17,7 +17,9 @@ Expr number(Expr like, double value) { return {like.graph, like.graph->scalar(va
 Expr positive(Expr x, Expr a, Expr b) { return apply(Op::where, {apply(Op::greater, {x, number(x, 0)}), a, b}); }
 /// exp(x) for x ≤ 0, bounded elsewhere.
 Expr exp_below(Expr x) { return f(Op::exp, apply(Op::minimum, {x, number(x, 0)})); }
-Expr sum_along(Expr x, int64_t axis) { return apply(Op::sum, {x}, Attrs().set("axes", std::vector<int64_t>{axis}).set("keepDims", 1)); }
+Expr sum_along(Expr x, int64_t axis) {
+  return apply(Op::sum, {x}, Attrs().set("axes", std::vector<int64_t>{axis}).set("keepDims", 1));
+}
 
 Expr elu_grad(Expr x, Expr d_y, double alpha) { return positive(x, d_y, d_y * (exp_below(x) * alpha)); }
 
@@ -54,25 +56,38 @@ NodeId decompose(Graph& graph, NodeId id) {
   const auto in = [&](int i) { return Expr{&graph, node.inputs[i]}; };
   const auto build = [&]() -> Expr {
     switch (node.op) {
-      case Op::reluGrad: return positive(in(0), in(1), number(in(0), 0));
-      case Op::leakyReluGrad: return positive(in(0), in(1), in(1) * node.attrs.number("alpha"));
-      case Op::eluGrad: return elu_grad(in(0), in(1), node.attrs.number("alpha"));
-      case Op::seluGrad: return elu_grad(in(0), in(1), kSeluAlpha) * kSeluScale;
-      case Op::geluGrad: return gelu_grad(in(0), in(1), node.attrs.flag("approximate"));
-      case Op::siluGrad: return silu_grad(in(0), in(1));
-      case Op::sigmoidGrad: return in(1) * (in(0) * (1.0 - in(0)));
-      case Op::tanhGrad: return in(1) * (1.0 - f(Op::square, in(0)));
-      case Op::softplusGrad: return in(1) * f(Op::sigmoid, in(0));
-      case Op::softsignGrad: return in(1) / f(Op::square, f(Op::abs, in(0)) + 1.0);
-      case Op::softmaxGrad: return in(0) * (in(1) - sum_along(in(1) * in(0), node.attrs.integer("axis")));
-      case Op::logSoftmaxGrad: return in(1) - f(Op::exp, in(0)) * sum_along(in(1), node.attrs.integer("axis"));
+      case Op::reluGrad:
+        return positive(in(0), in(1), number(in(0), 0));
+      case Op::leakyReluGrad:
+        return positive(in(0), in(1), in(1) * node.attrs.number("alpha"));
+      case Op::eluGrad:
+        return elu_grad(in(0), in(1), node.attrs.number("alpha"));
+      case Op::seluGrad:
+        return elu_grad(in(0), in(1), kSeluAlpha) * kSeluScale;
+      case Op::geluGrad:
+        return gelu_grad(in(0), in(1), node.attrs.flag("approximate"));
+      case Op::siluGrad:
+        return silu_grad(in(0), in(1));
+      case Op::sigmoidGrad:
+        return in(1) * (in(0) * (1.0 - in(0)));
+      case Op::tanhGrad:
+        return in(1) * (1.0 - f(Op::square, in(0)));
+      case Op::softplusGrad:
+        return in(1) * f(Op::sigmoid, in(0));
+      case Op::softsignGrad:
+        return in(1) / f(Op::square, f(Op::abs, in(0)) + 1.0);
+      case Op::softmaxGrad:
+        return in(0) * (in(1) - sum_along(in(1) * in(0), node.attrs.integer("axis")));
+      case Op::logSoftmaxGrad:
+        return in(1) - f(Op::exp, in(0)) * sum_along(in(1), node.attrs.integer("axis"));
       case Op::softmaxCrossEntropyGrad:
         return column(in(2)) * (softmax(in(0)) * sum_along(in(1), node.shape.rank() - 1) - in(1));
       case Op::sparseSoftmaxCrossEntropyGrad: {
         const double depth = static_cast<double>(node.shape[node.shape.rank() - 1]);
         return column(in(2)) * (softmax(in(0)) - apply(Op::oneHot, {in(1)}, Attrs().set("depth", depth)));
       }
-      default: throw Error(code::kInternal, std::string("No decomposition of ") + name_of(node.op) + ".");
+      default:
+        throw Error(code::kInternal, std::string("No decomposition of ") + name_of(node.op) + ".");
     }
   };
   return build().id;

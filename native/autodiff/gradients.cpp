@@ -14,7 +14,8 @@ std::vector<char> paths(const Graph& graph, NodeId output, const std::vector<cha
   std::vector<char> depends(output + 1, 0);
   for (NodeId id = 0; id <= output; ++id) {
     const Node& node = graph[id];
-    if (is_wrt[id]) depends[id] = 1;
+    if (is_wrt[id])
+      depends[id] = 1;
     else if (std::strcmp(row_of(node.op).gradient, "none") != 0 && node.dtype == DType::float32)
       for (NodeId input : node.inputs) depends[id] |= depends[input];
   }
@@ -38,17 +39,21 @@ std::vector<NodeId> gradients(Graph& graph, NodeId output, const std::vector<Nod
     throw Error(code::kNotDifferentiable, "gradient: the value to differentiate must be float32; received int32.");
   if (seed < 0) {
     if (graph[output].shape.size() != 1 || graph[output].shape.rank() != 0)
-      throw Error(code::kNotDifferentiable, "gradient: the function must return a scalar; received shape " + graph[output].shape.to_string() +
+      throw Error(code::kNotDifferentiable, "gradient: the function must return a scalar; received shape " +
+                                                graph[output].shape.to_string() +
                                                 ". Reduce it, for example with ops.sum or ops.mean.");
     seed = graph.scalar(1);
   } else if (graph[seed].shape != graph[output].shape) {
-    throw Error(code::kShapeMismatch, "gradient: the seed has shape " + graph[seed].shape.to_string() + ", the output " + graph[output].shape.to_string() + ".");
+    throw Error(code::kShapeMismatch, "gradient: the seed has shape " + graph[seed].shape.to_string() +
+                                          ", the output " + graph[output].shape.to_string() + ".");
   }
 
   std::vector<char> is_wrt(output + 1, 0);
   for (NodeId id : wrt) {
     if (graph[id].dtype != DType::float32)
-      throw Error(code::kNotDifferentiable, "gradient: can differentiate only with respect to float32 values; received int32 " + graph[id].shape.to_string() + ".");
+      throw Error(code::kNotDifferentiable,
+                  "gradient: can differentiate only with respect to float32 values; received int32 " +
+                      graph[id].shape.to_string() + ".");
     if (id <= output) is_wrt[id] = 1;
   }
   const std::vector<char> depends = paths(graph, output, is_wrt);
@@ -72,8 +77,11 @@ std::vector<NodeId> gradients(Graph& graph, NodeId output, const std::vector<Nod
 
   std::vector<NodeId> result;
   for (NodeId id : wrt) {
-    if (id <= output && cotangent[id] >= 0) result.push_back(cotangent[id]);
-    else result.push_back(graph.add(Op::broadcastTo, {graph.scalar(0)}, Attrs().set("shape", graph[id].shape.to_vector())));
+    if (id <= output && cotangent[id] >= 0)
+      result.push_back(cotangent[id]);
+    else
+      result.push_back(
+          graph.add(Op::broadcastTo, {graph.scalar(0)}, Attrs().set("shape", graph[id].shape.to_vector())));
   }
   return result;
 }

@@ -1,4 +1,5 @@
-// Reverse-mode differentiation, graph to graph: the gradient is more nodes of the same ops, so it can be differentiated again.
+// Reverse-mode differentiation, graph to graph: the gradient is more nodes of the same ops, so it can be differentiated
+// again.
 #pragma once
 #include <vector>
 

@@ -28,7 +28,9 @@ Expr f(Op op, Expr x) { return apply(op, {x}); }
 /// One fused gradient op with the forward op's attributes.
 Expr fused(Op op, Expr saved, const Tangents& t) { return apply(op, {saved, t.d_y}, t.node.attrs); }
 /// Both operands' cotangents, added up where they were broadcast.
-Result pair(const Tangents& t, Expr d_a, Expr d_b) { return {sum_to(d_a, t.x[0].shape()), sum_to(d_b, t.x[1].shape())}; }
+Result pair(const Tangents& t, Expr d_a, Expr d_b) {
+  return {sum_to(d_a, t.x[0].shape()), sum_to(d_b, t.x[1].shape())};
+}
 
 /// d_y of a reduction, stretched back over the reduced axes.
 Expr stretch(const Tangents& t, Expr reduced) {
@@ -49,7 +51,8 @@ Result grad_sqrt(const Tangents& t) { return {t.d_y * 0.5 / t.y}; }
 Result grad_rsqrt(const Tangents& t) { return {t.d_y * (t.y * t.y * t.y * -0.5)}; }
 Result grad_erf(const Tangents& t) { return {t.d_y * (f(Op::exp, -f(Op::square, t.x[0])) * (2 / std::sqrt(M_PI)))}; }
 Result grad_clip(const Tangents& t) {
-  const Expr low{&t.graph, t.graph.scalar(t.node.attrs.number("low"))}, high{&t.graph, t.graph.scalar(t.node.attrs.number("high"))};
+  const Expr low{&t.graph, t.graph.scalar(t.node.attrs.number("low"))},
+      high{&t.graph, t.graph.scalar(t.node.attrs.number("high"))};
   const Expr inside = apply(Op::greaterEqual, {t.x[0], low}) * apply(Op::lessEqual, {t.x[0], high});
   return {select(inside, t.d_y, zero(t))};
 }
@@ -81,10 +84,14 @@ Result grad_pow(const Tangents& t) {
   const Expr a = t.x[0], b = t.x[1];
   const double exponent = constant_of(b);
   Expr d_a;
-  if (exponent == 2) d_a = t.d_y * (a * 2.0);
-  else if (exponent == 1) d_a = t.d_y;
-  else if (exponent == 0) d_a = t.d_y * 0.0;
-  else if (!std::isnan(exponent)) d_a = t.d_y * (apply(Op::pow, {a, {&t.graph, t.graph.scalar(exponent - 1)}}) * exponent);
+  if (exponent == 2)
+    d_a = t.d_y * (a * 2.0);
+  else if (exponent == 1)
+    d_a = t.d_y;
+  else if (exponent == 0)
+    d_a = t.d_y * 0.0;
+  else if (!std::isnan(exponent))
+    d_a = t.d_y * (apply(Op::pow, {a, {&t.graph, t.graph.scalar(exponent - 1)}}) * exponent);
   else {
     const Expr is_zero = apply(Op::equal, {b, zero(t)});
     const Expr safe = select(is_zero, b + 1.0, b);  // keeps 0 · ∞ out of the second derivative
@@ -108,7 +115,8 @@ Result grad_maximum(const Tangents& t) { return choose(t, Op::greater); }
 Result grad_minimum(const Tangents& t) { return choose(t, Op::less); }
 
 Result grad_where(const Tangents& t) {
-  return {kNone, sum_to(select(t.x[0], t.d_y, zero(t)), t.x[1].shape()), sum_to(select(t.x[0], zero(t), t.d_y), t.x[2].shape())};
+  return {kNone, sum_to(select(t.x[0], t.d_y, zero(t)), t.x[1].shape()),
+          sum_to(select(t.x[0], zero(t), t.d_y), t.x[2].shape())};
 }
 
 // ---- reductions ---------------------------------------------------------------------------------------------------
@@ -163,7 +171,9 @@ Result grad_sparse_softmax_cross_entropy(const Tangents& t) {
 // ---- movement -----------------------------------------------------------------------------------------------------
 
 Result grad_identity(const Tangents& t) { return {t.d_y}; }
-Result grad_reshape(const Tangents& t) { return {apply(Op::reshape, {t.d_y}, Attrs().set("shape", t.x[0].shape().to_vector()))}; }
+Result grad_reshape(const Tangents& t) {
+  return {apply(Op::reshape, {t.d_y}, Attrs().set("shape", t.x[0].shape().to_vector()))};
+}
 Result grad_broadcast_to(const Tangents& t) { return {sum_to(t.d_y, t.x[0].shape())}; }
 
 Result grad_transpose(const Tangents& t) {
@@ -192,13 +202,15 @@ Result grad_slice(const Tangents& t) {
 }
 
 Result grad_pad(const Tangents& t) {
-  return {apply(Op::slice, {t.d_y}, Attrs().set("begin", t.node.attrs.ints("before")).set("size", t.x[0].shape().to_vector()))};
+  return {apply(Op::slice, {t.d_y},
+                Attrs().set("begin", t.node.attrs.ints("before")).set("size", t.x[0].shape().to_vector()))};
 }
 
 Result grad_gather(const Tangents& t) {
   const int64_t axis = t.node.attrs.integer("axis");
   const double size = static_cast<double>(t.x[0].shape()[static_cast<int>(axis)]);
-  return {apply(Op::scatterAdd, {t.x[1], t.d_y}, Attrs().set("axis", static_cast<double>(axis)).set("size", size)), kNone};
+  return {apply(Op::scatterAdd, {t.x[1], t.d_y}, Attrs().set("axis", static_cast<double>(axis)).set("size", size)),
+          kNone};
 }
 
 Result grad_scatter_add(const Tangents& t) {

@@ -1,4 +1,5 @@
-// What a device implements. A Program is a compiled plan; it is immutable but for its pointer table, so one run at a time.
+// What a device implements. A Program is a compiled plan; it is immutable but for its pointer table, so one run at a
+// time.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -25,7 +26,7 @@ struct Bindings {
   const void* const* inputs = nullptr;  // by input index
   void* const* outputs = nullptr;       // by output index; ignored for outputs with a target
   Workspace* workspace = nullptr;
-  uint64_t step = 0;                    // Philox counter of dropout
+  uint64_t step = 0;  // Philox counter of dropout
   /// Reads variables of this buffer from a copy of it instead (a snapshot taken while training goes on).
   const Buffer* rebase_from = nullptr;
   const std::byte* rebase_to = nullptr;
@@ -34,8 +35,9 @@ struct Bindings {
 class Program {
  public:
   virtual ~Program() = default;
-  /// Runs all steps, then the state writes. Takes no locks on variables (the caller holds them). Allocates nothing once the
-  /// workspace is large enough. Throws LABEL_OUT_OF_RANGE and the like when values break an op's rule; state is unwritten then.
+  /// Runs all steps, then the state writes. Takes no locks on variables (the caller holds them). Allocates nothing once
+  /// the workspace is large enough. Throws LABEL_OUT_OF_RANGE and the like when values break an op's rule; state is
+  /// unwritten then.
   virtual void run(const Bindings& bindings) = 0;
   const Plan& plan() const { return plan_; }
   TurnMutex in_use;  // held by whoever runs it; taken before the workspace's, and both before the locks of buffers
@@ -47,8 +49,8 @@ class Program {
 
 namespace cpu {
 std::unique_ptr<Program> compile(Plan plan);
-/// The instruction set in use ("baseline", "avx2", "avx512", "neon"), those compiled in that this processor has, and a choice
-/// for tests; select_isa throws UNKNOWN_NAME. Programs compiled earlier keep theirs.
+/// The instruction set in use ("baseline", "avx2", "avx512", "neon"), those compiled in that this processor has, and a
+/// choice for tests; select_isa throws UNKNOWN_NAME. Programs compiled earlier keep theirs.
 const char* isa();
 std::vector<std::string> available_isas();
 void select_isa(const std::string& name);

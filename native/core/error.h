@@ -30,8 +30,8 @@ inline constexpr const char* kDisposed = "DISPOSED";
 inline constexpr const char* kOutOfMemory = "OUT_OF_MEMORY";
 inline constexpr const char* kNotDifferentiable = "NOT_DIFFERENTIABLE";
 inline constexpr const char* kUnsupported = "UNSUPPORTED";
-inline constexpr const char* kFileError = "FILE_ERROR";
-inline constexpr const char* kCorruptFile = "CORRUPT_FILE";
+inline constexpr const char* kFileError = "FILE_ERROR";      // the system refuses: missing, no permission, disk full
+inline constexpr const char* kCorruptFile = "CORRUPT_FILE";  // the contents are damaged
 inline constexpr const char* kInternal = "INTERNAL";
 }  // namespace code
 

@@ -17,8 +17,9 @@ Buffer::Buffer(size_t bytes) : bytes_(bytes) {
   const size_t size = padded ? padded : kAlignment;
   void* memory = nullptr;
   if (padded < bytes || posix_memalign(&memory, kAlignment, size) != 0)
-    throw Error(code::kOutOfMemory, "Cannot allocate " + std::to_string(bytes) +
-                                        " bytes of memory. Use smaller batches or a smaller model, or dispose of tensors.");
+    throw Error(code::kOutOfMemory,
+                "Cannot allocate " + std::to_string(bytes) +
+                    " bytes of memory. Use smaller batches or a smaller model, or dispose of tensors.");
   std::memset(memory, 0, size);
   data_ = static_cast<std::byte*>(memory);
   live_bytes.fetch_add(static_cast<int64_t>(bytes_), std::memory_order_relaxed);

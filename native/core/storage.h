@@ -29,7 +29,7 @@ class Buffer {
   std::shared_mutex guard;
   std::atomic<uint64_t> version{0};  // changes with every write under `guard`
 
-  static int64_t total_bytes();  // of all live buffers in this process
+  static int64_t total_bytes();        // of all live buffers in this process
   static int64_t total_allocations();  // since the start of the process; a step must not move it
 
  private:
@@ -56,7 +56,7 @@ class Pending {
 
 struct Storage {
   std::shared_ptr<Buffer> buffer;
-  size_t offset = 0;                 // bytes
+  size_t offset = 0;  // bytes
   size_t bytes = 0;
   std::shared_ptr<Pending> pending;  // null: ready
 

@@ -10,7 +10,9 @@ namespace {
 constexpr double kEpsilon = 1e-7;
 
 Expr to_float(Expr x) {
-  return x.node().dtype == DType::float32 ? x : apply(Op::cast, {x}, Attrs().set("dtype", static_cast<double>(DType::float32)));
+  return x.node().dtype == DType::float32
+             ? x
+             : apply(Op::cast, {x}, Attrs().set("dtype", static_cast<double>(DType::float32)));
 }
 
 Expr sum(Expr x, const Attrs& attrs) { return apply(Op::sum, {x}, attrs); }
@@ -21,7 +23,8 @@ Expr clip_probability(Expr p) { return apply(Op::clip, {p}, Attrs().set("low", k
 Expr mean(Expr x, const Attrs& attrs) {
   x = to_float(x);
   const Expr total = sum(x, attrs);
-  const double count = total.shape().size() ? static_cast<double>(x.shape().size()) / static_cast<double>(total.shape().size()) : 1;
+  const double count =
+      total.shape().size() ? static_cast<double>(x.shape().size()) / static_cast<double>(total.shape().size()) : 1;
   return total / count;
 }
 
@@ -49,19 +52,25 @@ Expr normalised_log(Expr p) {
 Expr categorical_cross_entropy(Expr p, Expr t) {
   p = to_float(p);
   if (p.shape().rank() == 0 || p.shape() != t.shape())
-    throw Error(code::kShapeMismatch, "categoricalCrossEntropy: targets must have the shape of the predictions, [..., classes]. Received targets " +
-                                          t.shape().to_string() + " and predictions " + p.shape().to_string() +
-                                          ". For integer labels use the sparse categorical cross-entropy.");
-  if (p.node().op == Op::softmax && over_last(p.node())) return apply(Op::softmaxCrossEntropy, {behind(p, Op::softmax), t});
+    throw Error(
+        code::kShapeMismatch,
+        "categoricalCrossEntropy: targets must have the shape of the predictions, [..., classes]. Received targets " +
+            t.shape().to_string() + " and predictions " + p.shape().to_string() +
+            ". For integer labels use the sparse categorical cross-entropy.");
+  if (p.node().op == Op::softmax && over_last(p.node()))
+    return apply(Op::softmaxCrossEntropy, {behind(p, Op::softmax), t});
   return -sum(t * normalised_log(p), last_axis(p));
 }
 
 /// −log p_label.
 Expr sparse_categorical_cross_entropy(Expr p, Expr labels) {
   p = to_float(p);
-  if (p.node().op == Op::softmax && over_last(p.node())) return apply(Op::sparseSoftmaxCrossEntropy, {behind(p, Op::softmax), labels});
-  if (p.shape().rank() == 0) throw Error(code::kShapeMismatch, "sparseCategoricalCrossEntropy: predictions must be [..., classes].");
-  const Expr hot = apply(Op::oneHot, {labels}, Attrs().set("depth", static_cast<double>(p.shape()[p.shape().rank() - 1])));
+  if (p.node().op == Op::softmax && over_last(p.node()))
+    return apply(Op::sparseSoftmaxCrossEntropy, {behind(p, Op::softmax), labels});
+  if (p.shape().rank() == 0)
+    throw Error(code::kShapeMismatch, "sparseCategoricalCrossEntropy: predictions must be [..., classes].");
+  const Expr hot =
+      apply(Op::oneHot, {labels}, Attrs().set("depth", static_cast<double>(p.shape()[p.shape().rank() - 1])));
   return -sum(hot * normalised_log(p), last_axis(p));
 }
 
@@ -82,13 +91,20 @@ Expr binary_cross_entropy(Expr p, Expr t) {
 NodeId build_composite(Graph& graph, Op op, const std::vector<NodeId>& inputs, const Attrs& attrs) {
   const Expr x{&graph, inputs[0]};
   switch (op) {
-    case Op::mean: return mean(x, attrs).id;
-    case Op::variance: return variance(x, attrs).id;
-    case Op::norm: return apply(Op::sqrt, {sum(apply(Op::square, {to_float(x)}), attrs)}).id;
-    case Op::categoricalCrossEntropy: return categorical_cross_entropy(x, {&graph, inputs[1]}).id;
-    case Op::sparseCategoricalCrossEntropy: return sparse_categorical_cross_entropy(x, {&graph, inputs[1]}).id;
-    case Op::binaryCrossEntropy: return binary_cross_entropy(x, {&graph, inputs[1]}).id;
-    default: throw Error(code::kInternal, std::string("No composite ") + name_of(op) + ".");
+    case Op::mean:
+      return mean(x, attrs).id;
+    case Op::variance:
+      return variance(x, attrs).id;
+    case Op::norm:
+      return apply(Op::sqrt, {sum(apply(Op::square, {to_float(x)}), attrs)}).id;
+    case Op::categoricalCrossEntropy:
+      return categorical_cross_entropy(x, {&graph, inputs[1]}).id;
+    case Op::sparseCategoricalCrossEntropy:
+      return sparse_categorical_cross_entropy(x, {&graph, inputs[1]}).id;
+    case Op::binaryCrossEntropy:
+      return binary_cross_entropy(x, {&graph, inputs[1]}).id;
+    default:
+      throw Error(code::kInternal, std::string("No composite ") + name_of(op) + ".");
   }
 }
 

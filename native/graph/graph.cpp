@@ -15,8 +15,8 @@ void check_attributes(const OpRow& row, const Attrs& attrs) {
   for (const auto& [name, value] : attrs.items()) {
     const size_t at = schema.find(" " + name + ":");
     if (at == std::string::npos)
-      throw Error(code::kUnknownName, std::string(row.name) + ": unknown attribute \"" + name + "\" (it has: " +
-                                          (row.attributes[0] ? row.attributes : "none") + ").");
+      throw Error(code::kUnknownName, std::string(row.name) + ": unknown attribute \"" + name +
+                                          "\" (it has: " + (row.attributes[0] ? row.attributes : "none") + ").");
     const bool list = schema.compare(at + name.size() + 2, 4, "ints") == 0;
     if (list != value.is_list)
       throw Error(code::kInvalidArgument, std::string(row.name) + ": attribute \"" + name + "\" must be " +
@@ -26,9 +26,16 @@ void check_attributes(const OpRow& row, const Attrs& attrs) {
 
 bool wants_float(Op op) {
   switch (op) {
-    case Op::matmul: case Op::softmax: case Op::logSoftmax: case Op::logSumExp: case Op::softmaxGrad: case Op::logSoftmaxGrad:
-    case Op::dropout: return true;
-    default: return row_of(op).types == OpTypes::F;
+    case Op::matmul:
+    case Op::softmax:
+    case Op::logSoftmax:
+    case Op::logSumExp:
+    case Op::softmaxGrad:
+    case Op::logSoftmaxGrad:
+    case Op::dropout:
+      return true;
+    default:
+      return row_of(op).types == OpTypes::F;
   }
 }
 
@@ -37,10 +44,14 @@ bool promotes(Op op) { return row_of(op).types == OpTypes::FI || row_of(op).type
 /// The first operands of the cross-entropies are float32; labels stay int32.
 int leading_floats(Op op) {
   switch (op) {
-    case Op::softmaxCrossEntropy: return 2;
-    case Op::softmaxCrossEntropyGrad: return 3;
-    case Op::sparseSoftmaxCrossEntropy: return 1;
-    default: return 0;
+    case Op::softmaxCrossEntropy:
+      return 2;
+    case Op::softmaxCrossEntropyGrad:
+      return 3;
+    case Op::sparseSoftmaxCrossEntropy:
+      return 1;
+    default:
+      return 0;
   }
 }
 
@@ -66,9 +77,10 @@ NodeId Graph::add(Op op, const std::vector<NodeId>& given, Attrs attrs) {
   const OpRow& row = row_of(op);
   try {
     if (row.arity >= 0 ? static_cast<int>(given.size()) != row.arity : given.empty())
-      throw Error(code::kInvalidArgument, std::string(row.name) + ": expected " +
-                                              (row.arity >= 0 ? std::to_string(row.arity) : std::string("at least one")) +
-                                              " operand(s), received " + std::to_string(given.size()) + ".");
+      throw Error(code::kInvalidArgument,
+                  std::string(row.name) + ": expected " +
+                      (row.arity >= 0 ? std::to_string(row.arity) : std::string("at least one")) +
+                      " operand(s), received " + std::to_string(given.size()) + ".");
     check_attributes(row, attrs);
     for (NodeId id : given) (*this)[id];
     if (row.kind == OpKind::composite) return build_composite(*this, op, given, attrs);
@@ -90,7 +102,8 @@ NodeId Graph::add(Op op, const std::vector<NodeId>& given, Attrs attrs) {
       for (int i = 0; i < leading_floats(op); ++i) inputs[i] = convert(inputs[i], DType::float32);
     }
 
-    if (op == Op::matmul && nodes_[inputs[0]].shape.rank() > 2 && nodes_[inputs[1]].shape.rank() == 2 && !attrs.flag("transposeA"))
+    if (op == Op::matmul && nodes_[inputs[0]].shape.rank() > 2 && nodes_[inputs[1]].shape.rank() == 2 &&
+        !attrs.flag("transposeA"))
       return matmul_by_rows(inputs[0], inputs[1], std::move(attrs));
 
     std::vector<const Node*> nodes;
@@ -129,15 +142,18 @@ NodeId Graph::input(const Shape& shape, DType dtype, std::string label) {
 
 NodeId Graph::constant(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype) {
   if (storage->bytes != static_cast<size_t>(shape.size()) * size_of(dtype))
-    throw Error(code::kShapeMismatch, "constant: " + std::to_string(storage->bytes) + " bytes are not a " + name_of(dtype) + " tensor of shape " + shape.to_string() + ".");
+    throw Error(code::kShapeMismatch, "constant: " + std::to_string(storage->bytes) + " bytes are not a " +
+                                          name_of(dtype) + " tensor of shape " + shape.to_string() + ".");
   return push({Op::constant, {}, {}, shape, dtype, std::move(storage), -1, ""});
 }
 
 NodeId Graph::variable(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype, std::string label) {
   if (storage->bytes != static_cast<size_t>(shape.size()) * size_of(dtype))
-    throw Error(code::kShapeMismatch, "variable: " + std::to_string(storage->bytes) + " bytes are not a " + name_of(dtype) + " tensor of shape " + shape.to_string() + ".");
+    throw Error(code::kShapeMismatch, "variable: " + std::to_string(storage->bytes) + " bytes are not a " +
+                                          name_of(dtype) + " tensor of shape " + shape.to_string() + ".");
   for (NodeId id = 0; id < size(); ++id)  // a shared variable appears once, so its gradients add up
-    if (nodes_[id].op == Op::variable && nodes_[id].storage->buffer == storage->buffer && nodes_[id].storage->offset == storage->offset) {
+    if (nodes_[id].op == Op::variable && nodes_[id].storage->buffer == storage->buffer &&
+        nodes_[id].storage->offset == storage->offset) {
       if (nodes_[id].shape == shape && nodes_[id].dtype == dtype) return id;
     }
   return push({Op::variable, {}, {}, shape, dtype, std::move(storage), -1, std::move(label)});
@@ -151,7 +167,9 @@ NodeId Graph::scalar(double value, DType dtype) {
     const float f = static_cast<float>(value);
     std::memcpy(storage->data(), &f, sizeof f);
   } else {
-    const int32_t i = value >= 2147483647.0 ? INT32_MAX : value <= -2147483648.0 ? INT32_MIN : static_cast<int32_t>(value);
+    const int32_t i = value >= 2147483647.0    ? INT32_MAX
+                      : value <= -2147483648.0 ? INT32_MIN
+                                               : static_cast<int32_t>(value);
     std::memcpy(storage->data(), &i, sizeof i);
   }
   return constant(std::move(storage), Shape(), dtype);

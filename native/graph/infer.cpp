@@ -1,5 +1,5 @@
-// Shape rules: one function per name in the third column of ops.def. Each checks its operands, normalises attributes and says
-// what it expected and what it received.
+// Shape rules: one function per name in the third column of ops.def. Each checks its operands, normalises attributes
+// and says what it expected and what it received.
 #include <algorithm>
 
 #include "core/error.h"
@@ -23,9 +23,10 @@ using Inputs = std::vector<const Node*>;
 
 int64_t normal_axis(Op op, int64_t axis, int rank) {
   if (axis < -rank || axis >= rank)
-    throw Error(code::kOutOfRange, std::string(name_of(op)) + ": axis " + std::to_string(axis) + " does not exist in a tensor with " +
-                                       std::to_string(rank) + " dimensions" +
-                                       (rank ? " (expected " + std::to_string(-rank) + " to " + std::to_string(rank - 1) + ")." : "."));
+    throw Error(code::kOutOfRange,
+                std::string(name_of(op)) + ": axis " + std::to_string(axis) + " does not exist in a tensor with " +
+                    std::to_string(rank) + " dimensions" +
+                    (rank ? " (expected " + std::to_string(-rank) + " to " + std::to_string(rank - 1) + ")." : "."));
   return axis < 0 ? axis + rank : axis;
 }
 
@@ -37,8 +38,9 @@ int64_t set_axis(Op op, Attrs& attrs, int rank) {
 
 void need_int32(Op op, const Node& node, const char* what) {
   if (node.dtype != DType::int32)
-    throw Error(code::kDtypeMismatch, std::string(name_of(op)) + ": " + what + " must be int32; received " + name_of(node.dtype) +
-                                          " " + node.shape.to_string() + ". Convert with ops.cast(x, 'int32').");
+    throw Error(code::kDtypeMismatch, std::string(name_of(op)) + ": " + what + " must be int32; received " +
+                                          name_of(node.dtype) + " " + node.shape.to_string() +
+                                          ". Convert with ops.cast(x, 'int32').");
 }
 
 Shape replaced(const Shape& shape, int64_t axis, int64_t size) {
@@ -61,7 +63,8 @@ Inferred shape_elementwise(Op op, const Inputs& inputs, Attrs&) {
   Shape shape = inputs[0]->shape;
   for (size_t i = 1; i < inputs.size(); ++i)
     if (!broadcast(shape, inputs[i]->shape, &shape))
-      mismatch(op, "operands must have shapes that broadcast (equal dimensions, or 1, from the last one backwards).", inputs);
+      mismatch(op, "operands must have shapes that broadcast (equal dimensions, or 1, from the last one backwards).",
+               inputs);
   return {shape, row_of(op).types == OpTypes::C ? DType::int32 : inputs[0]->dtype};
 }
 
@@ -77,9 +80,12 @@ Inferred shape_reduce(Op op, const Inputs& inputs, Attrs& attrs) {
   std::vector<int64_t> dims;
   for (int axis = 0; axis < in.rank(); ++axis) {
     const bool reduced = std::binary_search(axes.begin(), axes.end(), axis);
-    if (reduced && in[axis] == 0 && op != Op::sum) invalid(op, "no values to choose from along axis " + std::to_string(axis) + " of " + in.to_string() + ".");
-    if (!reduced) dims.push_back(in[axis]);
-    else if (attrs.flag("keepDims")) dims.push_back(1);
+    if (reduced && in[axis] == 0 && op != Op::sum)
+      invalid(op, "no values to choose from along axis " + std::to_string(axis) + " of " + in.to_string() + ".");
+    if (!reduced)
+      dims.push_back(in[axis]);
+    else if (attrs.flag("keepDims"))
+      dims.push_back(1);
   }
   attrs.set("axes", axes);
   return {Shape(dims), inputs[0]->dtype};
@@ -89,7 +95,8 @@ Inferred shape_argmax(Op op, const Inputs& inputs, Attrs& attrs) {
   const Shape& in = inputs[0]->shape;
   if (in.rank() == 0) mismatch(op, "expected at least one dimension.", inputs);
   const int64_t axis = set_axis(op, attrs, in.rank());
-  if (in[axis] == 0) invalid(op, "no values to choose from along axis " + std::to_string(axis) + " of " + in.to_string() + ".");
+  if (in[axis] == 0)
+    invalid(op, "no values to choose from along axis " + std::to_string(axis) + " of " + in.to_string() + ".");
   std::vector<int64_t> dims = in.to_vector();
   dims.erase(dims.begin() + axis);
   return {Shape(dims), DType::int32};
@@ -102,11 +109,14 @@ Inferred shape_matmul(Op op, const Inputs& inputs, Attrs& attrs) {
   const int64_t m = a[a.rank() - (ta ? 1 : 2)], ka = a[a.rank() - (ta ? 2 : 1)];
   const int64_t kb = b[b.rank() - (tb ? 1 : 2)], n = b[b.rank() - (tb ? 2 : 1)];
   if (ka != kb)
-    mismatch(op, "the inner dimensions must agree: " + std::to_string(ka) + (ta ? " (a transposed)" : "") + " and " +
-                     std::to_string(kb) + (tb ? " (b transposed)" : "") + " do not.", inputs);
+    mismatch(op,
+             "the inner dimensions must agree: " + std::to_string(ka) + (ta ? " (a transposed)" : "") + " and " +
+                 std::to_string(kb) + (tb ? " (b transposed)" : "") + " do not.",
+             inputs);
   Shape batch;
   const std::vector<int64_t> da = a.to_vector(), db = b.to_vector();
-  if (!broadcast(Shape(std::vector<int64_t>(da.begin(), da.end() - 2)), Shape(std::vector<int64_t>(db.begin(), db.end() - 2)), &batch))
+  if (!broadcast(Shape(std::vector<int64_t>(da.begin(), da.end() - 2)),
+                 Shape(std::vector<int64_t>(db.begin(), db.end() - 2)), &batch))
     mismatch(op, "the leading (batch) dimensions must broadcast.", inputs);
   batch.push_back(m);
   batch.push_back(n);
@@ -116,7 +126,10 @@ Inferred shape_matmul(Op op, const Inputs& inputs, Attrs& attrs) {
 Inferred shape_same(Op op, const Inputs& inputs, Attrs& attrs) {
   const Shape& in = inputs[0]->shape;
   switch (op) {
-    case Op::softmax: case Op::logSoftmax: case Op::softmaxGrad: case Op::logSoftmaxGrad:
+    case Op::softmax:
+    case Op::logSoftmax:
+    case Op::softmaxGrad:
+    case Op::logSoftmaxGrad:
       if (in.rank() == 0) mismatch(op, "expected at least one dimension.", inputs);
       set_axis(op, attrs, in.rank());
       if (inputs.size() == 2 && inputs[1]->shape != in) mismatch(op, "expected equal shapes.", inputs);
@@ -135,7 +148,8 @@ Inferred shape_same(Op op, const Inputs& inputs, Attrs& attrs) {
       if (!(rate >= 0 && rate < 1)) invalid(op, "rate must be in [0, 1); received " + std::to_string(rate) + ".");
       break;
     }
-    default: break;
+    default:
+      break;
   }
   return {in, inputs[0]->dtype};
 }
@@ -147,7 +161,8 @@ Inferred shape_rows(Op op, const Inputs& inputs, Attrs&) {
     if (inputs[1]->shape != logits) mismatch(op, "targets must have the shape of the logits, [..., classes].", inputs);
   } else {
     need_int32(op, *inputs[1], "labels");
-    if (inputs[1]->shape != without_last(logits)) mismatch(op, "labels must have the shape of the logits without the last dimension.", inputs);
+    if (inputs[1]->shape != without_last(logits))
+      mismatch(op, "labels must have the shape of the logits without the last dimension.", inputs);
   }
   return {without_last(logits), DType::float32};
 }
@@ -158,14 +173,19 @@ Inferred shape_reshape(Op op, const Inputs& inputs, Attrs& attrs) {
   int unknown = -1;
   int64_t known = 1;
   for (size_t i = 0; i < dims.size(); ++i) {
-    if (dims[i] == -1 && unknown < 0) unknown = static_cast<int>(i);
-    else if (dims[i] < 0) invalid(op, "dimensions must not be negative, but for one -1.");
-    else known = Shape({known, dims[i]}).size();
+    if (dims[i] == -1 && unknown < 0)
+      unknown = static_cast<int>(i);
+    else if (dims[i] < 0)
+      invalid(op, "dimensions must not be negative, but for one -1.");
+    else
+      known = Shape({known, dims[i]}).size();
   }
   if (unknown >= 0 && known > 0 && size % known == 0) dims[unknown] = size / known;
   if ((unknown >= 0 && dims[unknown] < 0) || Shape(dims).size() != size)
-    throw Error(code::kShapeMismatch, "reshape: " + std::to_string(size) + " elements of shape " + inputs[0]->shape.to_string() + " do not fit " +
-                                          (unknown >= 0 && dims[unknown] < 0 ? "the given shape with -1" : "shape " + Shape(dims).to_string()) + ".");
+    throw Error(
+        code::kShapeMismatch,
+        "reshape: " + std::to_string(size) + " elements of shape " + inputs[0]->shape.to_string() + " do not fit " +
+            (unknown >= 0 && dims[unknown] < 0 ? "the given shape with -1" : "shape " + Shape(dims).to_string()) + ".");
   attrs.set("shape", dims);
   return {Shape(dims), inputs[0]->dtype};
 }
@@ -176,7 +196,8 @@ Inferred shape_transpose(Op op, const Inputs& inputs, Attrs& attrs) {
   if (order.empty())
     for (int axis = in.rank(); axis-- > 0;) order.push_back(axis);
   if (static_cast<int>(order.size()) != in.rank())
-    invalid(op, "the permutation has " + std::to_string(order.size()) + " axes, the tensor " + in.to_string() + " has " + std::to_string(in.rank()) + ".");
+    invalid(op, "the permutation has " + std::to_string(order.size()) + " axes, the tensor " + in.to_string() +
+                    " has " + std::to_string(in.rank()) + ".");
   std::vector<int64_t> dims, seen(order.size(), 0);
   for (int64_t& axis : order) {
     axis = normal_axis(op, axis, in.rank());
@@ -190,7 +211,8 @@ Inferred shape_transpose(Op op, const Inputs& inputs, Attrs& attrs) {
 Inferred shape_broadcast(Op op, const Inputs& inputs, Attrs& attrs) {
   const Shape target(attrs.ints("shape"));
   Shape out;
-  if (!broadcast(inputs[0]->shape, target, &out) || out != target) mismatch(op, "the tensor does not broadcast to " + target.to_string() + ".", inputs);
+  if (!broadcast(inputs[0]->shape, target, &out) || out != target)
+    mismatch(op, "the tensor does not broadcast to " + target.to_string() + ".", inputs);
   return {target, inputs[0]->dtype};
 }
 
@@ -219,8 +241,9 @@ Inferred shape_slice(Op op, const Inputs& inputs, Attrs& attrs) {
     if (begin[axis] < 0) begin[axis] += in[axis];
     if (size[axis] == -1) size[axis] = in[axis] - begin[axis];
     if (begin[axis] < 0 || size[axis] < 0 || begin[axis] > in[axis] || size[axis] > in[axis] - begin[axis])
-      throw Error(code::kOutOfRange, "slice: begin " + std::to_string(begin[axis]) + " and size " + std::to_string(size[axis]) +
-                                         " leave axis " + std::to_string(axis) + " of " + in.to_string() + ".");
+      throw Error(code::kOutOfRange, "slice: begin " + std::to_string(begin[axis]) + " and size " +
+                                         std::to_string(size[axis]) + " leave axis " + std::to_string(axis) + " of " +
+                                         in.to_string() + ".");
   }
   attrs.set("begin", begin);
   attrs.set("size", size);
@@ -256,10 +279,12 @@ Inferred shape_scatter(Op op, const Inputs& inputs, Attrs& attrs) {
   need_int32(op, *inputs[0], "indices");
   const int64_t axis = attrs.integer("axis"), size = attrs.integer("size");
   const int rest = updates.rank() - indices.rank();
-  if (axis < 0 || rest < 0 || axis > rest || size < 0) mismatch(op, "expected updates with the dimensions of the indices at the axis.", inputs);
+  if (axis < 0 || rest < 0 || axis > rest || size < 0)
+    mismatch(op, "expected updates with the dimensions of the indices at the axis.", inputs);
   std::vector<int64_t> dims = updates.to_vector();
   for (int i = 0; i < indices.rank(); ++i)
-    if (dims[axis + i] != indices[i]) mismatch(op, "expected updates with the dimensions of the indices at axis " + std::to_string(axis) + ".", inputs);
+    if (dims[axis + i] != indices[i])
+      mismatch(op, "expected updates with the dimensions of the indices at axis " + std::to_string(axis) + ".", inputs);
   dims.erase(dims.begin() + axis, dims.begin() + axis + indices.rank());
   dims.insert(dims.begin() + axis, size);
   return {Shape(dims), inputs[1]->dtype};
@@ -295,6 +320,8 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-Inferred infer(Op op, const std::vector<const Node*>& inputs, Attrs& attrs) { return kRules[static_cast<int>(op)](op, inputs, attrs); }
+Inferred infer(Op op, const std::vector<const Node*>& inputs, Attrs& attrs) {
+  return kRules[static_cast<int>(op)](op, inputs, attrs);
+}
 
 }  // namespace downhill

@@ -1,5 +1,7 @@
-// The bytes of tensors to and from a file, streamed, with a checksum of the whole file as its last eight bytes.
+// Bytes of tensors to and from files, in pieces: a file is never in memory as a whole.
 #pragma once
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -7,12 +9,19 @@
 
 namespace downhill {
 
-/// Writes head, then the storages one after the other, then (with checksum) XXH64 of all that, atomically. The storages are private to the
-/// caller. Throws FILE_ERROR; an old file of that name is then unchanged.
-void write_tensors(const std::string& path, const void* head, size_t head_bytes, const std::vector<Storage>& storages, bool checksum);
+/// Bytes [offset, offset + storage.bytes) of a file.
+struct FileRange {
+  uint64_t offset = 0;
+  std::shared_ptr<Storage> storage;
+};
 
-/// storages[i] ← the bytes of the file from offsets[i]. With checksum the whole file is read and compared first, so that nothing of a
-/// corrupt file arrives. Throws FILE_ERROR or CORRUPT_FILE.
-void read_tensors(const std::string& path, const std::vector<int64_t>& offsets, const std::vector<Storage>& storages, bool checksum);
+/// Writes head, the storages and, with `checksum`, the XXH64 of all of it (8 bytes, little-endian), atomically. The storages must
+/// be private copies: no lock is held. Throws FILE_ERROR.
+void write_tensor_file(const std::string& path, const std::vector<std::byte>& head,
+                       const std::vector<std::shared_ptr<Storage>>& storages, bool checksum);
+
+/// Reads ranges into storages, each under its buffer's lock a piece at a time. With `checksum`, reads the whole file and compares its
+/// last 8 bytes with the XXH64 of what precedes them; storages are filled by then. Throws FILE_ERROR, CORRUPT_FILE.
+void read_tensor_file(const std::string& path, std::vector<FileRange> ranges, bool checksum);
 
 }  // namespace downhill

@@ -1,23 +1,24 @@
-// XXH64 (Yann Collet, github.com/Cyan4973/xxHash, doc/xxhash_spec.md): a checksum as fast as memory.
+// XXH64, a checksum of 64 bits, from its published description (github.com/Cyan4973/xxHash, doc/xxhash_spec.md).
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 namespace downhill {
 
-/// Streaming: any cuts of the same bytes give the same digest. Little-endian machines.
 class XxHash64 {
  public:
   explicit XxHash64(uint64_t seed = 0);
-  void add(const void* data, size_t bytes);
+  void update(const void* data, size_t bytes);
+  /// Of all bytes so far; more may follow.
   uint64_t digest() const;
 
  private:
-  uint64_t lanes_[4];
-  const uint64_t seed_;
-  uint64_t total_ = 0;
-  unsigned char tail_[32];
-  size_t held_ = 0;  // bytes in tail_
+  static constexpr size_t kStripe = 32;  // bytes
+  uint64_t seed_;
+  std::array<uint64_t, 4> lanes_;
+  uint64_t total_ = 0;                         // bytes
+  std::array<unsigned char, kStripe> rest_{};  // the first total_ % kStripe are waiting for a whole stripe
 };
 
 }  // namespace downhill

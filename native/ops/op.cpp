@@ -18,7 +18,8 @@ constexpr OpRow kRows[] = {
   {Op::name, #name, OpKind::ternary, 3, OpTypes::types, attributes, #gradient},
 #define OP(name, arity, shape, attributes, gradient) \
   {Op::name, #name, OpKind::other, arity, OpTypes::none, attributes, #gradient},
-#define COMPOSITE(name, arity, attributes) {Op::name, #name, OpKind::composite, arity, OpTypes::none, attributes, "none"},
+#define COMPOSITE(name, arity, attributes) \
+  {Op::name, #name, OpKind::composite, arity, OpTypes::none, attributes, "none"},
 #include "ops/ops.def"
 };
 

@@ -17,10 +17,14 @@ std::string scaled(double number, const char* unit) {
 
 std::string place_of(const Value& value) {
   switch (value.place) {
-    case Place::arena: return "arena+" + std::to_string(value.offset);
-    case Place::input: return "input " + std::to_string(value.index);
-    case Place::output: return "output " + std::to_string(value.index);
-    default: return "storage";
+    case Place::arena:
+      return "arena+" + std::to_string(value.offset);
+    case Place::input:
+      return "input " + std::to_string(value.index);
+    case Place::output:
+      return "output " + std::to_string(value.index);
+    default:
+      return "storage";
   }
 }
 
@@ -45,11 +49,23 @@ double flops_of(const Plan& plan, const Step& step) {
   double in = 0;
   for (int input : step.inputs) in += static_cast<double>(plan.values[input].shape.size());
   switch (step.op) {
-    case Op::sum: case Op::max: case Op::min: case Op::argmax: return in;
-    case Op::softmax: case Op::logSoftmax: case Op::logSumExp: case Op::softmaxCrossEntropy: case Op::softmaxCrossEntropyGrad:
-    case Op::sparseSoftmaxCrossEntropy: case Op::sparseSoftmaxCrossEntropyGrad: case Op::softmaxGrad: case Op::logSoftmaxGrad:
+    case Op::sum:
+    case Op::max:
+    case Op::min:
+    case Op::argmax:
+      return in;
+    case Op::softmax:
+    case Op::logSoftmax:
+    case Op::logSumExp:
+    case Op::softmaxCrossEntropy:
+    case Op::softmaxCrossEntropyGrad:
+    case Op::sparseSoftmaxCrossEntropy:
+    case Op::sparseSoftmaxCrossEntropyGrad:
+    case Op::softmaxGrad:
+    case Op::logSoftmaxGrad:
       return 4 * static_cast<double>(plan.values[step.inputs[0]].shape.size());
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
@@ -72,11 +88,12 @@ std::string describe(const Plan& plan) {
     if (!attrs.empty()) attrs = " {" + attrs + "}";
     char head[80];
     std::snprintf(head, sizeof head, "%3zu  %-24s ", i, name_of(step).c_str());
-    text += head + operands + " -> " + plan.values[step.output].shape.to_string() + attrs + "  " + place_of(plan.values[step.output]) + "  " +
-            scaled(flops_of(plan, step), "FLOP") + "  " + scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
+    text += head + operands + " -> " + plan.values[step.output].shape.to_string() + attrs + "  " +
+            place_of(plan.values[step.output]) + "  " + scaled(flops_of(plan, step), "FLOP") + "  " +
+            scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
   }
-  text += std::to_string(plan.steps.size()) + " steps, " + scaled(flops, "FLOP") + ", " + scaled(bytes, "B") + " moved, arena " +
-          scaled(static_cast<double>(plan.arena_bytes), "B") + "\n";
+  text += std::to_string(plan.steps.size()) + " steps, " + scaled(flops, "FLOP") + ", " + scaled(bytes, "B") +
+          " moved, arena " + scaled(static_cast<double>(plan.arena_bytes), "B") + "\n";
   return text;
 }
 

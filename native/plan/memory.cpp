@@ -79,7 +79,8 @@ size_t assign_offsets(Plan& plan) {
       const size_t bytes = align(plan.values[output].bytes());
       if (is_elementwise(step.op))
         for (int input : step.inputs)
-          if (in_arena(root(input)) && last_use[root(input)] == i && plan.values[input].shape == plan.values[step.output].shape) {
+          if (in_arena(root(input)) && last_use[root(input)] == i &&
+              plan.values[input].shape == plan.values[step.output].shape) {
             over = root(input);
             break;
           }
@@ -90,9 +91,11 @@ size_t assign_offsets(Plan& plan) {
       const int input = root(step.inputs[k]);
       bool repeated = input == over;
       for (size_t j = 0; j < k; ++j) repeated |= root(step.inputs[j]) == input;
-      if (!repeated && in_arena(input) && last_use[input] == i) arena.give(plan.values[input].offset, align(plan.values[input].bytes()));
+      if (!repeated && in_arena(input) && last_use[input] == i)
+        arena.give(plan.values[input].offset, align(plan.values[input].bytes()));
     }
-    if (in_arena(output) && last_use[output] == i) arena.give(plan.values[output].offset, align(plan.values[output].bytes()));
+    if (in_arena(output) && last_use[output] == i)
+      arena.give(plan.values[output].offset, align(plan.values[output].bytes()));
   }
   for (Value& value : plan.values)
     if (value.alias_of >= 0) value.offset = plan.values[value.alias_of].offset;

@@ -4,8 +4,8 @@
 
 namespace downhill {
 
-/// Gives every arena value its offset; values share memory when their lifetimes do not overlap. An elementwise step writes over
-/// an operand that dies there. Returns the size of the arena in bytes.
+/// Gives every arena value its offset; values share memory when their lifetimes do not overlap. An elementwise step
+/// writes over an operand that dies there. Returns the size of the arena in bytes.
 size_t assign_offsets(Plan& plan);
 
 }  // namespace downhill

@@ -50,12 +50,16 @@ class Planner {
         plan_.values[value].index = node.index;
         plan_.inputs[node.index] = value;
         return;
-      case Op::constant: case Op::variable:
+      case Op::constant:
+      case Op::variable:
         plan_.values[value].place = Place::storage;
         plan_.values[value].storage = node.storage;
         return;
-      case Op::reshape: root_[value] = root_[value_of_[node.inputs[0]]]; return;
-      default: break;
+      case Op::reshape:
+        root_[value] = root_[value_of_[node.inputs[0]]];
+        return;
+      default:
+        break;
     }
     made_by_step_[value] = true;
     Step step;
@@ -84,7 +88,8 @@ class Planner {
       const int value = value_of_[id], root = root_[value];
       const std::shared_ptr<Storage> target = i < options_.targets.size() ? options_.targets[i] : nullptr;
       if (target && target->bytes != plan_.values[value].bytes())
-        throw Error(code::kShapeMismatch, "A target of " + std::to_string(target->bytes) + " bytes was given for output " + std::to_string(i) + " of shape " +
+        throw Error(code::kShapeMismatch, "A target of " + std::to_string(target->bytes) +
+                                              " bytes was given for output " + std::to_string(i) + " of shape " +
                                               plan_.values[value].shape.to_string() + ".");
       int destination = root;
       if (!made_by_step_[root] || !taken.insert(root).second) {
@@ -120,7 +125,8 @@ class Planner {
       const Node& node = ir_.nodes[ir_.writes[i]];
       int from = value_of_[ir_.writes[i]];
       if (variable->bytes != plan_.values[from].bytes())
-        throw Error(code::kShapeMismatch, "A variable of " + std::to_string(variable->bytes) + " bytes cannot take a value of shape " + node.shape.to_string() + ".");
+        throw Error(code::kShapeMismatch, "A variable of " + std::to_string(variable->bytes) +
+                                              " bytes cannot take a value of shape " + node.shape.to_string() + ".");
       if (plan_.values[root_[from]].place == Place::storage) {  // another write may change it first
         Step copy;
         copy.inputs = {from};

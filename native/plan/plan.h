@@ -9,10 +9,10 @@
 namespace downhill {
 
 enum class Place : uint8_t {
-  arena,     // offset in the program's workspace
-  input,     // bound at each run: index of the graph's input
-  output,    // bound at each run: index of the requested output
-  storage,   // a variable, a constant, or an output with a target of its own (a gradient in the flat arena)
+  arena,    // offset in the program's workspace
+  input,    // bound at each run: index of the graph's input
+  output,   // bound at each run: index of the requested output
+  storage,  // a variable, a constant, or an output with a target of its own (a gradient in the flat arena)
 };
 
 /// One array that steps read and write.
@@ -29,21 +29,22 @@ struct Value {
 
 /// What a matmul does to its result while it is still in cache: + bias (by column), then an activation.
 struct Epilogue {
-  bool bias = false;              // the third input
-  Op activation = Op::identity;   // a unary row; identity: none
-  Attrs attrs;                    // of the activation
+  bool bias = false;             // the third input
+  Op activation = Op::identity;  // a unary row; identity: none
+  Attrs attrs;                   // of the activation
 };
 
 /// One launch. Inputs and output are indices of Plan::values; shapes of the operands stand in the values.
-/// A reshape costs nothing: its result is another Value at the same place. Op::identity is a copy (an output that is also something else).
+/// A reshape costs nothing: its result is another Value at the same place. Op::identity is a copy (an output that is
+/// also something else).
 struct Step {
   Op op = Op::identity;
   std::vector<int> inputs;
   int output = -1;
   Attrs attrs;
-  Epilogue epilogue;   // matmul only
-  NodeId node = -1;    // of the graph, for messages
-  std::string label;   // layer or variable, for messages and describe()
+  Epilogue epilogue;  // matmul only
+  NodeId node = -1;   // of the graph, for messages
+  std::string label;  // layer or variable, for messages and describe()
 };
 
 /// A value copied into a variable when all steps have run.
@@ -64,9 +65,9 @@ struct Plan {
 
 struct PlanOptions {
   std::vector<NodeId> outputs;
-  std::vector<std::shared_ptr<Storage>> targets;                     // parallel to outputs, or empty; null: bound at run
-  std::vector<std::pair<std::shared_ptr<Storage>, NodeId>> writes;   // state writes (variable, value)
-  bool fold = true;                                                  // constant folding
+  std::vector<std::shared_ptr<Storage>> targets;                    // parallel to outputs, or empty; null: bound at run
+  std::vector<std::pair<std::shared_ptr<Storage>, NodeId>> writes;  // state writes (variable, value)
+  bool fold = true;                                                 // constant folding
 };
 
 Plan make_plan(const Graph& graph, const PlanOptions& options);

@@ -23,8 +23,8 @@ struct Item {
 
 class Queue {
  public:
-  /// `ordered`: jobs of one owner never overlap.
-  explicit Queue(bool ordered) : ordered_(ordered) {}
+  /// `ordered`: jobs of one owner never overlap. `limit`: most threads; 0: as many as compute.
+  explicit Queue(bool ordered, int limit = 0) : ordered_(ordered), limit_(limit) {}
 
   void submit(const void* owner, Job job) {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -108,27 +108,44 @@ class Queue {
   std::condition_variable work_, finished_;
   std::deque<Item> waiting_;
   std::vector<const void*> running_;
-  int idle_ = 0, started_ = 0, limit_ = 0;
+  int idle_ = 0, started_ = 0, limit_;
 };
+
+constexpr Lane kLanes[] = {Lane::training, Lane::compute, Lane::files};
 
 /// Never destroyed: its threads end with the process.
 Queue& queue(Lane lane) {
   static Queue* const training = new Queue(false);
   static Queue* const compute = new Queue(true);
-  return lane == Lane::training ? *training : *compute;
+  static Queue* const files = new Queue(false, 4);
+  switch (lane) {
+    case Lane::training:
+      return *training;
+    case Lane::compute:
+      return *compute;
+    default:
+      return *files;
+  }
 }
 
 }  // namespace
 
 void submit(Lane lane, const void* owner, Job job) { queue(lane).submit(owner, std::move(job)); }
 
-int cancel(const void* owner) { return queue(Lane::training).cancel(owner) + queue(Lane::compute).cancel(owner); }
-
-void wait(const void* owner) {
-  queue(Lane::training).wait(owner);
-  queue(Lane::compute).wait(owner);
+int cancel(const void* owner) {
+  int dropped = 0;
+  for (const Lane lane : kLanes) dropped += queue(lane).cancel(owner);
+  return dropped;
 }
 
-int threads() { return queue(Lane::training).threads() + queue(Lane::compute).threads(); }
+void wait(const void* owner) {
+  for (const Lane lane : kLanes) queue(lane).wait(owner);
+}
+
+int threads() {
+  int started = 0;
+  for (const Lane lane : kLanes) started += queue(lane).threads();
+  return started;
+}
 
 }  // namespace downhill::executor

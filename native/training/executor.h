@@ -8,11 +8,12 @@ namespace downhill {
 enum class Lane {
   training,  // stretches of training steps: run side by side
   compute,   // predictions, evaluations, single programs: those of one owner run one after the other, in order
+  files,     // reads and writes of files: side by side
 };
 
 using Job = std::function<void()>;
 
-/// One per process, with at most max(1, cpu::threads()) threads per lane as of the first job, started when needed. All
+/// One per process, with at most max(1, cpu::threads()) threads per lane as of the first job (4 for files), started when needed. All
 /// functions may be called from any thread, also from jobs (but for wait).
 namespace executor {
 

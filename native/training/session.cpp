@@ -303,7 +303,8 @@ bool Session::same_versions(const std::vector<std::shared_ptr<Buffer>>& reads, c
     return &buffer == rebased ? snapshot_->version : buffer.version.load(std::memory_order_relaxed);
   };
   for (const auto& buffer : reads) {
-    const auto known = std::find_if(versions_.begin(), versions_.end(), [&](const auto& item) { return item.first == buffer.get(); });
+    const auto known =
+        std::find_if(versions_.begin(), versions_.end(), [&](const auto& item) { return item.first == buffer.get(); });
     if (known == versions_.end())
       versions_.emplace_back(buffer.get(), version_of(*buffer));
     else if (known->second != version_of(*buffer))

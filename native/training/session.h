@@ -107,8 +107,8 @@ class Session {
   std::vector<void*> outputs_;        // by output of the program
   std::vector<float> logs_;           // of the batch in hand
   std::vector<double> sums_, last_;
-  std::optional<TrainingMark> mark_;          // from the first step of an epoch to its end
-  std::shared_ptr<const Snapshot> snapshot_;  // that the rest of this epoch reads
+  std::optional<TrainingMark> mark_;                          // from the first step of an epoch to its end
+  std::shared_ptr<const Snapshot> snapshot_;                  // that the rest of this epoch reads
   std::vector<std::pair<const Buffer*, uint64_t>> versions_;  // of what is read, as of the first batch
 };
 

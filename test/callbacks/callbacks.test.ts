@@ -153,18 +153,25 @@ test('hooks of evaluate and predict', async () => {
     onPredictBatchEnd: (batch: number) => calls.push(`predict ${batch}`),
     onPredictEnd: () => calls.push('predict end'),
   });
-  await net.evaluate(x, oneHot, { batchSize: 16, callbacks: [watch] });
-  await net.predict(x, { batchSize: 16, callbacks: [watch] });
-  expect(calls).toEqual([
-    'test begin',
-    'test 0',
-    'test 1',
-    'test end loss,accuracy',
-    'predict begin',
-    'predict 0',
-    'predict 1',
-    'predict end',
-  ]);
+  // 20 rows are batches of 9, 9 and 2; of 13 and 7 (4 + 2 + 1 natively).
+  for (const [batchSize, batches] of [
+    [9, 3],
+    [13, 2],
+    [100, 1],
+  ]) {
+    calls.length = 0;
+    await net.evaluate(x, oneHot, { batchSize, callbacks: [watch] });
+    await net.predict(x, { batchSize, callbacks: [watch] });
+    const each = (kind: string) => Array.from({ length: batches }, (_, i) => `${kind} ${i}`);
+    expect(calls).toEqual([
+      'test begin',
+      ...each('test'),
+      'test end loss,accuracy',
+      'predict begin',
+      ...each('predict'),
+      'predict end',
+    ]);
+  }
 });
 
 test('an error in a callback reaches the caller as it was, and the model stays usable', async () => {

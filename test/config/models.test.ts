@@ -15,7 +15,7 @@ import {
   sequential,
   type Serialized,
   serialize,
-  type Tensor,
+  type SymbolicTensor,
 } from 'downhill';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -205,7 +205,7 @@ describe('the user’s own', () => {
   }
 
   const half = (x: layers.Computed) => ops.mul(x, 0.5);
-  const cube = (yTrue: Tensor, yPred: Tensor) => ops.mean(ops.abs(ops.mul(ops.sub(yPred, yTrue), 2)));
+  const cube = (yTrue: SymbolicTensor, yPred: SymbolicTensor) => ops.mean(ops.abs(ops.mul(ops.sub(yPred, yTrue), 2)));
   const heavy = (weights: layers.Computed) => ops.mul(ops.sum(weights), 3) as never;
 
   const model = () =>
@@ -275,7 +275,7 @@ describe('the user’s own', () => {
     net.compile({
       optimizer: 'sgd',
       loss: cube,
-      metrics: [cube, ops.sub as never, ((t: Tensor, p: Tensor) => ops.sub(t, p)) as never],
+      metrics: [cube, ops.sub as never, ((t: SymbolicTensor, p: SymbolicTensor) => ops.sub(t, p)) as never],
     });
     const config = JSON.parse(JSON.stringify(compileConfig(net)));
     expect(config.loss).toEqual({ className: 'Function', config: { name: 'cube' } });
@@ -283,7 +283,7 @@ describe('the user’s own', () => {
     throwsAtOnce('UNKNOWN_NAME', /^compile\.loss\.config\.name: .*"cube".*Given was "cubes"/, () =>
       compileFromConfig(again, config, { cubes: cube }),
     );
-    const other = (...args: [Tensor, Tensor]) => cube(...args);
+    const other = (...args: [SymbolicTensor, SymbolicTensor]) => cube(...args);
     compileFromConfig(again, config, { cube: other, metric: ops.sub });
     expect(config.metrics.map((metric: Serialized) => metric.config.name)).toEqual(['cube', 'sub', 'metric']);
     expect(compileConfig(again)).toEqual(config);

@@ -19,7 +19,9 @@ std::shared_ptr<Storage> storage(int64_t elements) {
   return result;
 }
 
-NodeId variable(Graph& graph, const Shape& shape) { return graph.variable(storage(shape.size()), shape, DType::float32, "v"); }
+NodeId variable(Graph& graph, const Shape& shape) {
+  return graph.variable(storage(shape.size()), shape, DType::float32, "v");
+}
 
 Plan plan_of(const Graph& graph, std::vector<NodeId> outputs) {
   PlanOptions options;
@@ -28,7 +30,8 @@ Plan plan_of(const Graph& graph, std::vector<NodeId> outputs) {
 }
 
 int count(const Plan& plan, Op op) {
-  return static_cast<int>(std::count_if(plan.steps.begin(), plan.steps.end(), [&](const Step& step) { return step.op == op; }));
+  return static_cast<int>(
+      std::count_if(plan.steps.begin(), plan.steps.end(), [&](const Step& step) { return step.op == op; }));
 }
 
 /// The lecture's network with its gradients.
@@ -46,10 +49,13 @@ Plan network(int64_t batch) {
 
 void fuses_the_network() {
   const Plan plan = network(128);
-  CHECK(count(plan, Op::matmul) == 5, "%d products, expected 2 forward and 3 backward:\n%s", count(plan, Op::matmul), describe(plan).c_str());
-  CHECK(plan.steps[0].op == Op::matmul && plan.steps[0].epilogue.bias && plan.steps[0].epilogue.activation == Op::sigmoid);
+  CHECK(count(plan, Op::matmul) == 5, "%d products, expected 2 forward and 3 backward:\n%s", count(plan, Op::matmul),
+        describe(plan).c_str());
+  CHECK(plan.steps[0].op == Op::matmul && plan.steps[0].epilogue.bias &&
+        plan.steps[0].epilogue.activation == Op::sigmoid);
   CHECK(plan.steps[1].epilogue.bias && plan.steps[1].epilogue.activation == Op::identity);
-  CHECK(count(plan, Op::softmax) == 0 && count(plan, Op::softmaxCrossEntropy) == 1 && count(plan, Op::softmaxCrossEntropyGrad) == 1);
+  CHECK(count(plan, Op::softmax) == 0 && count(plan, Op::softmaxCrossEntropy) == 1 &&
+        count(plan, Op::softmaxCrossEntropyGrad) == 1);
   CHECK(count(plan, Op::add) == 0 && count(plan, Op::transpose) == 0 && count(plan, Op::broadcastTo) == 0);
   CHECK(plan.steps.size() <= 12, "%zu steps", plan.steps.size());
 }
@@ -57,7 +63,8 @@ void fuses_the_network() {
 void keeps_what_others_read() {
   Graph g;
   const NodeId x = g.input(Shape{4, 3}, DType::float32), w = variable(g, {3, 2}), b = variable(g, {2});
-  const NodeId product = g.add(Op::matmul, {x, w}), biased = g.add(Op::add, {product, b}), active = g.add(Op::relu, {biased});
+  const NodeId product = g.add(Op::matmul, {x, w}), biased = g.add(Op::add, {product, b}),
+               active = g.add(Op::relu, {biased});
   const Plan both = plan_of(g, {biased, active});
   CHECK(count(both, Op::relu) == 1 && both.steps[0].epilogue.bias && both.steps[0].epilogue.activation == Op::identity);
   const Plan all = plan_of(g, {product, biased, active});
@@ -95,7 +102,8 @@ void outputs_are_written_in_place_or_copied() {
   const Plan plan = plan_of(g, {flat, x, y, y});
   CHECK(count(plan, Op::exp) == 1 && count(plan, Op::identity) == 3, "%s", describe(plan).c_str());
   for (size_t i = 0; i < 4; ++i)
-    CHECK(plan.values[plan.outputs[i]].place == Place::output && plan.values[plan.outputs[i]].index == static_cast<int>(i));
+    CHECK(plan.values[plan.outputs[i]].place == Place::output &&
+          plan.values[plan.outputs[i]].index == static_cast<int>(i));
   CHECK(plan.arena_bytes == 0);
 }
 
@@ -106,7 +114,8 @@ void transposes_become_flags() {
   CHECK(plan.steps.size() == 1 && plan.steps[0].attrs.flag("transposeA") && plan.steps[0].attrs.flag("transposeB"));
 }
 
-/// Values whose lifetimes overlap must not share memory; an elementwise result may take over the operand that dies in its step.
+/// Values whose lifetimes overlap must not share memory; an elementwise result may take over the operand that dies in
+/// its step.
 void check_arena(const Plan& plan) {
   const int steps = static_cast<int>(plan.steps.size());
   const auto root = [&](int value) { return plan.values[value].alias_of >= 0 ? plan.values[value].alias_of : value; };
@@ -120,10 +129,13 @@ void check_arena(const Plan& plan) {
   for (size_t a = 0; a < plan.values.size(); ++a)
     for (size_t b = 0; b < plan.values.size(); ++b) {
       const Value &va = plan.values[a], &vb = plan.values[b];
-      if (a == b || va.place != Place::arena || vb.place != Place::arena || va.alias_of >= 0 || vb.alias_of >= 0) continue;
-      if (born[a] < 0 || born[b] < 0 || born[a] > born[b] || last[a] < born[b]) continue;  // a is born first and still lives
+      if (a == b || va.place != Place::arena || vb.place != Place::arena || va.alias_of >= 0 || vb.alias_of >= 0)
+        continue;
+      if (born[a] < 0 || born[b] < 0 || born[a] > born[b] || last[a] < born[b])
+        continue;  // a is born first and still lives
       const bool apart = va.offset + va.bytes() <= vb.offset || vb.offset + vb.bytes() <= va.offset;
-      const bool taken_over = last[a] == born[b] && va.offset == vb.offset && va.bytes() == vb.bytes() && is_elementwise(plan.steps[born[b]].op);
+      const bool taken_over = last[a] == born[b] && va.offset == vb.offset && va.bytes() == vb.bytes() &&
+                              is_elementwise(plan.steps[born[b]].op);
       CHECK(apart || taken_over, "values %zu and %zu share memory:\n%s", a, b, describe(plan).c_str());
       CHECK(va.offset % kAlignment == 0 && va.offset + va.bytes() <= plan.arena_bytes);
     }
@@ -133,17 +145,30 @@ void arenas_of_random_graphs() {
   std::mt19937 random(1);
   for (int round = 0; round < 300; ++round) {
     Graph g;
-    std::vector<NodeId> pool{g.input(Shape{4, 8}, DType::float32), variable(g, {4, 8}), variable(g, {8}), variable(g, {4, 1})};
+    std::vector<NodeId> pool{g.input(Shape{4, 8}, DType::float32), variable(g, {4, 8}), variable(g, {8}),
+                             variable(g, {4, 1})};
     const auto pick = [&] { return pool[random() % pool.size()]; };
     for (int i = 0; i < 25; ++i) {
       try {
         switch (random() % 6) {
-          case 0: pool.push_back(g.add(Op::add, {pick(), pick()})); break;
-          case 1: pool.push_back(g.add(Op::tanh, {pick()})); break;
-          case 2: pool.push_back(g.add(Op::mul, {pick(), pick()})); break;
-          case 3: pool.push_back(g.add(Op::transpose, {pick()})); break;
-          case 4: pool.push_back(g.add(Op::sum, {pick()}, Attrs().set("axes", std::vector<int64_t>{-1}).set("keepDims", 1))); break;
-          case 5: pool.push_back(g.add(Op::reshape, {pick()}, Attrs().set("shape", std::vector<int64_t>{2, -1}))); break;
+          case 0:
+            pool.push_back(g.add(Op::add, {pick(), pick()}));
+            break;
+          case 1:
+            pool.push_back(g.add(Op::tanh, {pick()}));
+            break;
+          case 2:
+            pool.push_back(g.add(Op::mul, {pick(), pick()}));
+            break;
+          case 3:
+            pool.push_back(g.add(Op::transpose, {pick()}));
+            break;
+          case 4:
+            pool.push_back(g.add(Op::sum, {pick()}, Attrs().set("axes", std::vector<int64_t>{-1}).set("keepDims", 1)));
+            break;
+          case 5:
+            pool.push_back(g.add(Op::reshape, {pick()}, Attrs().set("shape", std::vector<int64_t>{2, -1})));
+            break;
         }
       } catch (const downhill::Error&) {  // shapes that do not fit
       }
@@ -177,7 +202,8 @@ void shape_errors_name_op_and_shapes() {
     CHECK(false, "must throw");
   } catch (const downhill::Error& error) {
     const std::string message = error.what();
-    for (const char* part : {"dense_1", "matmul", "[2, 3]", "[4, 5]", "3", "4"}) CHECK(message.find(part) != std::string::npos, "%s", message.c_str());
+    for (const char* part : {"dense_1", "matmul", "[2, 3]", "[4, 5]", "3", "4"})
+      CHECK(message.find(part) != std::string::npos, "%s", message.c_str());
     CHECK(std::string(error.code()) == "SHAPE_MISMATCH");
   }
 }

@@ -51,16 +51,16 @@ test('compile checks names and keys', () => {
 });
 
 test('options of fit', async () => {
-  const fit = (options: object) => () => net.fit(x, oneHot, options as never);
-  await fails('UNKNOWN_OPTION', /"batchsize".*Did you mean "batchSize"/, fit({ batchsize: 3 }));
-  await fails('OUT_OF_RANGE', /batchSize.*at least 1; received 0/, fit({ batchSize: 0 }));
-  await fails('OUT_OF_RANGE', /epochs.*received 1\.5/, fit({ epochs: 1.5 }));
-  await fails('OUT_OF_RANGE', /initialEpoch/, fit({ initialEpoch: -1 }));
-  await fails('OUT_OF_RANGE', /stepsPerEpoch/, fit({ stepsPerEpoch: 0 }));
-  await fails('INVALID_ARGUMENT', /shuffle must be true or false/, fit({ shuffle: 'yes' }));
-  await fails('INVALID_ARGUMENT', /verbose must be one of "auto", 0, 1, 2/, fit({ verbose: 3 }));
-  await fails('INVALID_ARGUMENT', /onNonFinite must be one of/, fit({ onNonFinite: 'throw' }));
-  await fails('INVALID_ARGUMENT', /AbortSignal/, fit({ signal: {} }));
+  const train = (options: object) => () => net.fit(x, oneHot, options as never);
+  await fails('UNKNOWN_OPTION', /"batchsize".*Did you mean "batchSize"/, train({ batchsize: 3 }));
+  await fails('OUT_OF_RANGE', /batchSize.*at least 1; received 0/, train({ batchSize: 0 }));
+  await fails('OUT_OF_RANGE', /epochs.*received 1\.5/, train({ epochs: 1.5 }));
+  await fails('OUT_OF_RANGE', /initialEpoch/, train({ initialEpoch: -1 }));
+  await fails('OUT_OF_RANGE', /stepsPerEpoch/, train({ stepsPerEpoch: 0 }));
+  await fails('INVALID_ARGUMENT', /shuffle must be true or false/, train({ shuffle: 'yes' }));
+  await fails('INVALID_ARGUMENT', /verbose must be one of "auto", 0, 1, 2/, train({ verbose: 3 }));
+  await fails('INVALID_ARGUMENT', /onNonFinite must be one of/, train({ onNonFinite: 'throw' }));
+  await fails('INVALID_ARGUMENT', /AbortSignal/, train({ signal: {} }));
   await fails('UNKNOWN_OPTION', /evaluate: unknown option "epochs"/, () =>
     net.evaluate(x, oneHot, { epochs: 3 } as never),
   );
@@ -68,19 +68,19 @@ test('options of fit', async () => {
 });
 
 test('shapes', async () => {
-  const fit = (a: unknown, b: unknown) => () => net.fit(a as never, b as never);
-  await fails('SHAPE_MISMATCH', /x must fill rows of shape \[2\].*41 values/, fit(new Float32Array(41), oneHot));
+  const train = (a: unknown, b: unknown) => () => net.fit(a as never, b as never);
+  await fails('SHAPE_MISMATCH', /x must fill rows of shape \[2\].*41 values/, train(new Float32Array(41), oneHot));
   await fails(
     'SHAPE_MISMATCH',
     /x must have shape \[n, 2\].*received \[20, 3\]/,
-    fit(tensor(new Float32Array(60), [20, 3]), oneHot),
+    train(tensor(new Float32Array(60), [20, 3]), oneHot),
   );
-  await fails('SHAPE_MISMATCH', /x is ragged/, fit([[1, 2], [3]], oneHot));
-  await fails('SHAPE_MISMATCH', /x has 20 rows, but y has 19/, fit(x, oneHot.subarray(2)));
-  await fails('SHAPE_MISMATCH', /y must have shape \[n, 2\].*received 39 values/, fit(x, oneHot.subarray(1)));
-  await fails('SHAPE_MISMATCH', /x has 20 rows, but y has 10.*toCategorical/, fit(x, labels));
-  await fails('SHAPE_MISMATCH', /received \[20\].*toCategorical/, fit(x, tensor(labels)));
-  await fails('SHAPE_MISMATCH', /received \[20, 3\]/, fit(x, tensor(new Float32Array(60), [20, 3])));
+  await fails('SHAPE_MISMATCH', /x is ragged/, train([[1, 2], [3]], oneHot));
+  await fails('SHAPE_MISMATCH', /x has 20 rows, but y has 19/, train(x, oneHot.subarray(2)));
+  await fails('SHAPE_MISMATCH', /y must have shape \[n, 2\].*received 39 values/, train(x, oneHot.subarray(1)));
+  await fails('SHAPE_MISMATCH', /x has 20 rows, but y has 10.*toCategorical/, train(x, labels));
+  await fails('SHAPE_MISMATCH', /received \[20\].*toCategorical/, train(x, tensor(labels)));
+  await fails('SHAPE_MISMATCH', /received \[20, 3\]/, train(x, tensor(new Float32Array(60), [20, 3])));
   await fails('SHAPE_MISMATCH', /y has 40.*categorical loss/, () => sparse.fit(x, oneHot));
   await fails('SHAPE_MISMATCH', /x must have shape/, () => net.predict([[1, 2, 3]]));
   await fails('SHAPE_MISMATCH', /x has 20 rows/, () => net.evaluate(x, oneHot.subarray(2)));

@@ -5,10 +5,10 @@
 
 namespace downhill::cpu {
 
-/// Runs fn(arg, chunk) for every chunk in [0, chunks) on the pool's threads and the caller, and returns when all are done.
-/// Chunks must depend on shapes alone, never on the number of threads, so that results do not either.
-/// When another thread is using the pool, the caller runs all chunks itself. Never throws, never allocates. A region
-/// started inside a region runs on its caller. fn must not throw.
+/// Runs fn(arg, chunk) for every chunk in [0, chunks) on the pool's threads and the caller, and returns when all are
+/// done. Chunks must depend on shapes alone, never on the number of threads, so that results do not either. When
+/// another thread is using the pool, the caller runs all chunks itself. Never throws, never allocates. A region started
+/// inside a region runs on its caller. fn must not throw.
 void parallel(int64_t chunks, void (*fn)(void* arg, int64_t chunk), void* arg);
 
 /// The same for a callable: parallel_for(n, [&](int64_t chunk) { … }). No allocation.
@@ -18,7 +18,8 @@ void parallel_for(int64_t chunks, F&& body) {
   parallel(chunks, +call, const_cast<void*>(static_cast<const void*>(&body)));
 }
 
-/// Number of threads used by a region, the caller included. By default the cores this process may use (affinity, cgroup).
+/// Number of threads used by a region, the caller included. By default the cores this process may use (affinity,
+/// cgroup).
 int threads();
 void set_threads(int count);  // 1 … 1024; waits for a running region; also between two fits
 int default_threads();

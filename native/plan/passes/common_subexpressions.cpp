@@ -22,14 +22,18 @@ size_t hash_of(const Node& node) {
     for (int64_t value : item.second.ints) hash = mix(hash, static_cast<size_t>(value));
   }
   if (small_constant(node))
-    hash = mix(hash, std::hash<std::string_view>()({reinterpret_cast<const char*>(node.storage->data()), node.storage->bytes}));
+    hash =
+        mix(hash,
+            std::hash<std::string_view>()({reinterpret_cast<const char*>(node.storage->data()), node.storage->bytes}));
   return hash;
 }
 
 bool same(const Node& a, const Node& b) {
-  if (a.op != b.op || a.dtype != b.dtype || a.shape != b.shape || a.inputs != b.inputs || !(a.attrs == b.attrs)) return false;
+  if (a.op != b.op || a.dtype != b.dtype || a.shape != b.shape || a.inputs != b.inputs || !(a.attrs == b.attrs))
+    return false;
   if (small_constant(a) && small_constant(b))
-    return a.storage->bytes == b.storage->bytes && std::memcmp(a.storage->data(), b.storage->data(), a.storage->bytes) == 0;
+    return a.storage->bytes == b.storage->bytes &&
+           std::memcmp(a.storage->data(), b.storage->data(), a.storage->bytes) == 0;
   return a.index == b.index && a.storage == b.storage;
 }
 

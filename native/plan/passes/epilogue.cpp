@@ -30,7 +30,8 @@ Fusion fuse_epilogues(const Ir& ir) {
       for (int side = 0; side < 2; ++side) {
         const NodeId product = node.inputs[side], bias = node.inputs[1 - side];
         const Node& matmul = ir.nodes[product];
-        if (matmul.op != Op::matmul || uses[product] != 1 || matmul.shape != node.shape || !is_bias(ir, bias, matmul)) continue;
+        if (matmul.op != Op::matmul || uses[product] != 1 || matmul.shape != node.shape || !is_bias(ir, bias, matmul))
+          continue;
         FusedMatmul fused{{matmul.inputs[0], matmul.inputs[1], bias}, matmul.attrs, {}};
         fused.epilogue.bias = true;
         fusion.steps.emplace(id, std::move(fused));

@@ -14,8 +14,8 @@ struct FusedMatmul {
 };
 
 struct Fusion {
-  std::vector<char> absorbed;                       // by node: computed inside a later step
-  std::unordered_map<NodeId, FusedMatmul> steps;    // by the last node of each chain
+  std::vector<char> absorbed;                     // by node: computed inside a later step
+  std::unordered_map<NodeId, FusedMatmul> steps;  // by the last node of each chain
 };
 
 Fusion fuse_epilogues(const Ir& ir);

@@ -1,5 +1,5 @@
-// The rewriting passes of the planner. Each looks at one node whose operands are already rewritten and may replace it by an
-// existing one; dead code goes before and after.
+// The rewriting passes of the planner. Each looks at one node whose operands are already rewritten and may replace it
+// by an existing one; dead code goes before and after.
 #pragma once
 #include <deque>
 #include <memory>

@@ -56,20 +56,30 @@ NodeId simplify(Ir& ir, Node& node) {
   const auto in = [&](int i) -> const Node& { return ir.nodes[node.inputs[i]]; };
   if (is_elementwise(node.op)) skip_broadcasts(ir, node);
   switch (node.op) {
-    case Op::identity: case Op::stopGradient: return node.inputs[0];
+    case Op::identity:
+    case Op::stopGradient:
+      return node.inputs[0];
     case Op::reshape:
       if (in(0).op == Op::reshape) node.inputs[0] = in(0).inputs[0];
       return in(0).shape == node.shape ? node.inputs[0] : kKeep;
-    case Op::broadcastTo: return in(0).shape == node.shape ? node.inputs[0] : kKeep;
-    case Op::transpose: return in_order(node.attrs.ints("permutation")) ? node.inputs[0] : kKeep;
-    case Op::dropout: return node.attrs.number("rate") == 0 ? node.inputs[0] : kKeep;
-    case Op::neg: return in(0).op == Op::neg ? in(0).inputs[0] : kKeep;
+    case Op::broadcastTo:
+      return in(0).shape == node.shape ? node.inputs[0] : kKeep;
+    case Op::transpose:
+      return in_order(node.attrs.ints("permutation")) ? node.inputs[0] : kKeep;
+    case Op::dropout:
+      return node.attrs.number("rate") == 0 ? node.inputs[0] : kKeep;
+    case Op::neg:
+      return in(0).op == Op::neg ? in(0).inputs[0] : kKeep;
     case Op::mul:
       if (in(0).shape == node.shape && is_scalar_constant(in(1), 1)) return node.inputs[0];
       return in(1).shape == node.shape && is_scalar_constant(in(0), 1) ? node.inputs[1] : kKeep;
-    case Op::div: return in(0).shape == node.shape && is_scalar_constant(in(1), 1) ? node.inputs[0] : kKeep;
-    case Op::matmul: fold_transposes(ir, node); return kKeep;
-    default: return kKeep;
+    case Op::div:
+      return in(0).shape == node.shape && is_scalar_constant(in(1), 1) ? node.inputs[0] : kKeep;
+    case Op::matmul:
+      fold_transposes(ir, node);
+      return kKeep;
+    default:
+      return kKeep;
   }
 }
 

@@ -16,7 +16,7 @@ struct MatmulArgs {
   bool transpose_b = false;
   float* c = nullptr;  // (m, n)
   int64_t ldc = 0;
-  const float* bias = nullptr;                                                          // (n); null: none
+  const float* bias = nullptr;                                                           // (n); null: none
   void (*activate)(const float* x, float* y, int64_t n, const float* params) = nullptr;  // may run in place; null: none
   const float* activate_params = nullptr;
   std::byte* scratch = nullptr;  // matmul_scratch bytes, aligned to 64

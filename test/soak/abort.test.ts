@@ -61,13 +61,13 @@ test('an abort does not wait for callbacks or sources that never settle', async 
   const silent = {
     [Symbol.asyncIterator]: () => ({ next: () => never as never }),
   };
-  for (const fit of [
+  for (const start of [
     (signal: AbortSignal) => net.fit(big.x, big.oneHot, { signal, callbacks: [{ onEpochBegin: () => never }] }),
     (signal: AbortSignal) => net.fit(silent, { signal }),
   ]) {
     const signal = AbortSignal.timeout(20);
     const begun = performance.now();
-    expect(await caught(fit(signal))).toBe(signal.reason);
+    expect(await caught(start(signal))).toBe(signal.reason);
     expect(performance.now() - begun).toBeLessThan(170);
   }
 });
