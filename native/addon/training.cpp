@@ -70,6 +70,13 @@ Napi::Value new_session(const Napi::CallbackInfo& info) {
   return make_handle<Session>(info.Env(), std::move(session));
 }
 
+std::vector<double> doubles(const Napi::Value& value) {
+  const ArrayView view = array_view(value, "sums");
+  if (view.element != Element::float64) throw Error(code::kInvalidArgument, "sums must be a Float64Array.");
+  const auto* const values = static_cast<const double*>(view.data);
+  return std::vector<double>(values, values + view.length);
+}
+
 Napi::Value doubles(Napi::Env env, const std::vector<double>& values) {
   Napi::Float64Array array = Napi::Float64Array::New(env, values.size());
   std::copy(values.begin(), values.end(), array.Data());
@@ -104,6 +111,10 @@ void export_training(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("sessionEpoch", {
     handle<Session>(info[0])->begin_epoch(count(info[1], "epoch"), count(info[2], "batchSize"),
                                           boolean(info[3], "shuffle"), static_cast<uint64_t>(integer(info[4], "seed")));
+    return info.Env().Undefined();
+  });
+  DH_EXPORT("sessionSeek", {
+    handle<Session>(info[0])->seek(count(info[1], "steps"), doubles(info[2]));
     return info.Env().Undefined();
   });
   DH_EXPORT("sessionRun", {

@@ -100,6 +100,25 @@ void Session::begin_epoch(int64_t epoch, int64_t batch_size, bool shuffle, uint6
   prepared_ = false;
 }
 
+void Session::seek(int64_t steps, const std::vector<double>& sums) {
+  const auto lock = claim();
+  if (!started_) throw Error(code::kInvalidArgument, "Start an epoch before seeking in it.");
+  if (options_.kind != SessionKind::train) throw Error(code::kInternal, "Only a session that trains can seek.");
+  const int64_t rows = end_ - begin_, batches = rows / batch_size_ + (rows % batch_size_ > 0 ? 1 : 0);
+  if (steps < 0 || steps > batches)
+    throw Error(code::kOutOfRange, "Cannot go on after batch " + text(steps) + " of " + text(batches) + ".");
+  if (sums.size() != sums_.size())
+    throw Error(code::kInvalidArgument, "Expected " + text(static_cast<int64_t>(sums_.size())) + " sums, received " +
+                                            text(static_cast<int64_t>(sums.size())) + ".");
+  steps_ = steps;
+  position_ = steps == batches ? rows : steps * batch_size_;
+  sums_ = sums;
+  std::fill(last_.begin(), last_.end(), 0);
+  non_finite_ = 0;
+  release();
+  prepared_ = false;
+}
+
 Session::Entry& Session::entry_of(int64_t rows) {
   for (Entry& entry : entries_)
     if (entry.rows == rows) return entry;

@@ -209,6 +209,46 @@ void test_abort_and_resume() {
   CHECK(fit.model.copy() == expected && stretch.sums[0] == loss);
 }
 
+/// Another session takes over after k batches, with the weights and sums of the first, and ends as one that never stopped.
+void test_seek() {
+  double loss = 0;
+  const std::vector<float> expected = by_hand(103, 16, 1, true, &loss);
+  for (int64_t k = 0; k <= 7; ++k) {
+    Fit first{FakeModel(kWidth)};
+    first.program(16);
+    first.program(7);
+    first.session->set_data(data_of(103), 0, 103);
+    first.session->begin_epoch(0, 16, true, 11);
+    Stretch stretch;
+    stretch.sums = {0, 0};
+    if (k > 0) stretch = first.session->run(k, 0);
+    Fit second{FakeModel(kWidth)};
+    const auto full = second.program(16), rest = second.program(7);
+    const std::vector<float> weights = first.model.copy();
+    std::copy(weights.begin(), weights.end(), second.model.w());
+    second.session->set_data(data_of(103), 0, 103);
+    second.session->begin_epoch(0, 16, true, 11);
+    second.session->seek(k, stretch.sums);
+    stretch = second.session->run(0, 0);
+    CHECK(stretch.done && stretch.steps == 7 && stretch.rows == 103 && stretch.sums[1] == 103);
+    CHECK(full->runs == (k < 6 ? 6 - k : 0) && rest->runs == (k < 7 ? 1 : 0));
+    CHECK(second.model.copy() == expected && stretch.sums[0] == loss);
+    CHECK(stretch.last[1] == (k < 7 ? 7 : 0), "the last batch before is not known");
+    second.session->begin_epoch(1, 16, true, 11);
+    CHECK(second.session->run(0, 0).sums[1] == 103, "the next epoch begins at its first batch");
+  }
+  Fit fit{FakeModel(kWidth)};
+  fit.program(16);
+  fit.program(7);
+  CHECK(starts(message_of([&] { fit.session->seek(1, {0, 0}); }), "INVALID_ARGUMENT: Start an epoch"));
+  fit.session->set_data(data_of(103), 0, 103);
+  fit.session->begin_epoch(0, 16, true, 11);
+  CHECK(starts(message_of([&] { fit.session->seek(8, {0, 0}); }), "OUT_OF_RANGE: Cannot go on after batch 8 of 7"));
+  CHECK(starts(message_of([&] { fit.session->seek(-1, {0, 0}); }), "OUT_OF_RANGE"));
+  CHECK(starts(message_of([&] { fit.session->seek(1, {0}); }), "INVALID_ARGUMENT: Expected 2 sums, received 1"));
+  CHECK(fit.session->run(0, 0).sums[1] == 103, "and nothing has changed");
+}
+
 std::shared_ptr<const Dataset> data_with_bad_row() {  // row 40 is NaN
   std::vector<float> x(64 * kWidth, 0.5F), y(64, 1);
   x[40 * kWidth + 1] = NAN;
@@ -333,6 +373,7 @@ int main() {
   test_powers_of_two_and_results();
   test_stretches();
   test_abort_and_resume();
+  test_seek();
   test_non_finite();
   test_state_is_committed_with_the_update();
   test_errors();
