@@ -34,6 +34,22 @@ export function drawSeed(): number {
   return mix(mix(key.seed) ^ key.stream);
 }
 
+/** Where the library's draws stand: its seed, and how many draws were made of it. */
+export interface RandomState {
+  seed: number;
+  draws: number;
+}
+
+export function randomState(): RandomState {
+  return { seed: current, draws: streams };
+}
+
+/** Later draws are those that would have followed randomState(). */
+export function setRandomState({ seed: from, draws }: RandomState): void {
+  current = from;
+  streams = draws;
+}
+
 /** Spreads 32 bits: the finalizer of MurmurHash3. */
 function mix(bits: number): number {
   let h = bits >>> 0;

@@ -1,6 +1,7 @@
 // The callback protocol: Keras's hooks in camelCase, each awaited.
 import { DownhillError, nearest, show } from '../errors.js';
 import type { Model } from '../model/model.js';
+import type { CallbackState } from '../training/position.js';
 
 /** Numbers by Keras's keys: loss, accuracy, val_loss, … */
 export type Logs = Record<string, number>;
@@ -8,7 +9,10 @@ export type Logs = Record<string, number>;
 type Begin = (logs: Logs) => unknown;
 type Counted = (index: number, logs: Logs) => unknown;
 
-/** Any of the hooks. Batch logs are means over the epoch so far. */
+/**
+ * Any of the hooks. Batch logs are means over the epoch so far. A callback whose work outlives a restart has getState and setState too: what
+ * getState gives is saved with the model, and a resumed fit hands it to setState after onTrainBegin.
+ */
 export interface Callback {
   /** The model in training; set before the first hook. */
   model?: Model;
@@ -26,9 +30,13 @@ export interface Callback {
   onPredictEnd?: Begin;
   onPredictBatchBegin?: Counted;
   onPredictBatchEnd?: Counted;
+  /** What it needs to go on, as plain JSON in which Tensors may stand. Called between two steps, at every save. */
+  getState?(): unknown;
+  /** Takes what getState gave; the callbacks of a resumed fit are matched by class and order. */
+  setState?(state: never): void;
 }
 
-export type Hook = Exclude<keyof Callback, 'model'>;
+export type Hook = Exclude<keyof Callback, 'model' | 'getState' | 'setState'>;
 
 export const hooks: readonly Hook[] = [
   'onTrainBegin',
@@ -76,7 +84,9 @@ function setModel(callback: Callback, model: Model): void {
 
 /** The callbacks of one run, called one after the other. */
 export class CallbackList {
-  readonly #callbacks: readonly Callback[];
+  /** The given ones, then the caller's own. */
+  readonly all: readonly Callback[];
+  readonly #given: readonly Callback[];
   readonly #used: ReadonlySet<Hook>;
 
   constructor(where: string, callbacks: unknown, model: Model, own: readonly Callback[] = []) {
@@ -91,9 +101,10 @@ export class CallbackList {
         );
       checkHooks(`${where}[${i}]`, callback);
     }
-    this.#callbacks = [...(given as Callback[]), ...own];
-    this.#used = new Set(hooks.filter((hook) => this.#callbacks.some((callback) => callback[hook] !== undefined)));
-    for (const callback of this.#callbacks) setModel(callback, model);
+    this.#given = given as Callback[];
+    this.all = [...this.#given, ...own];
+    this.#used = new Set(hooks.filter((hook) => this.all.some((callback) => callback[hook] !== undefined)));
+    for (const callback of this.all) setModel(callback, model);
   }
 
   /** Whether any callback has one of these hooks. */
@@ -103,8 +114,50 @@ export class CallbackList {
 
   /** Calls a hook of every callback that has it. */
   async call(hook: Hook, ...args: [logs: Logs] | [index: number, logs: Logs]): Promise<void> {
+    await this.callFrom(0, () => {}, hook, ...args);
+  }
+
+  /** The same, without the first `from` callbacks; `reached` is told how many there are with the one that is being called. */
+  async callFrom(
+    from: number,
+    reached: (next: number) => void,
+    hook: Hook,
+    ...args: [logs: Logs] | [index: number, logs: Logs]
+  ): Promise<void> {
     if (!this.#used.has(hook)) return;
-    for (const callback of this.#callbacks)
-      await (callback[hook] as ((...args: unknown[]) => unknown) | undefined)?.(...args);
+    for (let i = from; i < this.all.length; i++) {
+      reached(i + 1);
+      await (this.all[i][hook] as ((...args: unknown[]) => unknown) | undefined)?.call(this.all[i], ...args);
+    }
+  }
+
+  /** The states of the given callbacks that have any. */
+  states(): CallbackState[] {
+    return this.#stateful().map(([name, callback]) => [name, callback.getState!()]);
+  }
+
+  /** Gives callbacks the states of those that had their names. Throws INVALID_ARGUMENT for a state that nobody takes. */
+  restore(where: string, states: readonly CallbackState[]): void {
+    const stateful = new Map(this.#stateful());
+    const lost = states.filter(([name]) => !stateful.has(name)).map(([name]) => name);
+    if (lost.length > 0)
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${where} holds the state of callbacks that this fit does not have: ${lost.join(', ')}. Pass the same callbacks.`,
+      );
+    for (const [name, state] of states) stateful.get(name)!.setState?.(state as never);
+  }
+
+  /** By class, numbered. */
+  #stateful(): [name: string, callback: Callback][] {
+    const counts = new Map<string, number>();
+    return this.#given
+      .filter((callback) => typeof callback.getState === 'function')
+      .map((callback) => {
+        const kind = callback.constructor?.name ?? 'Object';
+        const count = counts.get(kind) ?? 0;
+        counts.set(kind, count + 1);
+        return [count === 0 ? kind : `${kind}_${count}`, callback];
+      });
   }
 }

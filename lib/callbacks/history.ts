@@ -17,6 +17,15 @@ export class History implements Callback {
     return {};
   }
 
+  getState(): Config {
+    return { epoch: this.epoch, history: this.history };
+  }
+
+  setState({ epoch, history }: Pick<History, 'epoch' | 'history'>): void {
+    this.epoch = [...epoch];
+    this.history = Object.fromEntries(Object.entries(history).map(([key, values]) => [key, [...values]]));
+  }
+
   onTrainBegin(): void {
     this.epoch = [];
     this.history = {};

@@ -17,7 +17,7 @@ export interface DropoutOptions extends LayerOptions {
 export class Dropout extends Layer {
   override readonly type = 'Dropout';
   readonly rate: number;
-  readonly #key: number;
+  #key: number;
   #calls = 0;
 
   constructor(options: DropoutOptions) {
@@ -30,6 +30,10 @@ export class Dropout extends Layer {
   /** With the seed in use, so that a rebuilt layer draws the same masks. */
   override getConfig(): Config {
     return { ...super.getConfig(), rate: this.rate, seed: this.#key };
+  }
+
+  override restoreSeed(seed: number): void {
+    this.#key = seed;
   }
 
   override computeOutputShape(inputShape: Shape): Shape {

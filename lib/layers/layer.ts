@@ -87,6 +87,9 @@ export abstract class Layer {
     return this.#weights;
   }
 
+  /** Takes over the seed that getConfig() of an equal layer gave; for layers that draw while they train. */
+  restoreSeed?(seed: number): void;
+
   /** Gives an automatic name its number; for models. */
   rename(name: string): void {
     this.#name = name;

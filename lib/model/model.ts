@@ -8,6 +8,8 @@ import { resolveDevice } from '../devices.js';
 import { DownhillError } from '../errors.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
+import { type LoadWeightsOptions, loadWeights, type WeightsReport } from '../io/load-weights.js';
+import { save } from '../io/save.js';
 import type { CallContext, Computed, Layer } from '../layers/layer.js';
 import { placeWeights, type Weight } from '../layers/weight.js';
 import { checkFunction, checkOneOf, Options } from '../options.js';
@@ -188,6 +190,42 @@ export abstract class Model implements Network {
   setWeights(values: readonly TensorLike[]): void {
     this.#trainer.checkAlive();
     writeWeights(this.weights, values);
+  }
+
+  /**
+   * Saves the model in one safetensors file: layers, weights, what it was compiled with, the optimizer's state, and where its fit stands. During
+   * a fit it is the model as of the last finished step, and training goes on while the file is written.
+   *
+   * @throws (rejects) NOT_BUILT, FILE_ERROR; an older file of that name is then still whole
+   * @example
+   * await net.save('digits.safetensors');
+   * const twin = await loadModel('digits.safetensors');
+   */
+  async save(path: string): Promise<void> {
+    await save(this, this.#trainer, path, 'model');
+  }
+
+  /** Saves the values of the weights alone, by the names of `parameters`, as a safetensors file. */
+  async saveWeights(path: string): Promise<void> {
+    await save(this, this.#trainer, path, 'weights');
+  }
+
+  /**
+   * Reads weights from a safetensors file, of this library or another, by name.
+   *
+   * @param options map: from names of the file to { name, transpose? } or null; strict, true by default: all must match
+   * @returns what did not match: { missing, unexpected, mismatched }
+   * @throws (rejects) UNKNOWN_NAME, SHAPE_MISMATCH with a list of what does not match, FILE_ERROR, CORRUPT_FILE, FOREIGN_FILE; nothing has
+   *   changed then
+   * @example
+   * // PyTorch's Linear keeps its weight as [out, in]
+   * await net.loadWeights('torch.safetensors', {
+   *   map: (name) => (name === 'fc.weight' ? { name: 'dense/kernel', transpose: true } : 'dense/bias'),
+   * });
+   */
+  async loadWeights(path: string, options?: LoadWeightsOptions): Promise<WeightsReport> {
+    this.#trainer.checkAlive();
+    return loadWeights(this, path, options);
   }
 
   /** Number of weights, trainable or not. */

@@ -25,7 +25,8 @@ export class Adam extends Optimizer {
       beta2: read.number('beta2', 0.999, { min: 0, below: 1 }),
       epsilon: read.number('epsilon', torch ? 1e-8 : 1e-7, { min: 0 }),
     };
-    super('adam', read, { rule: torch ? 'torchAdam' : 'adam', learningRate: 0.001, hyper });
+    const rule = torch ? 'torchAdam' : 'adam';
+    super('adam', read, { rule, slots: ['momentum', 'velocity'], learningRate: 0.001, hyper });
     ({ beta1: this.beta1, beta2: this.beta2, epsilon: this.epsilon } = hyper);
   }
 

@@ -48,6 +48,8 @@ export const commonKeys = [
 export interface UpdateRule {
   /** A row of native/optim/rules.def. */
   rule: string;
+  /** Names of its slots, in their order, for files. */
+  slots: readonly string[];
   /** Default of learningRate. */
   learningRate: number;
   /** Hyperparameters of the rule, by the native names. */
@@ -72,6 +74,8 @@ const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;
 export abstract class Optimizer {
   readonly name: string;
   readonly preset: Preset;
+  /** Names of the slots, in their order. */
+  readonly slotNames: readonly string[];
   readonly #rule: string;
   readonly #hyper: Record<string, number>;
   readonly #globalClipNorm: number;
@@ -107,7 +111,13 @@ export abstract class Optimizer {
     this.#optional = Object.fromEntries(
       (['weightDecay', ...clips] as const).map((key) => [key, read.raw[key] ?? null]),
     );
-    this.#slots = new Slots(slotsOf(rule.rule));
+    this.slotNames = rule.slots;
+    if (slotsOf(rule.rule) !== rule.slots.length)
+      throw new DownhillError(
+        'INTERNAL',
+        `The update rule "${rule.rule}" needs the names of its ${slotsOf(rule.rule)} slots.`,
+      );
+    this.#slots = new Slots(rule.slots.length);
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
@@ -188,6 +198,25 @@ export abstract class Optimizer {
     this.#checkAlive();
     const known = this.#bound.find((bound) => same(bound.variables, variables) && same(bound.gradients, gradients));
     return this.#activate((known ?? this.#make(variables, gradients)).updater);
+  }
+
+  /** The slots of a variable, by slotNames; null before its first update. For files. */
+  slotsOf(variable: Variable): readonly Storage[] | null {
+    return this.#slots.get(variable);
+  }
+
+  /** The slots of these variables, zeros where they are new. For files. */
+  makeSlots(variables: readonly Variable[]): readonly (readonly Storage[])[] {
+    return this.#slots.of(variables);
+  }
+
+  /** Back to no slots and no updates made. For files. */
+  forget(): void {
+    this.#iterations = 0;
+    this.#active = null;
+    this.#bound = [];
+    this.#owned.clear();
+    this.#slots.clear();
   }
 
   /** Releases slots and updaters; later updates reject with DISPOSED. */

@@ -29,6 +29,11 @@ export class Slots {
     return variables.map((variable) => this.#slots.get(variable)!);
   }
 
+  /** Null where there are none yet. */
+  get(variable: Variable): readonly Storage[] | null {
+    return this.#slots.get(variable) ?? null;
+  }
+
   clear(): void {
     this.#slots = new WeakMap();
   }

@@ -2,20 +2,11 @@
 import { binding, type Session, type Stretch } from '../binding/index.js';
 import { DownhillError, show } from '../errors.js';
 import { type Column, datasetFor, inputColumn, type OnNonFinite, targetColumn } from './columns.js';
+import type { FeedPosition, Progress } from './position.js';
 import type { Trainer } from './trainer.js';
 
 /** Batches as an iterable gives them. */
 export type Batches = Iterable<unknown> | AsyncIterable<unknown>;
-
-/** What is done of an epoch. */
-export interface Progress {
-  steps: number;
-  rows: number;
-  /** Sum and weight of each log. */
-  sums: Float64Array;
-  /** Batches with a loss that is not finite. */
-  nonFinite: number;
-}
 
 function nothing(labels: number): Progress {
   return { steps: 0, rows: 0, sums: new Float64Array(2 * labels), nonFinite: 0 };
@@ -25,6 +16,14 @@ function nothing(labels: number): Progress {
 export interface Feed {
   /** Batches of a whole pass, where known. */
   readonly batches: number | null;
+  /** Rows of a whole pass, where known. */
+  readonly rows: number | null;
+  /** What is done of this epoch. */
+  readonly progress: Progress;
+  /** Where it stands; null when a run has failed in the middle, which leaves that unknown. */
+  position(): FeedPosition | null;
+  /** Goes on at a position, within its epoch: begin() is for the next one. */
+  resume(position: FeedPosition): void;
   /** To the next epoch; an interrupted pass over the data goes on. */
   begin(epoch: number): void;
   /** Whether there is another batch; an iterable is asked for it. */
@@ -55,12 +54,19 @@ function minus(a: Progress, b: Progress): Progress {
   };
 }
 
+function mismatch(): DownhillError {
+  return new DownhillError(
+    'INVALID_ARGUMENT',
+    'fit: resume: the file was saved with arrays as data where an iterable of batches is given, or the other way round.',
+  );
+}
+
 /** Rows [begin, end) of columns in native memory. */
 export class ArrayFeed implements Feed {
   readonly batches: number;
   readonly #session: Session;
   readonly #options: FeedOptions;
-  readonly #rows: number;
+  readonly rows: number;
   readonly #zero: Progress;
   #pass: number | null = null;
   #within = false;
@@ -68,6 +74,9 @@ export class ArrayFeed implements Feed {
   /** The numbers at which this epoch began: not zero when it began in the middle of a pass. */
   #base: Progress;
   #last: Progress;
+  /** Of this pass, before it was taken up again. */
+  #nonFinite = 0;
+  #failed = false;
 
   constructor(
     trainer: Trainer,
@@ -78,10 +87,30 @@ export class ArrayFeed implements Feed {
     this.#options = options;
     this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
     trainer.load(this.#session, kind, { ...data, batchSize });
-    this.#rows = data.end - data.begin;
-    this.batches = Math.ceil(this.#rows / batchSize);
+    this.rows = data.end - data.begin;
+    this.batches = Math.ceil(this.rows / batchSize);
     this.#zero = nothing(trainer.compiled.labels.length);
     this.#base = this.#last = this.#zero;
+  }
+
+  get progress(): Progress {
+    return minus(this.#last, this.#base);
+  }
+
+  position(): FeedPosition | null {
+    if (this.#failed) return null;
+    return { kind: 'arrays', pass: this.#pass, within: this.#within, last: this.#last, base: this.#base };
+  }
+
+  resume(position: FeedPosition): void {
+    if (position.kind !== 'arrays') throw mismatch();
+    ({ pass: this.#pass, within: this.#within, last: this.#last, base: this.#base } = position);
+    this.#left = this.#within;
+    if (!this.#within || this.#pass === null) return;
+    const { batchSize, shuffle, seed } = this.#options;
+    binding.sessionEpoch(this.#session, this.#pass, batchSize, shuffle, seed);
+    binding.sessionSeek(this.#session, this.#last.steps, this.#last.sums);
+    this.#nonFinite = this.#last.nonFinite;
   }
 
   begin(epoch: number): void {
@@ -94,6 +123,7 @@ export class ArrayFeed implements Feed {
     this.#pass = this.#pass === null ? epoch : this.#pass + 1;
     binding.sessionEpoch(this.#session, this.#pass, batchSize, shuffle, seed);
     this.#within = true;
+    this.#nonFinite = 0;
     this.#base = this.#last = this.#zero;
   }
 
@@ -104,13 +134,21 @@ export class ArrayFeed implements Feed {
   async run(maxSteps: number, maxMilliseconds: number): Promise<Progress> {
     const { kind, batchSize } = this.#options;
     // An evaluation's remainder, which is cut into powers of two, counts as one batch.
-    const remainder = kind === 'evaluate' && this.#last.rows + batchSize > this.#rows;
+    const remainder = kind === 'evaluate' && this.#last.rows + batchSize > this.rows;
     const limit = remainder ? 0 : maxSteps;
-    const { rows, sums, nonFinite, done } = await binding.sessionRun(this.#session, limit, maxMilliseconds);
+    let stretch: Stretch;
+    try {
+      stretch = await binding.sessionRun(this.#session, limit, maxMilliseconds);
+    } catch (error) {
+      this.#failed = true;
+      throw error;
+    }
+    const { rows, sums, done } = stretch;
+    const nonFinite = this.#nonFinite + stretch.nonFinite;
     const steps = done ? this.batches : Math.floor(rows / batchSize);
     this.#last = { steps, rows, sums, nonFinite };
     this.#left = this.#within = !done;
-    return minus(this.#last, this.#base);
+    return this.progress;
   }
 
   abort(): void {
@@ -137,6 +175,7 @@ function atStep(error: unknown, step: number): unknown {
 /** Batches of an iterable, each with its own number of rows. */
 export class StreamFeed implements Feed {
   readonly batches = null;
+  readonly rows = null;
   readonly #trainer: Trainer;
   readonly #source: Batches;
   readonly #options: FeedOptions;
@@ -145,25 +184,58 @@ export class StreamFeed implements Feed {
   #next: unknown;
   #waiting = false;
   #epoch = 0;
-  #progress!: Progress;
+  #progress: Progress;
+  /** Batches that this walk over the iterable gave and that are done. */
+  #taken = 0;
+  /** Batches that were done before the walk was taken up again. */
+  #skip = 0;
+  /** The walk has ended in this epoch; the next one begins another. */
+  #ended = false;
 
   constructor(trainer: Trainer, source: Batches, options: FeedOptions) {
     this.#trainer = trainer;
     this.#source = source;
     this.#options = options;
+    this.#progress = nothing(trainer.compiled.labels.length);
+  }
+
+  get progress(): Progress {
+    return { ...this.#progress };
+  }
+
+  position(): FeedPosition {
+    return { kind: 'batches', taken: this.#taken, ended: this.#ended, last: this.progress };
+  }
+
+  resume(position: FeedPosition): void {
+    if (position.kind !== 'batches') throw mismatch();
+    this.#progress = { ...position.last };
+    this.#taken = this.#skip = position.taken;
+    this.#ended = position.ended;
   }
 
   begin(epoch: number): void {
     this.#epoch = epoch;
+    this.#ended = false;
     this.#progress = nothing(this.#trainer.compiled.labels.length);
   }
 
   async more(): Promise<boolean> {
     if (this.#waiting) return true;
+    if (this.#ended) return false;
     this.#iterator ??= iterate(this.#source);
+    for (; this.#skip > 0; this.#skip--)
+      if ((await this.#iterator.next()).done)
+        throw new DownhillError(
+          'EMPTY_DATA',
+          `fit: resume: ${this.#taken} batches of the iterable were done when the file was saved, but it gives only ` +
+            `${this.#taken - this.#skip}. Pass the same data.`,
+        );
     const { done, value } = await this.#iterator.next();
     if (done) {
       this.#iterator = null;
+      this.#taken = 0;
+      this.#ended = true;
       if (this.#progress.steps === 0)
         throw new DownhillError(
           'EMPTY_DATA',
@@ -180,7 +252,7 @@ export class StreamFeed implements Feed {
   /** One batch: the caller waits for the next one by more(), which a signal may interrupt. */
   async run(): Promise<Progress> {
     if (await this.more()) await this.#step();
-    return { ...this.#progress };
+    return this.progress;
   }
 
   abort(): void {
@@ -215,6 +287,7 @@ export class StreamFeed implements Feed {
     }
     if (!stretch.done) return; // aborted before its only step
     const progress = this.#progress;
+    this.#taken++;
     progress.sums = progress.sums.map((sum, i) => sum + stretch.sums[i]);
     progress.steps++;
     progress.rows += rows;

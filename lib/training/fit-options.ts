@@ -27,6 +27,11 @@ export interface FitOptions {
   stepsPerEpoch?: number;
   /** Ends the fit after the step in hand; it rejects with the signal's reason. */
   signal?: AbortSignal;
+  /**
+   * A file of net.save() or callbacks.modelCheckpoint, of the same model with the same options: training goes on where it was saved, in the
+   * middle of an epoch, and ends as it would have. Weights, optimizer, random state, epoch and step are those of the file.
+   */
+  resume?: string;
   /** What to do about NaN and infinity in data or loss; 'error' by default. */
   onNonFinite?: OnNonFinite;
 }
@@ -42,6 +47,7 @@ const keys = [
   'initialEpoch',
   'stepsPerEpoch',
   'signal',
+  'resume',
   'onNonFinite',
 ] as const;
 
@@ -57,6 +63,7 @@ export interface CheckedFitOptions {
   /** 0: all batches. */
   stepsPerEpoch: number;
   signal: unknown;
+  resume: string | null;
   onNonFinite: OnNonFinite;
 }
 
@@ -84,6 +91,7 @@ export function checkFitOptions(options: FitOptions | undefined): CheckedFitOpti
     verbose: checkVerbose(read.what('verbose'), read.raw.verbose),
     stepsPerEpoch: read.optionalCount('stepsPerEpoch') ?? 0,
     signal: read.raw.signal,
+    resume: read.has('resume') ? read.text('resume') : null,
     onNonFinite: read.oneOf<OnNonFinite>('onNonFinite', ['error', 'warn', 'ignore'], 'error'),
   };
   if (checked.validationSplit > 0 && checked.validationData)

@@ -1,7 +1,10 @@
 // The fit loop: epochs of native stretches, hooks and validation between them.
 import { CallbackList, type Hook, type Logs } from '../callbacks/callback.js';
 import { History } from '../callbacks/history.js';
+import { Saver } from '../callbacks/saver.js';
 import { DownhillError } from '../errors.js';
+import { type Resume, readResume } from '../io/resume.js';
+import { Snapshot } from '../io/snapshot.js';
 import type { Model } from '../model/model.js';
 import { drawSeed } from '../random.js';
 import { datasetFor } from './columns.js';
@@ -10,6 +13,7 @@ import { ArrayFeed, type Feed, type FeedOptions, isBatches, StreamFeed } from '.
 import { type CheckedFitOptions, checkFitOptions, type FitOptions } from './fit-options.js';
 import { Interrupt } from './interrupt.js';
 import { meansOf } from './logs.js';
+import type { Place, Position, Progress, Stage } from './position.js';
 import { type Reporter, reporterFor } from './progress.js';
 import type { Trainer } from './trainer.js';
 
@@ -18,17 +22,29 @@ interface Feeds {
   validation: Feed | null;
 }
 
+/** What an epoch has come to. */
+interface Numbers {
+  logs: Logs;
+  steps: number;
+}
+
 class Fit {
   readonly #trainer: Trainer;
   readonly #model: Model;
   readonly #options: CheckedFitOptions;
   readonly #history = new History();
   readonly #callbacks: CallbackList;
+  readonly #savers: readonly Saver[];
   readonly #labels: readonly string[];
   readonly #reporter: Reporter;
   readonly #interrupt: Interrupt;
   /** What a signal or stopTraining ends. */
   #running: Feed | null = null;
+  #feeds: Feeds | null = null;
+  #seed = 0;
+  #place: Place;
+  /** Of the last epoch that has ended. */
+  #logs: Logs = {};
 
   constructor(trainer: Trainer, model: Model, options: CheckedFitOptions) {
     this.#trainer = trainer;
@@ -36,37 +52,61 @@ class Fit {
     this.#options = options;
     this.#labels = trainer.compiled.labels;
     this.#callbacks = new CallbackList('fit: callbacks', options.callbacks, model, [this.#history]);
+    this.#savers = this.#callbacks.all.filter((callback) => callback instanceof Saver);
     this.#interrupt = new Interrupt(options.signal, () => this.#running?.abort());
     this.#reporter = reporterFor(options.verbose);
+    this.#place = { epoch: options.initialEpoch, stage: 'onEpochBegin', next: 0 };
   }
 
   async run(x: unknown, y: unknown): Promise<History> {
-    const { epochs, initialEpoch } = this.#options;
-    let feeds: Feeds | null = null;
+    const { epochs, resume } = this.#options;
+    const trainer = this.#trainer;
+    trainer.position = () => null;
     try {
-      feeds = this.#feeds(x, y);
+      const file =
+        resume === null ? null : await this.#interrupt.race(readResume(resume, this.#model, trainer, this.#options));
+      trainer.checkAlive();
+      this.#feeds = this.#open(x, y, file);
       this.#model.stopTraining = false;
+      let from = file?.position ?? null;
+      if (from) this.#continue(from, this.#feeds.train);
+      trainer.position = () => this.#position();
       await this.#hook('onTrainBegin', {});
-      let logs: Logs = {};
-      for (let epoch = initialEpoch; epoch < epochs; epoch++) {
-        logs = await this.#epoch(epoch, feeds);
+      if (from) {
+        this.#callbacks.restore(`fit: resume: ${resume}`, from.callbacks);
+        this.#history.setState(from.history as History);
+      }
+      const stopped = from !== null && this.#model.stopTraining;
+      for (let epoch = this.#place.epoch; epoch < epochs && !stopped; epoch++, from = null) {
+        await this.#epoch(epoch, this.#feeds, from);
         if (this.#model.stopTraining) break;
       }
-      await this.#hook('onTrainEnd', logs);
+      await this.#hook('onTrainEnd', this.#logs);
       return this.#history;
     } finally {
+      this.#keepPosition();
       this.#interrupt.close();
       this.#reporter.close();
-      feeds?.train.close();
-      feeds?.validation?.close();
+      this.#feeds?.train.close();
+      this.#feeds?.validation?.close();
     }
   }
 
-  #feeds(x: unknown, y: unknown): Feeds {
+  /** Awaits the files that are being written. */
+  async saved(): Promise<void> {
+    const results = await Promise.allSettled(this.#savers.map((saver) => saver.finish()));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** Feeds of the data; a file's state is put in place when the data fit. */
+  #open(x: unknown, y: unknown, file: Resume | null): Feeds {
     const { batchSize, shuffle, onNonFinite, validationData, validationSplit } = this.#options;
     const trainer = this.#trainer;
-    const training: FeedOptions = { kind: 'train', batchSize, shuffle, seed: shuffle ? drawSeed() : 0, onNonFinite };
     const testing: FeedOptions = { kind: 'evaluate', batchSize, shuffle: false, seed: 0, onNonFinite };
+    const training = (): FeedOptions => {
+      this.#seed = file?.position ? file.position.seed : shuffle ? drawSeed() : 0;
+      return { kind: 'train', batchSize, shuffle, seed: this.#seed, onNonFinite };
+    };
     const separate = (): Feed | null => {
       if (!validationData) return null;
       const [vx, vy] = Array.isArray(validationData)
@@ -80,7 +120,9 @@ class Fit {
           'INVALID_ARGUMENT',
           'fit: validationSplit needs arrays; give validationData with an iterable.',
         );
-      return { train: new StreamFeed(trainer, x, training), validation: separate() };
+      const validation = separate();
+      file?.apply(null, validation?.rows ?? null);
+      return { train: new StreamFeed(trainer, x, training()), validation };
     }
     const columns = columnsOf(trainer, x, y);
     const { rows } = columns[0];
@@ -92,52 +134,110 @@ class Fit {
           'each needs at least one.',
       );
     const dataset = datasetFor(columns, onNonFinite);
-    const train = new ArrayFeed(trainer, { dataset, columns, begin: 0, end: split }, training);
-    if (split === rows) return { train, validation: separate() };
-    return { train, validation: new ArrayFeed(trainer, { dataset, columns, begin: split, end: rows }, testing) };
+    const validation =
+      split === rows ? separate() : new ArrayFeed(trainer, { dataset, columns, begin: split, end: rows }, testing);
+    file?.apply(split, validation?.rows ?? null);
+    return { train: new ArrayFeed(trainer, { dataset, columns, begin: 0, end: split }, training()), validation };
   }
 
-  /** An epoch's numbers: loss, metrics, and the same with val_. */
-  async #epoch(epoch: number, { train, validation }: Feeds): Promise<Logs> {
+  /** For a save after the fit: until then a later fit may go on from there. */
+  #keepPosition(): void {
+    let last: Position | null = null;
+    try {
+      last = this.#position();
+    } catch {
+      // A callback's getState failed; what ended the fit is the error to tell.
+    }
+    this.#trainer.position = () => last;
+  }
+
+  #continue(from: Position, feed: Feed): void {
+    const { epoch, stage, next, logs } = from;
+    this.#place = { epoch, stage, next };
+    this.#logs = logs;
+    feed.resume(from.feed);
+  }
+
+  /** Where the fit stands; null when that is unknown. */
+  #position(): Position | null {
+    const { batchSize, shuffle, stepsPerEpoch } = this.#options;
+    const { train, validation } = this.#feeds ?? {};
+    const feed = train?.position();
+    if (!train || !feed) return null;
+    return {
+      ...this.#place,
+      step: this.#place.stage === 'onEpochBegin' ? 0 : train.progress.steps,
+      seed: this.#seed,
+      batchSize,
+      shuffle,
+      stepsPerEpoch,
+      rows: train.rows,
+      validationRows: validation?.rows ?? null,
+      logs: { ...this.#logs },
+      feed,
+      history: this.#history.getState(),
+      callbacks: this.#callbacks.states(),
+    };
+  }
+
+  /** An epoch, or the rest of one; its numbers: loss, metrics, and the same with val_. */
+  async #epoch(epoch: number, { train, validation }: Feeds, from: Position | null): Promise<void> {
     const { epochs, stepsPerEpoch } = this.#options;
     const reporter = this.#reporter;
-    await this.#hook('onEpochBegin', epoch, {});
+    const stage = from?.stage ?? 'onEpochBegin';
+    if (stage === 'onEpochBegin') await this.#staged('onEpochBegin', from?.next ?? 0, epoch, {});
     reporter.begin(`Epoch ${epoch + 1}/${epochs}`, stepsPerEpoch || train.batches);
-    const { logs, steps } = await this.#train(epoch, train);
-    if (validation) {
-      const values = await this.#watch(validation, () =>
-        runEvaluation(validation, this.#labels, this.#callbacks, {
-          race: (work) => this.#interrupt.race(work),
-          check: () => this.#check(),
-        }),
-      );
-      for (const [label, value] of Object.entries(values)) logs[`val_${label}`] = value;
+    if (stage !== 'onEpochEnd') {
+      const { logs, steps } = await this.#train(epoch, train, from);
+      this.#place = { epoch, stage: 'validation', next: 0 };
+      if (validation) {
+        const values = await this.#watch(validation, () =>
+          runEvaluation(validation, this.#labels, this.#callbacks, {
+            race: (work) => this.#interrupt.race(work),
+            check: () => this.#check(),
+          }),
+        );
+        for (const [label, value] of Object.entries(values)) logs[`val_${label}`] = value;
+      }
+      this.#logs = logs;
+      reporter.end(steps, logs);
     }
-    reporter.end(steps, logs);
-    await this.#hook('onEpochEnd', epoch, logs);
-    return logs;
+    const logs = this.#logs;
+    await this.#staged('onEpochEnd', stage === 'onEpochEnd' ? from!.next : 0, epoch, logs);
+    this.#place = { epoch: epoch + 1, stage: 'onEpochBegin', next: 0 };
+    await this.#save('epoch', epoch, logs);
   }
 
-  async #train(epoch: number, feed: Feed): Promise<{ logs: Logs; steps: number }> {
+  async #train(epoch: number, feed: Feed, from: Position | null): Promise<Numbers> {
     const { stepsPerEpoch } = this.#options;
-    const callbacks = this.#callbacks;
-    const hooked = callbacks.has('onTrainBatchBegin', 'onTrainBatchEnd');
-    let logs: Logs = {};
-    let steps = 0;
-    let nonFinite = 0;
-    feed.begin(epoch);
-    while ((stepsPerEpoch === 0 || steps < stepsPerEpoch) && (await this.#interrupt.race(feed.more()))) {
-      if (hooked) await this.#hook('onTrainBatchBegin', steps, {});
+    const hooked = this.#callbacks.has('onTrainBatchBegin', 'onTrainBatchEnd');
+    if (!from || from.stage === 'onEpochBegin') {
+      feed.begin(epoch);
+      this.#place = { epoch, stage: 'batches', next: 0 };
+    }
+    let { steps, nonFinite, sums } = feed.progress;
+    let logs = steps > 0 ? meansOf(this.#labels, sums) : {};
+    if (steps > 0) this.#reporter.update(steps, logs);
+    if (from?.stage === 'onTrainBatchEnd') await this.#staged('onTrainBatchEnd', from.next, steps - 1, logs);
+    let begun = from?.stage === 'onTrainBatchBegin' ? from.next : 0;
+    while (
+      from?.stage !== 'validation' &&
+      (stepsPerEpoch === 0 || steps < stepsPerEpoch) &&
+      (await this.#interrupt.race(feed.more()))
+    ) {
+      if (hooked) await this.#staged('onTrainBatchBegin', begun, steps, {});
+      begun = 0;
       const single = hooked || this.#model.stopTraining;
-      const limit = single ? 1 : stepsPerEpoch && stepsPerEpoch - steps;
-      const progress = await this.#watch(feed, () => feed.run(limit, kStretch));
+      const progress = await this.#stretch(epoch, feed, single ? 1 : this.#limit(steps), hooked);
       this.#check();
-      if (progress.steps > steps || !this.#model.stopTraining) {
-        ({ steps, nonFinite } = progress);
-        logs = meansOf(this.#labels, progress.sums);
+      const moved = progress.steps > steps;
+      if (moved || !this.#model.stopTraining) {
+        ({ steps, nonFinite, sums } = progress);
+        logs = meansOf(this.#labels, sums);
         this.#reporter.update(steps, logs);
       }
-      if (hooked) await this.#hook('onTrainBatchEnd', steps - 1, logs);
+      if (hooked) await this.#staged('onTrainBatchEnd', 0, steps - 1, logs);
+      if (moved) await this.#save('step', epoch, logs);
       if (this.#model.stopTraining) break;
     }
     this.#warn(epoch, nonFinite, steps);
@@ -147,6 +247,42 @@ class Fit {
         'DownhillWarning',
       );
     return { logs, steps };
+  }
+
+  /** Steps that the next stretch may have; 0: no limit. */
+  #limit(steps: number): number {
+    const { stepsPerEpoch } = this.#options;
+    const made = this.#savers.length > 0 ? this.#trainer.compiled.optimizer.iterations : 0;
+    const limits = [stepsPerEpoch && stepsPerEpoch - steps, ...this.#savers.map((saver) => saver.stepsLeft(made))];
+    const real = limits.filter((limit) => limit > 0);
+    return real.length > 0 ? Math.min(...real) : 0;
+  }
+
+  async #stretch(epoch: number, feed: Feed, limit: number, hooked: boolean): Promise<Progress> {
+    const { pauses } = this.#trainer;
+    const { steps } = feed.progress;
+    await pauses.begin();
+    try {
+      return await this.#watch(feed, () => feed.run(limit, kStretch));
+    } finally {
+      if (feed.progress.steps > steps) this.#place = { epoch, stage: hooked ? 'onTrainBatchEnd' : 'batches', next: 0 };
+      pauses.end();
+    }
+  }
+
+  /** Asks the callbacks that save. */
+  async #save(kind: 'step' | 'epoch', epoch: number, logs: Logs): Promise<void> {
+    const { pauses, compiled } = this.#trainer;
+    for (const saver of this.#savers) {
+      await saver.between({
+        kind,
+        epoch,
+        step: compiled.optimizer.iterations,
+        logs: { ...this.#logs, ...logs },
+        snapshot: (content) => pauses.look(() => Snapshot.of(this.#model, content, () => this.#position())),
+      });
+      this.#check();
+    }
   }
 
   /** Ends a stretch early; for stopTraining. */
@@ -164,8 +300,19 @@ class Fit {
     }
   }
 
-  async #hook(hook: Hook, ...args: [logs: Logs] | [index: number, logs: Logs]): Promise<void> {
-    await this.#interrupt.race(this.#callbacks.call(hook, ...args));
+  async #hook(hook: Hook, logs: Logs): Promise<void> {
+    await this.#interrupt.race(this.#callbacks.call(hook, logs));
+    this.#check();
+  }
+
+  /** A hook whose calls a saved position counts. */
+  async #staged(stage: Hook & Stage, from: number, index: number, logs: Logs): Promise<void> {
+    this.#place = { ...this.#place, stage, next: from };
+    const reached = (next: number) => {
+      this.#place = { ...this.#place, next };
+    };
+    await this.#interrupt.race(this.#callbacks.callFrom(from, reached, stage, index, logs));
+    this.#place = { ...this.#place, next: this.#callbacks.all.length };
     this.#check();
   }
 
@@ -199,7 +346,15 @@ export async function fit(
   try {
     const run = new Fit(trainer, model, checked);
     started(() => run.stop());
-    return await run.run(x, y);
+    let history: History;
+    try {
+      history = await run.run(x, y);
+    } catch (error) {
+      await run.saved().catch(() => undefined); // the first error is the one to tell
+      throw error;
+    }
+    await run.saved();
+    return history;
   } finally {
     started(() => {});
     release();

@@ -14,6 +14,8 @@ import { arenaLike, type Weight } from '../layers/weight.js';
 import type { Column, OnNonFinite, RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
+import { Pauses } from './pauses.js';
+import type { Position } from './position.js';
 import { batchRows, evaluateProgram, kPrograms, predictProgram, trainProgram } from './programs.js';
 
 /** Gradients of the trainable weights, one arena parallel to theirs. */
@@ -26,6 +28,10 @@ const text = (target: RowType | null) => (target ? `${target.dtype}[${target.sha
 
 export class Trainer {
   readonly network: Network;
+  /** Between the steps of whatever trains the model. */
+  readonly pauses = new Pauses();
+  /** Where the fit stands, or the last one ended. */
+  position: () => Position | null = () => null;
   #compiled: Compiled | null = null;
   #gradients: Gradients | null = null;
   readonly #programs = new LruCache<Program>(kPrograms);
@@ -65,6 +71,12 @@ export class Trainer {
   reset(): void {
     this.#checkFree('change');
     this.#gradients = null;
+    this.#programs.clear();
+    this.position = () => null;
+  }
+
+  /** Programs are traced anew: the seeds of layers changed. For whoever has claimed the model. */
+  retrace(): void {
     this.#programs.clear();
   }
 

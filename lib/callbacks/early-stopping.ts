@@ -1,0 +1,153 @@
+// Early stopping.
+import type { Config } from '../config/values.js';
+import type { Model } from '../model/model.js';
+import { Options } from '../options.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { Callback, Logs } from './callback.js';
+import { type Mode, Monitored, modes, prefersLarger } from './monitor.js';
+
+export interface EarlyStoppingOptions {
+  /** Key of the logs; 'val_loss' by default. */
+  monitor?: string;
+  /** What counts as an improvement is more than this; 0 by default. */
+  minDelta?: number;
+  /** Epochs without improvement after which the fit ends; 0 by default. */
+  patience?: number;
+  /** 1: prints when it stops; 0 by default. */
+  verbose?: 0 | 1;
+  /** Whether smaller or larger is better; 'auto', the default, goes by the name. */
+  mode?: Mode;
+  /** Patience is renewed only by values better than this, too. */
+  baseline?: number | null;
+  /** At the end of the fit, the weights become those of the best epoch; false by default. */
+  restoreBestWeights?: boolean;
+  /** Epochs before this one do not count; 0 by default. */
+  startFromEpoch?: number;
+}
+
+interface State {
+  wait: number;
+  best: number | null;
+  bestEpoch: number;
+  stoppedEpoch: number;
+  bestWeights: Tensor[] | null;
+}
+
+const fresh = (): State => ({ wait: 0, best: null, bestEpoch: 0, stoppedEpoch: 0, bestWeights: null });
+
+export class EarlyStopping implements Callback {
+  model?: Model;
+  readonly #options: Required<EarlyStoppingOptions>;
+  readonly #larger: boolean;
+  readonly #monitored: Monitored;
+  #state = fresh();
+
+  constructor(options?: EarlyStoppingOptions) {
+    const read = new Options<EarlyStoppingOptions>('callbacks.earlyStopping', options, [
+      'monitor',
+      'minDelta',
+      'patience',
+      'verbose',
+      'mode',
+      'baseline',
+      'restoreBestWeights',
+      'startFromEpoch',
+    ]);
+    this.#options = {
+      monitor: read.text('monitor', 'val_loss'),
+      minDelta: Math.abs(read.number('minDelta', 0)),
+      patience: read.count('patience', 0, { min: 0 }),
+      verbose: read.oneOf('verbose', [0, 1] as const, 0),
+      mode: read.oneOf('mode', modes, 'auto'),
+      baseline: read.optionalNumber('baseline') ?? null,
+      restoreBestWeights: read.flag('restoreBestWeights', false),
+      startFromEpoch: read.count('startFromEpoch', 0, { min: 0 }),
+    };
+    this.#larger = prefersLarger(this.#options.mode, this.#options.monitor);
+    this.#monitored = new Monitored('callbacks.earlyStopping', this.#options.monitor);
+  }
+
+  getConfig(): Config {
+    return { ...this.#options };
+  }
+
+  /** The epoch that ended the fit, counted from 0; 0 while none has. */
+  get stoppedEpoch(): number {
+    return this.#state.stoppedEpoch;
+  }
+
+  /** The best value so far; null before the first one. */
+  get best(): number | null {
+    return this.#state.best;
+  }
+
+  /** The epoch of the best value, counted from 0. */
+  get bestEpoch(): number {
+    return this.#state.bestEpoch;
+  }
+
+  getState(): State {
+    return { ...this.#state };
+  }
+
+  setState(state: State): void {
+    this.#state = { ...state };
+    // Saved after it had ended its fit.
+    if (state.stoppedEpoch > 0 && state.wait >= this.#options.patience) this.model!.stopTraining = true;
+  }
+
+  onTrainBegin(): void {
+    this.#state = fresh();
+  }
+
+  onEpochEnd(epoch: number, logs: Logs): void {
+    const { patience, baseline, restoreBestWeights, startFromEpoch } = this.#options;
+    const current = this.#monitored.in(logs);
+    if (current === undefined || epoch < startFromEpoch) return;
+    const state = this.#state;
+    if (restoreBestWeights && !state.bestWeights) this.#keep(epoch);
+    state.wait++;
+    if (this.#better(current, state.best)) {
+      state.best = current;
+      state.bestEpoch = epoch;
+      if (restoreBestWeights) this.#keep(epoch);
+      if (this.#better(current, baseline)) state.wait = 0;
+      return;
+    }
+    if (state.wait < patience || epoch === 0) return;
+    state.stoppedEpoch = epoch;
+    this.model!.stopTraining = true;
+  }
+
+  onTrainEnd(): void {
+    const { verbose, monitor } = this.#options;
+    const { stoppedEpoch, bestEpoch, best, bestWeights } = this.#state;
+    if (verbose && stoppedEpoch > 0)
+      console.log(`Epoch ${stoppedEpoch + 1}: early stopping; ${monitor} was best in epoch ${bestEpoch + 1}: ${best}.`);
+    if (bestWeights) this.model!.setWeights(bestWeights);
+  }
+
+  #keep(epoch: number): void {
+    this.#state.bestWeights = this.model!.getWeights();
+    this.#state.bestEpoch = epoch;
+  }
+
+  #better(value: number, reference: number | null): boolean {
+    if (reference === null) return true;
+    const { minDelta } = this.#options;
+    return this.#larger ? value - minDelta > reference : value + minDelta < reference;
+  }
+}
+
+/**
+ * Ends the fit when a number has not improved for `patience` epochs. Its state is saved and resumed with the model.
+ *
+ * @param options monitor ('val_loss'), minDelta (0), patience (0), mode ('auto'), baseline, restoreBestWeights (false), startFromEpoch (0)
+ * @throws UNKNOWN_OPTION, OUT_OF_RANGE
+ * @example
+ * callbacks.earlyStopping({ monitor: 'val_loss', patience: 5, restoreBestWeights: true });
+ * @see https://keras.io/api/callbacks/early_stopping/
+ */
+export function earlyStopping(options?: EarlyStoppingOptions): EarlyStopping {
+  return new EarlyStopping(options);
+}

@@ -1,0 +1,80 @@
+// What a file of ours says of itself, checked.
+import { type Config, decode } from '../config/values.js';
+import { DownhillError } from '../errors.js';
+import type { RandomState } from '../random.js';
+import { Claims } from '../training/position.js';
+import type { Head } from './head.js';
+import { metadataJson } from './metadata.js';
+import { type Content, formatVersion } from './snapshot.js';
+
+export interface Description {
+  content: Content;
+  /** What net.toJSON() gave. */
+  model: unknown;
+  /** What it was compiled with; null before compile(). */
+  compile: Config | null;
+  /** Updates made by the optimizer. */
+  iterations: number;
+  random: RandomState | null;
+  /** Where its fit stood, as position.ts reads it; undefined when no fit had begun. */
+  training: unknown;
+}
+
+/** Whether a file holds what this library writes, in whatever version. */
+export const isOurs = (head: Head): boolean => head.metadata.get('format') === 'downhill';
+
+/** Throws UNSUPPORTED for a file of a newer version of the library. */
+export function checkVersion(path: string, head: Head): void {
+  const text = head.metadata.get('format_version') ?? '';
+  const by = head.metadata.get('library_version') ?? 'of an unknown version';
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new DownhillError('CORRUPT_FILE', `${path}: format_version is ${JSON.stringify(text)}, which no version is.`);
+  if (Number(text) > formatVersion)
+    throw new DownhillError(
+      'UNSUPPORTED',
+      `${path}: written in format ${text} by downhill ${by}; this version reads formats up to ${formatVersion}. Update downhill.`,
+    );
+}
+
+/** The description of a model; throws FOREIGN_FILE for a file without one. */
+export function describeModel(path: string, head: Head): Description {
+  if (!isOurs(head))
+    throw new DownhillError(
+      'FOREIGN_FILE',
+      `${path}: a safetensors file of another library: it has tensors, but no model. Build the model, then read them with net.loadWeights.`,
+    );
+  checkVersion(path, head);
+  const content = head.metadata.get('content');
+  if (content === 'weights')
+    throw new DownhillError(
+      'FOREIGN_FILE',
+      `${path}: holds weights alone, as net.saveWeights writes them. Build the model, then read them with net.loadWeights.`,
+    );
+  if (content !== 'model')
+    throw new DownhillError('CORRUPT_FILE', `${path}: its content must be "model" or "weights".`);
+  const read = (name: string) => metadataJson(path, head, name);
+  const state = Claims.of(`${path}: state`, decode(read('state'), `${path}: state`));
+  const compile = read('compile');
+  return {
+    content,
+    model: read('model'),
+    compile: compile === undefined ? null : Claims.of(`${path}: compile`, compile).values,
+    iterations: state.values.iterations === undefined ? 0 : state.count('iterations'),
+    random: state.values.random === undefined ? null : randomOf(state.object('random')),
+    training: state.values.training,
+  };
+}
+
+function randomOf(claims: Claims): RandomState {
+  return { seed: claims.count('seed', 2 ** 32 - 1), draws: claims.count('draws') };
+}
+
+/** Errors of what is built from a file name the file. */
+export function inFile<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof DownhillError) || error.message.startsWith(path)) throw error;
+    throw new DownhillError(error.code, `${path}: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,138 @@
+// The state of a file for the model that is to go on from it: read and checked whole, then put in place at once.
+import { binding, type Storage } from '../binding/index.js';
+import { compileConfig } from '../config/model.js';
+import { DownhillError } from '../errors.js';
+import { arenaLike, type Weight } from '../layers/weight.js';
+import type { Model } from '../model/model.js';
+import { setRandomState } from '../random.js';
+import { storageOf } from '../tensor/tensor.js';
+import type { CheckedFitOptions } from '../training/fit-options.js';
+import { type Position, positionFromJson } from '../training/position.js';
+import type { Trainer } from '../training/trainer.js';
+import { type Description, describeModel } from './description.js';
+import { differences, listed } from './differences.js';
+import { checkAllKnown, slotEntries, StateTensors, weightEntries } from './entries.js';
+import { readHead, readTensors } from './safetensors.js';
+
+export interface Resume {
+  /** Null: the file was saved before its model was in a fit, so that the fit begins at its start. */
+  position: Position | null;
+  /** Puts the state in place, when the data have as many rows as they had. Throws, and changes nothing, otherwise. */
+  apply(rows: number | null, validationRows: number | null): void;
+}
+
+/** Values that may differ: what the file decides, and names that nobody reads. */
+function decidedByFile(path: string): boolean {
+  return /^(model\.config\.name|.*\.seed|compile\.optimizer\.config\.(learningRate|name))$/.test(path);
+}
+
+/** Reads a file of the same model, compiled in the same way, in a fit with the same options. */
+export async function readResume(
+  path: string,
+  net: Model,
+  trainer: Trainer,
+  options: CheckedFitOptions,
+): Promise<Resume> {
+  const head = await readHead(path);
+  const description = describeModel(path, head);
+  buildAs(net, description.model);
+  checkSame(path, net, description);
+  const { optimizer, labels } = trainer.compiled;
+  const state = new StateTensors(path, head);
+  const position =
+    description.training === undefined
+      ? null
+      : positionFromJson(`${path}: state.training`, state.place(description.training), labels.length);
+  if (position) checkOptions(path, position, options);
+  const { weights } = net;
+  const entries = weightEntries(path, head, weights);
+  const slots = slotEntries(path, head, weights, optimizer);
+  const all = [...entries, ...slots.entries.flat()];
+  checkAllKnown(path, head, all);
+  const staged = [...arenaLike(weights), ...slots.entries.flatMap(() => arenaLike(slots.weights))];
+  await readTensors(path, head, [...all, ...state.entries], [...staged, ...state.storages]);
+  return {
+    position,
+    apply(rows, validationRows) {
+      trainer.checkAlive();
+      if (position) checkRows(path, position, rows, validationRows);
+      put(net, trainer, slots.weights, staged, description);
+    },
+  };
+}
+
+/** A model that waits for its data has the file's shape. */
+function buildAs(net: Model, model: unknown): void {
+  if (net.built) return;
+  const shape = (model as { config?: { inputShape?: unknown } } | undefined)?.config?.inputShape;
+  if (Array.isArray(shape)) net.build(shape as number[]);
+}
+
+function refuse(path: string, what: string, found: readonly string[]): void {
+  if (found.length === 0) return;
+  throw new DownhillError('INVALID_ARGUMENT', `fit: resume: ${path} is of ${what}: ${listed(found)}.`);
+}
+
+function checkSame(path: string, net: Model, { model, compile }: Description): void {
+  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+  refuse(path, 'another model', differences(model, plain(net), 'model', decidedByFile));
+  if (!compile)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `fit: resume: ${path} was saved before compile(): it has no optimizer.`,
+    );
+  refuse(path, 'a model compiled otherwise', differences(compile, plain(compileConfig(net)), 'compile', decidedByFile));
+}
+
+function checkOptions(path: string, position: Position, options: CheckedFitOptions): void {
+  const found = (['batchSize', 'shuffle', 'stepsPerEpoch'] as const).flatMap((key) =>
+    differences(position[key], options[key], key, () => false),
+  );
+  refuse(path, 'a fit with other options', found);
+}
+
+function checkRows(path: string, position: Position, rows: number | null, validationRows: number | null): void {
+  refuse(path, 'a fit of other data', [
+    ...differences(position.rows, rows, 'rows', () => false),
+    ...differences(position.validationRows, validationRows, 'rows of validation', () => false),
+  ]);
+}
+
+function put(
+  net: Model,
+  trainer: Trainer,
+  slotted: readonly Weight[],
+  staged: readonly Storage[],
+  { model, compile, iterations, random }: Description,
+): void {
+  const { optimizer } = trainer.compiled;
+  if (slotted.length === 0) optimizer.forget();
+  const slots = optimizer.makeSlots(slotted.map((weight) => weight.variable));
+  const targets = [
+    ...net.weights.map((weight) => storageOf(weight.variable)),
+    ...optimizer.slotNames.flatMap((_, slot) => slots.map((storages) => storages[slot])),
+  ];
+  binding.storagesWrite(
+    targets,
+    targets.map(() => 'float32' as const),
+    [...staged],
+  );
+  for (const storage of staged) binding.storageDispose(storage);
+  optimizer.iterations = iterations;
+  const { config } = (compile as { optimizer: { config: { learningRate?: unknown } } }).optimizer;
+  const rate = config.learningRate;
+  if (typeof rate === 'number') optimizer.learningRate = rate;
+  if (random) setRandomState(random);
+  restoreSeeds(net, model);
+  trainer.retrace();
+}
+
+/** Layers that draw while they train go on with the seeds of the file. */
+function restoreSeeds(net: Model, model: unknown): void {
+  const { layers } = (model as { config: { layers: { config: { name: string; seed?: unknown } }[] } }).config;
+  const seeds = new Map(layers.map(({ config }) => [config.name, config.seed]));
+  for (const layer of net.layers) {
+    const seed = seeds.get(layer.name);
+    if (typeof seed === 'number') layer.restoreSeed?.(seed);
+  }
+}

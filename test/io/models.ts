@@ -1,0 +1,52 @@
+// What the tests of saved models share.
+import { callbacks, layers, type Model, optimizers, regularizers, seed, sequential, setThreads } from 'downhill';
+import { binding } from '../../lib/binding/index.js';
+import { storageOf } from '../../lib/tensor/tensor.js';
+
+/** All that training has made of a model: bytes of weights and slots, by name, and counters. */
+export function stateOf(net: Model): Record<string, unknown> {
+  const { optimizer } = net.compiled!;
+  const bytes = (values: Float32Array | Int32Array) => Buffer.from(values.buffer).toString('base64');
+  const state: Record<string, unknown> = { iterations: optimizer.iterations, learningRate: optimizer.learningRate };
+  for (const weight of net.parameters) {
+    state[weight.name] = bytes(binding.storageRead(storageOf(weight), 'float32'));
+    for (const [i, slot] of (optimizer.slotsOf(weight) ?? []).entries())
+      state[`${optimizer.slotNames[i]}/${weight.name}`] = bytes(binding.storageRead(slot, 'float32'));
+  }
+  return state;
+}
+
+export const optimizersByName = {
+  sgd: () => optimizers.sgd({ learningRate: 0.05 }),
+  momentum: () => optimizers.sgd({ learningRate: 0.03, momentum: 0.9 }),
+  nesterov: () => optimizers.sgd({ learningRate: 0.03, momentum: 0.8, nesterov: true, clipNorm: 0.5 }),
+  torchMomentum: () => optimizers.sgd({ learningRate: 0.03, momentum: 0.9, dampening: 0.1, preset: 'torch' }),
+  adam: () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.01 }),
+  torchAdam: () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.3 }),
+};
+export type OptimizerName = keyof typeof optimizersByName;
+
+/** 2 → 16 → 2 for quadrants(), with dropout and a regularizer. */
+export function net(optimizer: OptimizerName = 'adam', from = 3): Model {
+  seed(from);
+  const made = sequential([
+    layers.dense({ units: 16, activation: 'tanh', inputShape: [2], kernelRegularizer: regularizers.l2({ l2: 1e-3 }) }),
+    layers.dropout({ rate: 0.3 }),
+    layers.dense({ units: 2, activation: 'softmax' }),
+  ]);
+  made.compile({ optimizer: optimizersByName[optimizer](), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
+  return made;
+}
+
+/** Runs with so many threads, and gives the former number back. */
+export async function withThreads<T>(count: number, work: () => Promise<T>): Promise<T> {
+  const before = binding.threads();
+  setThreads(count);
+  try {
+    return await work();
+  } finally {
+    setThreads(before);
+  }
+}
+
+export { callbacks };
