@@ -35,7 +35,7 @@ interface Row {
 }
 
 /** Under --wait: minutes to wait for an idle machine, the share of others that spoils a run, and how often to try again. */
-const patience = { minutes: 10, share: 0.03, tries: 8 };
+const patience = { minutes: 10, share: 0.12, tries: 8 };
 
 function count(name: 'rounds' | 'threads', text: string): number {
   const value = Number(text);
