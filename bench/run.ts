@@ -124,6 +124,11 @@ function print(rows: Row[]) {
   console.table(Object.fromEntries(table));
 }
 
+/** Four digits are more than a timing has. */
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+}
+
 async function main() {
   if (options.help) {
     console.log(
@@ -174,7 +179,7 @@ async function main() {
       versions,
       cases: rows,
     };
-    writeFileSync(file, `${JSON.stringify(body, null, 1)}\n`);
+    writeFileSync(file, `${JSON.stringify(body, rounded, 1)}\n`);
     console.log(`Written: bench/results/${file.pathname.split('/').at(-1)}`);
   }
 }
