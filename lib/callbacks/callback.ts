@@ -139,13 +139,15 @@ export class CallbackList {
   /** Gives callbacks the states of those that had their names. Throws INVALID_ARGUMENT for a state that nobody takes. */
   restore(where: string, states: readonly CallbackState[]): void {
     const stateful = new Map(this.#stateful());
-    const lost = states.filter(([name]) => !stateful.has(name)).map(([name]) => name);
+    // What a checkpoint remembers changes no weights: a fit may go on without writing files.
+    const needed = states.filter(([name]) => !name.startsWith('ModelCheckpoint'));
+    const lost = needed.filter(([name]) => !stateful.has(name)).map(([name]) => name);
     if (lost.length > 0)
       throw new DownhillError(
         'INVALID_ARGUMENT',
         `${where} holds the state of callbacks that this fit does not have: ${lost.join(', ')}. Pass the same callbacks.`,
       );
-    for (const [name, state] of states) stateful.get(name)!.setState?.(state as never);
+    for (const [name, state] of states) stateful.get(name)?.setState?.(state as never);
   }
 
   /** By class, numbered. */

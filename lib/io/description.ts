@@ -69,12 +69,16 @@ function randomOf(claims: Claims): RandomState {
   return { seed: claims.count('seed', 2 ** 32 - 1), draws: claims.count('draws') };
 }
 
+/** What the caller can mend: an unknown class or function, a feature of this build. Anything else is the file's fault. */
+const callers: readonly string[] = ['UNKNOWN_NAME', 'UNSUPPORTED', 'OUT_OF_MEMORY'];
+
 /** Errors of what is built from a file name the file. */
 export function inFile<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
     if (!(error instanceof DownhillError) || error.message.startsWith(path)) throw error;
-    throw new DownhillError(error.code, `${path}: ${error.message}`, { cause: error });
+    const code = callers.includes(error.code) ? error.code : 'CORRUPT_FILE';
+    throw new DownhillError(code, `${path}: ${error.message}`, { cause: error });
   }
 }

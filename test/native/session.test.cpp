@@ -209,7 +209,8 @@ void test_abort_and_resume() {
   CHECK(fit.model.copy() == expected && stretch.sums[0] == loss);
 }
 
-/// Another session takes over after k batches, with the weights and sums of the first, and ends as one that never stopped.
+/// Another session takes over after k batches, with the weights and sums of the first, and ends as one that never
+/// stopped.
 void test_seek() {
   double loss = 0;
   const std::vector<float> expected = by_hand(103, 16, 1, true, &loss);
