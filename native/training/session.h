@@ -51,7 +51,8 @@ class Session {
   /// To the first batch of an epoch (counted from 0); zeroes the sums. The rest after the last full batch is one
   /// smaller batch (train), or is cut into powers of two.
   void begin_epoch(int64_t epoch, int64_t batch_size, bool shuffle, uint64_t seed);
-  /// After begin_epoch: goes on after `steps` batches with these sums of the logs, as if they had just been done. train.
+  /// After begin_epoch: goes on after `steps` batches with these sums of the logs, as if they had just been done.
+  /// train.
   void seek(int64_t steps, const std::vector<double>& sums);
 
   /// Runs until the epoch ends, max_steps steps or max_milliseconds are over (at least one step; values that are not
