@@ -130,7 +130,36 @@ const rows: Record<string, Record<string, Row>> = {
       ],
     },
   },
-  callback: { History: { factory: 'history', options: {} } },
+  callback: {
+    EarlyStopping: {
+      factory: 'earlyStopping',
+      options: {
+        monitor: 'accuracy',
+        minDelta: 0.5,
+        patience: 3,
+        verbose: 1,
+        mode: 'max',
+        baseline: 0.25,
+        restoreBestWeights: true,
+        startFromEpoch: 2,
+      },
+    },
+    History: { factory: 'history', options: {} },
+    ModelCheckpoint: {
+      factory: 'modelCheckpoint',
+      options: {
+        path: 'a-{epoch}',
+        monitor: 'accuracy',
+        mode: 'max',
+        saveBestOnly: true,
+        saveWeightsOnly: true,
+        everySteps: 7,
+        everyMinutes: 1.5,
+        keep: 2,
+        verbose: 1,
+      },
+    },
+  },
 };
 rows.metric = { ...rows.loss, ...rows.metric };
 
@@ -287,6 +316,7 @@ const required: Record<string, Options> = {
   dense: { units: 1 },
   dropout: { rate: 0.5 },
   input: { shape: [1] },
+  modelCheckpoint: { path: 'm' },
   reshape: { targetShape: [-1] },
 };
 
