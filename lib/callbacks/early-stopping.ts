@@ -27,20 +27,20 @@ export interface EarlyStoppingOptions {
 
 interface State {
   wait: number;
-  best: number | null;
+  best: number;
   bestEpoch: number;
   stoppedEpoch: number;
   bestWeights: Tensor[] | null;
 }
 
-const fresh = (): State => ({ wait: 0, best: null, bestEpoch: 0, stoppedEpoch: 0, bestWeights: null });
+const fresh = (best: number): State => ({ wait: 0, best, bestEpoch: 0, stoppedEpoch: 0, bestWeights: null });
 
 export class EarlyStopping implements Callback {
   model?: Model;
   readonly #options: Required<EarlyStoppingOptions>;
   readonly #larger: boolean;
   readonly #monitored: Monitored;
-  #state = fresh();
+  #state: State;
 
   constructor(options?: EarlyStoppingOptions) {
     const read = new Options<EarlyStoppingOptions>('callbacks.earlyStopping', options, [
@@ -65,6 +65,7 @@ export class EarlyStopping implements Callback {
     };
     this.#larger = prefersLarger(this.#options.mode, this.#options.monitor);
     this.#monitored = new Monitored('callbacks.earlyStopping', this.#options.monitor);
+    this.#state = fresh(this.#worst());
   }
 
   getConfig(): Config {
@@ -76,8 +77,8 @@ export class EarlyStopping implements Callback {
     return this.#state.stoppedEpoch;
   }
 
-  /** The best value so far; null before the first one. */
-  get best(): number | null {
+  /** The best value so far; before the first one, the worst there is. */
+  get best(): number {
     return this.#state.best;
   }
 
@@ -97,7 +98,7 @@ export class EarlyStopping implements Callback {
   }
 
   onTrainBegin(): void {
-    this.#state = fresh();
+    this.#state = fresh(this.#worst());
   }
 
   onEpochEnd(epoch: number, logs: Logs): void {
@@ -111,7 +112,7 @@ export class EarlyStopping implements Callback {
       state.best = current;
       state.bestEpoch = epoch;
       if (restoreBestWeights) this.#keep(epoch);
-      if (this.#better(current, baseline)) state.wait = 0;
+      if (baseline === null || this.#better(current, baseline)) state.wait = 0;
       return;
     }
     if (state.wait < patience || epoch === 0) return;
@@ -132,8 +133,11 @@ export class EarlyStopping implements Callback {
     this.#state.bestEpoch = epoch;
   }
 
-  #better(value: number, reference: number | null): boolean {
-    if (reference === null) return true;
+  #worst(): number {
+    return this.#larger ? -Infinity : Infinity;
+  }
+
+  #better(value: number, reference: number): boolean {
     const { minDelta } = this.#options;
     return this.#larger ? value - minDelta > reference : value + minDelta < reference;
   }

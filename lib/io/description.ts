@@ -53,7 +53,8 @@ export function describeModel(path: string, head: Head): Description {
   if (content !== 'model')
     throw new DownhillError('CORRUPT_FILE', `${path}: its content must be "model" or "weights".`);
   const read = (name: string) => metadataJson(path, head, name);
-  const state = Claims.of(`${path}: state`, decode(read('state'), `${path}: state`));
+  const { where, values } = Claims.of(`${path}: state`, read('state'));
+  const state = new Claims(where, decode(values, where) as Config);
   const compile = read('compile');
   return {
     content,

@@ -1,54 +1,91 @@
-import { callbacks, type Model } from 'downhill';
-import { describe, expect, test } from 'vitest';
-import { classifier, quadrants, throwsAtOnce } from '../support.js';
+// Early stopping, as Keras 3 defines it.
+import { callbacks, type Logs } from 'downhill';
+import { expect, test, vi } from 'vitest';
+import { classifier, fails, quadrants, throwsAtOnce } from '../support.js';
 
-const { x, oneHot } = quadrants(20);
+type Options = Parameters<typeof callbacks.earlyStopping>[0];
+const { x, oneHot } = quadrants(40);
 
-/** Epochs that a fit takes when its monitored number is this in each epoch; what the callback says of itself. */
-async function epochsWith(numbers: number[], options: Parameters<typeof callbacks.earlyStopping>[0]) {
-  const stop = callbacks.earlyStopping({ monitor: 'watched', ...options });
-  const weights: number[][] = [];
-  const net = classifier();
-  const feed = {
-    onEpochEnd(this: { model?: Model }, epoch: number, logs: Record<string, number>) {
-      logs.watched = numbers[epoch];
-      weights.push([...this.model!.getWeights()[0].dataSync()]);
-    },
+/** Feeds values of the logs to the callback; the weights of epoch i are all i. Gives what is left when the fit ends. */
+function watch(options: Options, values: (number | null)[], key = 'val_loss') {
+  const callback = callbacks.earlyStopping(options);
+  let weights: unknown = null;
+  let epoch = 0;
+  const model = {
+    stopTraining: false,
+    getWeights: () => [epoch] as never,
+    setWeights: (value: unknown) => (weights = value),
   };
-  const { epoch } = await net.fit(x, oneHot, { epochs: numbers.length, verbose: 0, callbacks: [feed, stop] });
-  return { epochs: epoch.length, stop, weights, final: [...net.getWeights()[0].dataSync()] };
+  Object.assign(callback, { model });
+  callback.onTrainBegin();
+  for (; epoch < values.length && !model.stopTraining; epoch++) {
+    const value = values[epoch];
+    callback.onEpochEnd(epoch, value === null ? {} : ({ [key]: value } as Logs));
+  }
+  callback.onTrainEnd();
+  const { stoppedEpoch, best, bestEpoch } = callback;
+  return { epochs: epoch, stoppedEpoch, best, bestEpoch, weights };
 }
 
-describe('earlyStopping, as Keras', () => {
-  test.each([
-    ['stops when it gets no better', [3, 2, 2.5, 1], {}, 3],
-    ['waits for its patience', [3, 2, 2.5, 2.6, 1, 5, 5], { patience: 2 }, 4],
-    ['goes on after an improvement within its patience', [3, 2, 2.5, 1, 1.5, 0.5, 0.6], { patience: 2 }, 7],
-    ['takes a change of minDelta or less for none', [3, 2.95, 2.9, 1], { minDelta: 0.1 }, 2],
-    ['larger is better under max', [1, 2, 3, 2.5, 4], { mode: 'max' as const }, 4],
-    ['does not watch before startFromEpoch', [1, 2, 3, 4, 5], { startFromEpoch: 2 }, 4],
-    ['keeps its patience only for what beats the baseline', [3, 2.9, 2.8, 2.7, 1], { baseline: 2, patience: 3 }, 5],
-    ['never stops in the first epoch', [1, 2], { patience: 0 }, 2],
-  ])('%s', async (_, numbers, options, expected) => {
-    expect((await epochsWith(numbers, options)).epochs).toBe(expected);
-  });
+test.each<[Options, (number | null)[], object]>([
+  [{ patience: 2 }, [5, 4, 4, 4, 3], { epochs: 4, stoppedEpoch: 3, best: 4, bestEpoch: 1 }],
+  [{}, [5, 4, 6, 1], { epochs: 3, stoppedEpoch: 2, best: 4 }],
+  [{ patience: 1 }, [5, 4, 3, 2], { epochs: 4, stoppedEpoch: 0, best: 2, bestEpoch: 3 }],
+  [{ patience: 2, minDelta: 1 }, [5, 4.5, 4.1, 0], { epochs: 3, stoppedEpoch: 2, best: 5 }],
+  [{ patience: 2, minDelta: -1 }, [5, 4.5, 4.1, 0], { epochs: 3, stoppedEpoch: 2, best: 5 }],
+  [{ patience: 1, mode: 'max' }, [1, 2, 1.5, 9], { epochs: 3, best: 2, bestEpoch: 1 }],
+  [{ patience: 2, baseline: 3 }, [5, 4, 4, 0], { epochs: 3, stoppedEpoch: 2, best: 4 }],
+  [{ patience: 2, baseline: 3 }, [5, 4, 3.5, 3.4], { epochs: 4, stoppedEpoch: 0, best: 3.4 }],
+  [{ patience: 2 }, [Number.NaN, 4, 3], { epochs: 3, stoppedEpoch: 0, best: 3 }],
+  [{ patience: 1, startFromEpoch: 2 }, [1, 0, 5, 4, 6], { epochs: 5, stoppedEpoch: 4, best: 4 }],
+  [{ patience: 1 }, [5, null, null, 4, 6, 3], { epochs: 5, stoppedEpoch: 4, best: 4 }],
+  [{ patience: 1 }, [5, Number.NaN, 1], { epochs: 2, stoppedEpoch: 1, best: 5 }],
+  [{ patience: 1, restoreBestWeights: true }, [5, 3, 4, 1], { epochs: 3, best: 3, weights: [1] }],
+  [{ patience: 3, restoreBestWeights: true }, [5, 3, 4], { epochs: 3, stoppedEpoch: 0, weights: [1] }],
+])('%o of %o', (options, values, expected) => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  expect(watch(options, values)).toMatchObject(expected);
+  expect(warn.mock.calls.length).toBe(values.includes(null) ? 1 : 0);
+  warn.mockRestore();
+});
 
-  test('says where it stopped and what was best, and restores the best weights', async () => {
-    const run = await epochsWith([3, 1, 2, 2], { patience: 2, restoreBestWeights: true });
-    expect([run.epochs, run.stop.stoppedEpoch, run.stop.bestEpoch, run.stop.best]).toEqual([4, 3, 1, 1]);
-    expect(run.final).toEqual(run.weights[1]);
-    const without = await epochsWith([3, 1, 2, 2], { patience: 2 });
-    expect(without.final).toEqual(without.weights[3]);
-    const whole = await epochsWith([3, 1, 2], { patience: 5, restoreBestWeights: true });
-    expect(whole.epochs).toBe(3);
-    expect(whole.final).toEqual(whole.weights[1]);
+test('auto goes by the name', () => {
+  expect(watch({ monitor: 'val_accuracy', patience: 1 }, [1, 2, 1, 9], 'val_accuracy')).toMatchObject({
+    epochs: 3,
+    best: 2,
   });
+});
 
-  test('a key that is not there stops nothing, and bad options', async () => {
-    const stop = callbacks.earlyStopping();
-    const { epoch } = await classifier().fit(x, oneHot, { epochs: 3, verbose: 0, callbacks: [stop] });
-    expect(epoch.length).toBe(3);
-    throwsAtOnce('OUT_OF_RANGE', /patience/, () => callbacks.earlyStopping({ patience: -1 }));
-    throwsAtOnce('INVALID_ARGUMENT', /mode/, () => callbacks.earlyStopping({ mode: 'best' as never }));
-  });
+test('in a fit: ends it and restores the best weights', async () => {
+  const net = classifier();
+  const seen: number[][][] = [];
+  const stopping = callbacks.earlyStopping({ monitor: 'loss', mode: 'max', patience: 2, restoreBestWeights: true });
+  const recorder = {
+    onEpochEnd: () => {
+      seen.push(net.getWeights().map((weight) => [...weight.dataSync()]));
+    },
+  };
+  const { epoch } = await net.fit(x, oneHot, { epochs: 50, callbacks: [recorder, stopping] });
+  expect(epoch.length).toBeLessThan(50);
+  expect(stopping.stoppedEpoch).toBe(epoch.length - 1);
+  expect(net.getWeights().map((weight) => [...weight.dataSync()])).toEqual(seen[stopping.bestEpoch]);
+  expect(stopping.bestEpoch).toBe(stopping.stoppedEpoch - 2);
+});
+
+test('a number that is not there', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  await classifier().fit(x, oneHot, { epochs: 3, callbacks: [callbacks.earlyStopping()] });
+  expect(warn.mock.calls).toEqual([
+    [expect.stringMatching(/no "val_loss".*They have loss, accuracy.*validationData/), 'DownhillWarning'],
+  ]);
+  warn.mockRestore();
+});
+
+test('options', async () => {
+  throwsAtOnce('UNKNOWN_OPTION', /"patient".*Did you mean "patience"/, () =>
+    callbacks.earlyStopping({ patient: 1 } as never),
+  );
+  throwsAtOnce('OUT_OF_RANGE', /patience/, () => callbacks.earlyStopping({ patience: -1 }));
+  throwsAtOnce('INVALID_ARGUMENT', /mode/, () => callbacks.earlyStopping({ mode: 'best' as never }));
+  await fails('INVALID_ARGUMENT', /monitor/, () => callbacks.earlyStopping({ monitor: '' }));
 });

@@ -1,74 +1,133 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// Checkpoints: which files there are, under which names, and what is in them.
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { callbacks, loadModel, type Model } from 'downhill';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { classifier, fails, quadrants, throwsAtOnce } from '../support.js';
+import { callbacks, type FitOptions, loadModel, type Model } from 'downhill';
+import { expect, test, vi } from 'vitest';
+import { PathPattern } from '../../lib/callbacks/path-pattern.js';
+import { temporaryFolder } from '../io/files.js';
+import { net, stateOf } from '../io/models.js';
+import { fails, quadrants, throwsAtOnce } from '../support.js';
 
-const { x, oneHot } = quadrants(40); // five batches of 8
-const root = mkdtempSync(join(tmpdir(), 'checkpoints-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-let folder = root;
-beforeEach(() => {
-  folder = mkdtempSync(join(root, 'run-'));
-});
-const names = () => readdirSync(folder).sort();
-const bits = (net: Model) => net.getWeights().map((weight) => [...weight.dataSync()]);
+const folder = temporaryFolder();
+let runs = 0;
+const { x, oneHot } = quadrants(100);
 
-async function run(options: Parameters<typeof callbacks.modelCheckpoint>[0], epochs = 3) {
-  const checkpoint = callbacks.modelCheckpoint(options);
-  const net = classifier();
-  const atEpochs: number[][][] = [];
-  const feed = callbacks.lambda({
-    onEpochEnd: (epoch: number, logs: Record<string, number>) => {
-      logs.watched = [3, 1, 2, 0.5][epoch];
-      atEpochs.push(bits(net));
-    },
-  });
-  await net.fit(x, oneHot, { batchSize: 8, epochs, verbose: 0, callbacks: [feed, checkpoint] });
-  return { net, checkpoint, atEpochs };
+type Options = Parameters<typeof callbacks.modelCheckpoint>[0];
+
+/** 5 steps per epoch. */
+async function run(
+  options: Options,
+  more: FitOptions = {},
+): Promise<{ files: string[]; at: (file: string) => string; net: Model }> {
+  const place = join(folder, `${runs++}`);
+  const made = net();
+  const checkpoint = callbacks.modelCheckpoint({ ...options, path: join(place, options.path) });
+  await made.fit(x, oneHot, { epochs: 4, batchSize: 16, validationSplit: 0.2, ...more, callbacks: [checkpoint] });
+  return { files: existsSync(place) ? readdirSync(place).sort() : [], at: (file) => join(place, file), net: made };
 }
 
-describe('modelCheckpoint', () => {
-  test('a file at every epoch, named by pattern, of that moment', async () => {
-    const { atEpochs } = await run({ path: join(folder, '{epoch:03d}-{step}-{watched:.2f}.safetensors') });
-    expect(names()).toEqual(['001-5-3.00.safetensors', '002-10-1.00.safetensors', '003-15-2.00.safetensors']);
-    for (const [i, name] of names().entries()) expect(bits(await loadModel(join(folder, name)))).toEqual(atEpochs[i]);
-  });
+test('every epoch’s end, in folders that it makes', async () => {
+  const { files, at, net: made } = await run({ path: 'epoch-{epoch:03d}-{step}' });
+  expect(files).toEqual(['epoch-001-5', 'epoch-002-10', 'epoch-003-15', 'epoch-004-20']);
+  expect(stateOf(await loadModel(at('epoch-004-20')))).toEqual(stateOf(made));
+  const again = net();
+  await again.fit(x, oneHot, { epochs: 2, batchSize: 16, validationSplit: 0.2 });
+  expect(stateOf(await loadModel(at('epoch-002-10')))).toEqual(stateOf(again));
+});
 
-  test('the best only', async () => {
-    const path = join(folder, 'best.safetensors');
-    const { atEpochs } = await run({ path, monitor: 'watched', saveBestOnly: true });
-    expect(bits(await loadModel(path))).toEqual(atEpochs[1]);
-    await run({ path: join(folder, '{epoch}'), monitor: 'watched', saveBestOnly: true, mode: 'max' });
-    expect(names()).toEqual(['1', 'best.safetensors']);
-  });
+test('one name: the last one stays', async () => {
+  const { files, at, net: made } = await run({ path: 'model' });
+  expect(files).toEqual(['model']);
+  expect(stateOf(await loadModel(at('model')))).toEqual(stateOf(made));
+});
 
-  test('the last few', async () => {
-    await run({ path: join(folder, '{epoch}.safetensors'), keep: 2 }, 4);
-    expect(names()).toEqual(['3.safetensors', '4.safetensors']);
-  });
+test('every so many steps, of which the last are kept', async () => {
+  expect((await run({ path: 's{step:02d}', everySteps: 3 })).files).toEqual(['s03', 's06', 's09', 's12', 's15', 's18']);
+  expect((await run({ path: 's{step:02d}', everySteps: 3, keep: 2 })).files).toEqual(['s15', 's18']);
+  expect((await run({ path: 'e{epoch}', keep: 1 })).files).toEqual(['e4']);
+  expect((await run({ path: 'e', keep: 1 })).files).toEqual(['e']);
+});
 
-  test('every so many steps, or minutes', async () => {
-    await run({ path: join(folder, '{step}'), everySteps: 4 });
-    expect(names()).toEqual(['12', '4', '8']);
-    await run({ path: join(folder, 'm{step}'), everyMinutes: 1e-9 }, 1);
-    expect(names().filter((name) => name.startsWith('m')).length).toBeGreaterThan(0);
-  });
+test('every so many minutes', async () => {
+  expect((await run({ path: 's{step}', everyMinutes: 1000 })).files).toEqual([]);
+  const { files } = await run({ path: 's{step:02d}', everyMinutes: 1e-9 }, { epochs: 2, stepsPerEpoch: 1 });
+  expect(files).toEqual(['s01', 's02']);
+});
 
-  test('weights alone', async () => {
-    const path = join(folder, 'weights');
-    const { net } = await run({ path, saveWeightsOnly: true });
-    const twin = classifier();
-    await twin.loadWeights(path);
-    expect(bits(twin)).toEqual(bits(net));
-    await fails('FOREIGN_FILE', /loadWeights/, () => loadModel(path));
-  });
+test('the best only, by any number', async () => {
+  const values = [3, 2, 2.5, 1];
+  const better = (seen: number[]) => seen.map((value, i) => value < Math.min(Infinity, ...seen.slice(0, i)));
+  const { files, net: made } = await run({ path: '{epoch}', saveBestOnly: true, monitor: 'loss' }, { epochs: 12 });
+  const again = net();
+  const { history } = await again.fit(x, oneHot, { epochs: 12, batchSize: 16, validationSplit: 0.2 });
+  expect(stateOf(again)).toEqual(stateOf(made));
+  const expected = better(history.loss!).flatMap((good, i) => (good ? [`${i + 1}`] : []));
+  expect(files).toEqual(expected.sort());
+  expect(better(values)).toEqual([true, true, false, true]);
+  expect(
+    (await run({ path: '{epoch}', saveBestOnly: true, monitor: 'loss', mode: 'max' }, { epochs: 1 })).files,
+  ).toEqual(['1']);
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  expect((await run({ path: '{epoch}', saveBestOnly: true, monitor: 'val_los' })).files).toEqual([]);
+  expect(warn.mock.calls).toEqual([
+    [expect.stringMatching(/no "val_los".*Did you mean "val_loss"/), 'DownhillWarning'],
+  ]);
+  warn.mockRestore();
+});
 
-  test('errors reach the fit', async () => {
-    writeFileSync(join(folder, 'none'), 'a file in place of a folder');
-    await fails('FILE_ERROR', /none/, () => run({ path: join(folder, 'none', 'a') }));
-    await fails('INVALID_ARGUMENT', /\{nothing\}/, () => run({ path: join(folder, '{nothing}') }));
-    throwsAtOnce('INVALID_ARGUMENT', /path/, () => callbacks.modelCheckpoint({} as never));
-  });
+test('weights alone', async () => {
+  const { at, net: made } = await run({ path: 'w', saveWeightsOnly: true });
+  await fails('FOREIGN_FILE', /weights alone/, () => loadModel(at('w')));
+  const other = net('sgd', 7);
+  await other.loadWeights(at('w'));
+  expect(other.getWeights().map((w) => [...w.dataSync()])).toEqual(made.getWeights().map((w) => [...w.dataSync()]));
+});
+
+test('patterns', () => {
+  const values = { epoch: 7, step: 123, val_loss: 0.456789, 'odd name': 1, accuracy: -1.5 };
+  const format = (pattern: string) => new PathPattern('path', pattern).format('path', values);
+  expect(format('a-{epoch:04d}/{epoch:3d}|{epoch}')).toBe('a-0007/  7|7');
+  expect(format('{val_loss:.2f} {val_loss:08.3f} {val_loss:.1e} {val_loss:f} {val_loss}')).toBe(
+    '0.46 0000.457 4.6e-01 0.456789 0.456789',
+  );
+  expect(format('{accuracy:06.1f} {accuracy:d} {val_loss:.2}')).toBe('-001.5 -1 0.46');
+  expect(() => format('{loss}')).toThrow(/nothing is named \{loss\}.*There are epoch, step, val_loss/);
+  for (const bad of ['{', 'a}', '{epoch', '{epoch:04x}', '{}', '{epoch:9999d}'])
+    throwsAtOnce('INVALID_ARGUMENT', /a brace that begins no field/, () => callbacks.modelCheckpoint({ path: bad }));
+  const { source } = new PathPattern('path', '/a/b+{epoch}/c.{step}').temporaries();
+  expect(new RegExp(source).exec('c.12.345.6.tmp')?.[1]).toBe('345');
+  expect(new RegExp(source).test('cx12.345.6.tmp')).toBe(false);
+});
+
+test('what killed processes left is removed, and nothing else', async () => {
+  const place = join(folder, 'left');
+  mkdirSync(place);
+  const dead = 2 ** 22 - 3; // above the largest process number of most systems
+  const others = [`m1.${process.pid}.5.tmp`, 'm1.tmp', `other.${dead}.1.tmp`, 'x'];
+  for (const name of [...others, `m1.${dead}.0.tmp`, `m22.${dead}.7.tmp`]) writeFileSync(join(place, name), 'left');
+  const checkpoint = callbacks.modelCheckpoint({ path: join(place, 'm{epoch}') });
+  await net().fit(x, oneHot, { callbacks: [checkpoint] });
+  expect(readdirSync(place).sort()).toEqual([...others, 'm1'].sort());
+});
+
+test('what cannot be written ends the fit, with the model as it is', async () => {
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  await fails('FILE_ERROR', /Cannot create the folder .*file/, () => run({ path: '../file/x' }));
+  const place = join(folder, 'directory');
+  mkdirSync(join(place, 'taken'), { recursive: true });
+  chmodSync(place, 0o755);
+  const made = net();
+  const checkpoint = callbacks.modelCheckpoint({ path: join(place, 'taken') });
+  await fails('FILE_ERROR', /taken/, () => made.fit(x, oneHot, { epochs: 200, callbacks: [checkpoint] }));
+  expect(made.compiled!.optimizer.iterations).toBeLessThan(200 * 7);
+  await made.fit(x, oneHot, { epochs: 1 });
+  await fails('INVALID_ARGUMENT', /\{nothing\}.*loss, accuracy/, () => run({ path: '{nothing}' }));
+});
+
+test('options', () => {
+  throwsAtOnce('INVALID_ARGUMENT', /needs the option "path"/, () => callbacks.modelCheckpoint({} as never));
+  throwsAtOnce('UNKNOWN_OPTION', /"filepath"/, () => callbacks.modelCheckpoint({ filepath: 'x' } as never));
+  throwsAtOnce('OUT_OF_RANGE', /keep/, () => callbacks.modelCheckpoint({ path: 'x', keep: 0 }));
+  throwsAtOnce('OUT_OF_RANGE', /everyMinutes/, () => callbacks.modelCheckpoint({ path: 'x', everyMinutes: 0 }));
 });

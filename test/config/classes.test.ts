@@ -134,32 +134,30 @@ const rows: Record<string, Record<string, Row>> = {
     EarlyStopping: {
       factory: 'earlyStopping',
       options: {
-        monitor: 'val_accuracy',
-        minDelta: 0.1,
+        monitor: 'accuracy',
+        minDelta: 0.5,
         patience: 3,
+        verbose: 1,
         mode: 'max',
-        baseline: 0.5,
+        baseline: 0.25,
         restoreBestWeights: true,
         startFromEpoch: 2,
-        verbose: 1,
       },
     },
     History: { factory: 'history', options: {} },
     ModelCheckpoint: {
       factory: 'modelCheckpoint',
       options: {
-        path: '{epoch:03d}.safetensors',
-        monitor: 'val_accuracy',
+        path: 'a-{epoch}',
+        monitor: 'accuracy',
         mode: 'max',
         saveBestOnly: true,
         saveWeightsOnly: true,
+        everySteps: 7,
+        everyMinutes: 1.5,
         keep: 2,
         verbose: 1,
       },
-      also: [
-        { path: 'a', everySteps: 5 },
-        { path: 'a', everyMinutes: 0.5 },
-      ],
     },
   },
 };
@@ -318,7 +316,7 @@ const required: Record<string, Options> = {
   dense: { units: 1 },
   dropout: { rate: 0.5 },
   input: { shape: [1] },
-  modelCheckpoint: { path: 'a' },
+  modelCheckpoint: { path: 'm' },
   reshape: { targetShape: [-1] },
 };
 
