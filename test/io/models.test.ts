@@ -272,7 +272,7 @@ describe('descriptions that lie', () => {
     ['format_version', () => 'x', 'CORRUPT_FILE', /format_version/],
     ['content', () => 'weights', 'FOREIGN_FILE', /net.loadWeights/],
     ['content', () => 'cat', 'CORRUPT_FILE', /content/],
-    ['model', () => undefined, 'INVALID_ARGUMENT', /model/],
+    ['model', () => undefined, 'CORRUPT_FILE', /model/],
     ['model', (text: string) => text.slice(1), 'CORRUPT_FILE', /no JSON/],
     [
       'model',
@@ -280,7 +280,7 @@ describe('descriptions that lie', () => {
       'CORRUPT_FILE',
       /"dense\/kernel" must be F32 of shape \[2, 1600000000\]/,
     ],
-    ['model', (text: string) => text.replace('"units":16', '"units":-1'), 'OUT_OF_RANGE|INVALID_ARGUMENT', /units/],
+    ['model', (text: string) => text.replace('"units":16', '"units":-1'), 'CORRUPT_FILE', /units/],
     [
       'model',
       (text: string) => text.replace('"name":"dense"', '"name":"other"'),
