@@ -4,6 +4,8 @@ export * as callbacks from './callbacks/index.js';
 export type { Callback, Logs } from './callbacks/callback.js';
 export type { History } from './callbacks/history.js';
 export { type FromJSONOptions, modelFromJSON } from './config/model.js';
+export { loadModel } from './io/load.js';
+export type { LoadedWeights, LoadWeightsOptions, MappedName } from './io/load-weights.js';
 export { type CustomObjects, deserialize, type Kind, type Serialized, serialize } from './config/registry.js';
 export * as data from './data/index.js';
 export { type Device, devices, setDevice, setThreads } from './devices.js';

@@ -9,6 +9,8 @@ import { DownhillError } from '../errors.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
 import type { CallContext, Computed, Layer } from '../layers/layer.js';
+import { type LoadedWeights, type LoadWeightsOptions, loadWeights } from '../io/load-weights.js';
+import { saveModel, saveWeights } from '../io/save.js';
 import { placeWeights, type Weight } from '../layers/weight.js';
 import { checkFunction, checkOneOf, Options } from '../options.js';
 import type { TensorLike } from '../tensor/convert.js';
@@ -188,6 +190,44 @@ export abstract class Model implements Network {
   setWeights(values: readonly TensorLike[]): void {
     this.#trainer.checkAlive();
     writeWeights(this.weights, values);
+  }
+
+  /**
+   * Writes the model to a safetensors file: layers, weights, what it was compiled with, and the optimizer's state. During a fit it is the
+   * state after the stretch of steps in hand, and training goes on while the file is written. An old file stays whole until the new one is
+   * complete on the disk.
+   *
+   * @throws (rejects) FILE_ERROR naming path and reason, NOT_BUILT
+   * @example
+   * await net.save('model.safetensors');
+   * const twin = await loadModel('model.safetensors');
+   */
+  async save(path: string): Promise<void> {
+    this.#trainer.checkAlive();
+    return saveModel(this.#trainer, this, path);
+  }
+
+  /** Writes the weights alone, by name. @throws (rejects) as save */
+  async saveWeights(path: string): Promise<void> {
+    this.#trainer.checkAlive();
+    return saveWeights(this.#trainer, this, path);
+  }
+
+  /**
+   * Reads weights by name from a safetensors file, ours or another library's; when it rejects, nothing has changed.
+   *
+   * @param options map: from the file's names to those of `parameters`, with transposition; strict: false loads what fits
+   * @returns what did not match
+   * @throws (rejects) WEIGHTS_MISMATCH listing what did not match, FILE_ERROR, CORRUPT_FILE, FOREIGN_FILE
+   * @example
+   * // A Linear of PyTorch: weight [out, in], bias [out].
+   * await net.loadWeights('torch.safetensors', {
+   *   map: (name) => name === 'fc.weight' ? { name: 'dense/kernel', transpose: true } : 'dense/bias',
+   * });
+   */
+  async loadWeights(path: string, options?: LoadWeightsOptions): Promise<LoadedWeights> {
+    this.#trainer.checkAlive();
+    return loadWeights(this.#trainer, this, path, options);
   }
 
   /** Number of weights, trainable or not. */

@@ -25,7 +25,12 @@ export class Adam extends Optimizer {
       beta2: read.number('beta2', 0.999, { min: 0, below: 1 }),
       epsilon: read.number('epsilon', torch ? 1e-8 : 1e-7, { min: 0 }),
     };
-    super('adam', read, { rule: torch ? 'torchAdam' : 'adam', learningRate: 0.001, hyper });
+    super('adam', read, {
+      rule: torch ? 'torchAdam' : 'adam',
+      learningRate: 0.001,
+      hyper,
+      slots: ['momentum', 'velocity'],
+    });
     ({ beta1: this.beta1, beta2: this.beta2, epsilon: this.epsilon } = hyper);
   }
 

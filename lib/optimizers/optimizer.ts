@@ -52,6 +52,8 @@ export interface UpdateRule {
   learningRate: number;
   /** Hyperparameters of the rule, by the native names. */
   hyper: Record<string, number>;
+  /** Names of the slots, for files; in the rule's order. */
+  slots: readonly string[];
 }
 
 /** A function without arguments that computes a loss from Variables. */
@@ -76,6 +78,7 @@ export abstract class Optimizer {
   readonly #hyper: Record<string, number>;
   readonly #globalClipNorm: number;
   readonly #optional: Config;
+  readonly #slotNames: readonly string[];
   readonly #slots: Slots;
   readonly #losses = new LossPrograms();
   readonly #owned = new LruCache<Bound>(kBound);
@@ -107,6 +110,7 @@ export abstract class Optimizer {
     this.#optional = Object.fromEntries(
       (['weightDecay', ...clips] as const).map((key) => [key, read.raw[key] ?? null]),
     );
+    this.#slotNames = rule.slots;
     this.#slots = new Slots(slotsOf(rule.rule));
   }
 
@@ -188,6 +192,21 @@ export abstract class Optimizer {
     this.#checkAlive();
     const known = this.#bound.find((bound) => same(bound.variables, variables) && same(bound.gradients, gradients));
     return this.#activate((known ?? this.#make(variables, gradients)).updater);
+  }
+
+  /** @internal Names of the slots. */
+  get slotNames(): readonly string[] {
+    return this.#slotNames;
+  }
+
+  /** @internal The slots of variables that have been updated, in the order of slotNames; undefined for the others. */
+  slotsOf(variable: Variable): readonly Storage[] | undefined {
+    return this.#slots.peek(variable);
+  }
+
+  /** @internal Makes the slots of variables that have none yet, zeroed. */
+  makeSlots(variables: readonly Variable[]): readonly (readonly Storage[])[] {
+    return this.#slots.of(variables);
   }
 
   /** Releases slots and updaters; later updates reject with DISPOSED. */

@@ -46,7 +46,7 @@ function kerasRule(read: Options<SgdOptions>): UpdateRule {
   const momentum = read.number('momentum', 0, { min: 0, max: 1 });
   const nesterov = read.flag('nesterov', false);
   const rule = momentum === 0 ? 'sgd' : nesterov ? 'nesterov' : 'momentum';
-  return { rule, learningRate: 0.01, hyper: { momentum } };
+  return { rule, learningRate: 0.01, hyper: { momentum }, slots: momentum === 0 ? [] : ['momentum'] };
 }
 
 function torchRule(read: Options<SgdOptions>): UpdateRule {
@@ -60,7 +60,7 @@ function torchRule(read: Options<SgdOptions>): UpdateRule {
         `received momentum ${momentum} and dampening ${dampening}.`,
     );
   const rule = momentum === 0 ? 'sgd' : nesterov ? 'torchNesterov' : 'torchMomentum';
-  return { rule, learningRate: 0.001, hyper: { momentum, dampening } };
+  return { rule, learningRate: 0.001, hyper: { momentum, dampening }, slots: momentum === 0 ? [] : ['momentum'] };
 }
 
 /**

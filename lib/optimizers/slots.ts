@@ -29,6 +29,11 @@ export class Slots {
     return variables.map((variable) => this.#slots.get(variable)!);
   }
 
+  /** The slots of a variable that has been updated. */
+  peek(variable: Variable): readonly Storage[] | undefined {
+    return this.#slots.get(variable);
+  }
+
   clear(): void {
     this.#slots = new WeakMap();
   }

@@ -58,6 +58,7 @@ function minus(a: Progress, b: Progress): Progress {
 /** Rows [begin, end) of columns in native memory. */
 export class ArrayFeed implements Feed {
   readonly batches: number;
+  readonly #trainer: Trainer;
   readonly #session: Session;
   readonly #options: FeedOptions;
   readonly #rows: number;
@@ -76,6 +77,7 @@ export class ArrayFeed implements Feed {
   ) {
     const { kind, batchSize, onNonFinite } = options;
     this.#options = options;
+    this.#trainer = trainer;
     this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
     trainer.load(this.#session, kind, { ...data, batchSize });
     this.#rows = data.end - data.begin;
@@ -106,7 +108,7 @@ export class ArrayFeed implements Feed {
     // An evaluation's remainder, which is cut into powers of two, counts as one batch.
     const remainder = kind === 'evaluate' && this.#last.rows + batchSize > this.#rows;
     const limit = remainder ? 0 : maxSteps;
-    const { rows, sums, nonFinite, done } = await binding.sessionRun(this.#session, limit, maxMilliseconds);
+    const { rows, sums, nonFinite, done } = await this.#trainer.stretch(kind, this.#session, limit, maxMilliseconds);
     const steps = done ? this.batches : Math.floor(rows / batchSize);
     this.#last = { steps, rows, sums, nonFinite };
     this.#left = this.#within = !done;
@@ -209,7 +211,7 @@ export class StreamFeed implements Feed {
     binding.sessionEpoch(this.#session, this.#epoch, rows, false, 0);
     let stretch: Stretch;
     try {
-      stretch = await binding.sessionRun(this.#session, 0, 0);
+      stretch = await trainer.stretch(kind, this.#session, 0, 0);
     } catch (error) {
       throw atStep(error, this.#progress.steps + 1);
     }

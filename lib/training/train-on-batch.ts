@@ -17,7 +17,7 @@ export async function trainOnBatch(trainer: Trainer, x: unknown, y: unknown): Pr
     const session = trainer.trainSession('error');
     trainer.load(session, 'train', { dataset, columns, begin: 0, end: rows, batchSize: rows });
     binding.sessionEpoch(session, 0, rows, false, 0);
-    const { sums } = await binding.sessionRun(session, 0, 0);
+    const { sums } = await trainer.stretch('train', session, 0, 0);
     trainer.checkAlive();
     return meansOf(labels, sums);
   } finally {

@@ -5,6 +5,7 @@ import {
   type Program,
   type Session,
   type Storage,
+  type Stretch,
   type Updater,
   type Workspace,
 } from '../binding/index.js';
@@ -34,6 +35,9 @@ export class Trainer {
   #work: string | null = null;
   #running: Session | null = null;
   #disposed = false;
+  /** The stretch of training in hand, and what the next one waits for. */
+  #stretch: Promise<unknown> = Promise.resolve();
+  #pause: Promise<unknown> = Promise.resolve();
   /** Rows and targets of the latest programs, for describe(). */
   #latest: { rows: number; target: RowType | null } = { rows: 32, target: null };
 
@@ -109,6 +113,34 @@ export class Trainer {
     });
     this.#running = session;
     return session;
+  }
+
+  /** Runs a stretch of a session; one of training waits for those who want the model to rest. */
+  async stretch(
+    kind: 'train' | 'evaluate',
+    session: Session,
+    maxSteps: number,
+    maxMilliseconds: number,
+  ): Promise<Stretch> {
+    if (kind === 'evaluate') return binding.sessionRun(session, maxSteps, maxMilliseconds);
+    await this.#pause;
+    const running = binding.sessionRun(session, maxSteps, maxMilliseconds);
+    this.#stretch = running;
+    return running;
+  }
+
+  /** Runs while no step of training does: after the stretch in hand, before the next one. */
+  async atRest<T>(task: () => Promise<T>): Promise<T> {
+    const before = this.#pause;
+    const run = async () => {
+      await before;
+      await this.#stretch.catch(() => {});
+      this.checkAlive();
+      return task();
+    };
+    const done = run();
+    this.#pause = done.catch(() => {});
+    return done;
   }
 
   evaluateSession(onNonFinite: OnNonFinite): Session {
