@@ -1,5 +1,6 @@
 // Builds dist/ from lib/:
 //   dist/cjs/index.js   the library, bundled into one readable file
+//   dist/cjs/cli.js     the program `downhill`; it loads the addon only for what needs it
 //   dist/esm/index.js   the same module under its ES names, so that a program mixing import and require has one library
 //   dist/*/**/*.d.ts    the declarations, for both kinds of module
 // The progress bar (cli-progress) is inlined, with its licence in dist/cjs/THIRD_PARTY_LICENSES.txt: the package depends at
@@ -45,7 +46,8 @@ async function bundle() {
   const { metafile } = await build({
     ...options,
     format: 'cjs',
-    outfile: join(dist, 'cjs', 'index.js'),
+    entryPoints: { index: 'lib/index.ts', cli: 'lib/cli/main.ts' },
+    outdir: join(dist, 'cjs'),
     define: { 'import.meta.dirname': '__dirname' },
     metafile: true,
   });

@@ -114,7 +114,7 @@ async function headOf(file: FileHandle, path: string, size: number): Promise<Omi
     const other = knownFormat(start);
     if (other) throw bad('FOREIGN_FILE', path, 0, `this is ${other.kind}, not a safetensors file`, other.remedy);
   }
-  if (size < 8) throw corrupt(path, 0, `the file has ${size} bytes; a safetensors file has at least 10`);
+  if (size < 10) throw corrupt(path, 0, `the file has ${size} bytes; a safetensors file has at least 10`);
   if (start[8] !== 0x7b)
     throw bad(
       'FOREIGN_FILE',

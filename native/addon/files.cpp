@@ -44,7 +44,8 @@ Napi::Value file_read(const Napi::CallbackInfo& info) {
   if (offsets.size() != storages.size()) throw Error(code::kInvalidArgument, "Expected as many offsets as storages.");
   std::vector<FileRange> ranges;
   for (size_t i = 0; i < offsets.size(); ++i) {
-    if (offsets[i] < 0) throw Error(code::kOutOfRange, "An offset of " + std::to_string(offsets[i]) + " is out of range.");
+    if (offsets[i] < 0)
+      throw Error(code::kOutOfRange, "An offset of " + std::to_string(offsets[i]) + " is out of range.");
     ranges.push_back({static_cast<uint64_t>(offsets[i]), storages[i]});
   }
   return Queue::of(info.Env()).run(Lane::files, [path, ranges, checksum]() -> Queue::Make {
@@ -53,7 +54,8 @@ Napi::Value file_read(const Napi::CallbackInfo& info) {
   });
 }
 
-/// The copies are allocated, and their memory touched, before the locks are taken: an update waits for the copying alone.
+/// The copies are allocated, and their memory touched, before the locks are taken: an update waits for the copying
+/// alone.
 Napi::Value copy_async(const Napi::CallbackInfo& info) {
   const Storages sources = ready_storages(info[0]);
   return Queue::of(info.Env()).run(Lane::files, [sources]() -> Queue::Make {

@@ -15,7 +15,8 @@ namespace downhill {
 
 namespace {
 
-constexpr size_t kLongestStem = 200;  // of the target's name, in that of the temporary file: names have 255 bytes at most
+constexpr size_t kLongestStem =
+    200;  // of the target's name, in that of the temporary file: names have 255 bytes at most
 constexpr int kAttempts = 10000;
 
 std::string resolved(const std::string& path) {
@@ -45,7 +46,7 @@ AtomicFile::AtomicFile(const std::string& path) : path_(resolved(path)) {
     if (S_ISDIR(old.st_mode)) throw file_error(path_, "write", EISDIR);
     if (!S_ISREG(old.st_mode))  // a rename would put a file in place of a device
       throw Error(code::kFileError, "Cannot write " + path_ + ": it is a device, pipe or socket. Choose another path.");
-    if (::access(path_.c_str(), W_OK) != 0) throw file_error(path_, "write", errno);
+    if (::faccessat(AT_FDCWD, path_.c_str(), W_OK, AT_EACCESS) != 0) throw file_error(path_, "write", errno);
   }
   create(0666);
   if (exists) {

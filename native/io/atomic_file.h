@@ -7,8 +7,8 @@ namespace downhill {
 
 class AtomicFile {
  public:
-  /// Creates a temporary file, <name>.<process>.<n>.tmp, in the target's folder. A symbolic link is followed; an existing target
-  /// keeps its mode. Throws FILE_ERROR naming path, operation and the system's reason.
+  /// Creates a temporary file, <name>.<process>.<n>.tmp, in the target's folder. A symbolic link is followed; an
+  /// existing target keeps its mode. Throws FILE_ERROR naming path, operation and the system's reason.
   explicit AtomicFile(const std::string& path);
   /// Removes the temporary file unless commit() has succeeded.
   ~AtomicFile();

@@ -25,6 +25,8 @@ const char* remedy(int number) {
       return "Free space on this disk, or choose another path.";
     case EFBIG:
       return "The file is larger than the process's limit (ulimit -f) or the file system allows.";
+    case EBUSY:
+      return "This file is a mount point, as one file mounted into a container is: mount its folder instead.";
     case EMFILE:
     case ENFILE:
       return "Too many files are open: close some, or raise the limit (ulimit -n).";
@@ -40,8 +42,8 @@ const char* remedy(int number) {
 }  // namespace
 
 Error file_error(const std::string& path, const std::string& operation, int number) {
-  return Error(code::kFileError, "Cannot " + operation + " " + path + ": " + std::generic_category().message(number) + ". " +
-                                     remedy(number));
+  return Error(code::kFileError, "Cannot " + operation + " " + path + ": " + std::generic_category().message(number) +
+                                     ". " + remedy(number));
 }
 
 }  // namespace downhill

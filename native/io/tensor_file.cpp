@@ -137,11 +137,13 @@ void read_tensor_file(const std::string& path, std::vector<FileRange> ranges, bo
   std::sort(ranges.begin(), ranges.end(), [](const FileRange& a, const FileRange& b) { return a.offset < b.offset; });
   for (const FileRange& range : ranges)
     if (range.storage->bytes > reader.size() || range.offset > reader.size() - range.storage->bytes)
-      throw corrupt(path, "the file is truncated: it has " + std::to_string(reader.size()) + " bytes, and a tensor of " +
-                              std::to_string(range.storage->bytes) + " is expected at byte " +
-                              std::to_string(range.offset) + ".");
+      throw corrupt(path, "the file is truncated: it has " + std::to_string(reader.size()) +
+                              " bytes, and a tensor of " + std::to_string(range.storage->bytes) +
+                              " is expected at byte " + std::to_string(range.offset) + ".");
   if (!checksum) return read_ranges(reader, ranges);
-  if (reader.size() < kSum) throw corrupt(path, "the file is truncated: it has " + std::to_string(reader.size()) + " bytes, and the checksum alone takes 8.");
+  if (reader.size() < kSum)
+    throw corrupt(path, "the file is truncated: it has " + std::to_string(reader.size()) +
+                            " bytes, and the checksum alone takes 8.");
   read_all(path, reader, ranges);
 }
 

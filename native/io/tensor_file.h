@@ -15,13 +15,14 @@ struct FileRange {
   std::shared_ptr<Storage> storage;
 };
 
-/// Writes head, the storages and, with `checksum`, the XXH64 of all of it (8 bytes, little-endian), atomically. The storages must
-/// be private copies: no lock is held. Throws FILE_ERROR.
+/// Writes head, the storages and, with `checksum`, the XXH64 of all of it (8 bytes, little-endian), atomically. The
+/// storages must be private copies: no lock is held. Throws FILE_ERROR.
 void write_tensor_file(const std::string& path, const std::vector<std::byte>& head,
                        const std::vector<std::shared_ptr<Storage>>& storages, bool checksum);
 
-/// Reads ranges into storages, each under its buffer's lock a piece at a time. With `checksum`, reads the whole file and compares its
-/// last 8 bytes with the XXH64 of what precedes them; storages are filled by then. Throws FILE_ERROR, CORRUPT_FILE.
+/// Reads ranges into storages, each under its buffer's lock a piece at a time. With `checksum`, reads the whole file
+/// and compares its last 8 bytes with the XXH64 of what precedes them; storages are filled by then. Throws FILE_ERROR,
+/// CORRUPT_FILE.
 void read_tensor_file(const std::string& path, std::vector<FileRange> ranges, bool checksum);
 
 }  // namespace downhill

@@ -13,8 +13,8 @@ enum class Lane {
 
 using Job = std::function<void()>;
 
-/// One per process, with at most max(1, cpu::threads()) threads per lane as of the first job (4 for files), started when needed. All
-/// functions may be called from any thread, also from jobs (but for wait).
+/// One per process, with at most max(1, cpu::threads()) threads per lane as of the first job (4 for files), started
+/// when needed. All functions may be called from any thread, also from jobs (but for wait).
 namespace executor {
 
 /// Queues a job for an owner (an opaque pointer, such as a JavaScript environment's data). Exceptions of a job are

@@ -181,7 +181,8 @@ void test_tensor_file() {
   write_tensor_file(path, head, {a, empty, b}, true);
   CHECK(fs::file_size(path) == 64 + 3'000'000 + 12 + 8);
   const auto read = [&](bool checksum) {
-    const auto to_a = numbers(a->bytes, 9), to_b = numbers(b->bytes, 9), twice = numbers(b->bytes, 9), nothing = numbers(0, 0);
+    const auto to_a = numbers(a->bytes, 9), to_b = numbers(b->bytes, 9), twice = numbers(b->bytes, 9),
+               nothing = numbers(0, 0);
     const uint64_t before = to_a->buffer->version;
     read_tensor_file(path, {{64 + 3'000'000, to_b}, {64, to_a}, {64 + 3'000'000, twice}, {64, nothing}}, checksum);
     CHECK(equal(*a, *to_a) && equal(*b, *to_b) && equal(*b, *twice));
@@ -218,12 +219,13 @@ void test_no_room() {
   ::signal(SIGXFSZ, SIG_IGN);
   const rlimit low{1'500'000, old.rlim_max};
   ::setrlimit(RLIMIT_FSIZE, &low);
-  const std::string message =
-      failing(code::kFileError, [&] { write_tensor_file(path, {}, {numbers(1'000'000, 1), numbers(1'000'000, 2)}, true); });
+  const std::string message = failing(
+      code::kFileError, [&] { write_tensor_file(path, {}, {numbers(1'000'000, 1), numbers(1'000'000, 2)}, true); });
   ::setrlimit(RLIMIT_FSIZE, &old);
   CHECK(has(message, path) && has(message, "File too large"), "%s", message.c_str());
   CHECK(contents(path) == "the old contents" && entries() == before);
-  if (::access("/dev/full", W_OK) == 0) CHECK(has(failing(code::kFileError, [] { write("/dev/full", "x"); }), "device"));
+  if (::access("/dev/full", W_OK) == 0)
+    CHECK(has(failing(code::kFileError, [] { write("/dev/full", "x"); }), "device"));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { installed, pack, root, runProgram, type Tarball, temporary } from './pack.js';
+import { installed, npm, pack, root, runProgram, type Tarball, temporary } from './pack.js';
 
 describe('the packed tarball', () => {
   let folder: string;
@@ -24,7 +24,7 @@ describe('the packed tarball', () => {
     const expected = [
       /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|CMakeLists\.txt|binding\.gyp)$/,
       /^dist\/(cjs|esm)\/.*\.d\.ts$/,
-      /^dist\/(cjs\/(index\.js|package\.json|THIRD_PARTY_LICENSES\.txt)|esm\/index\.js)$/,
+      /^dist\/(cjs\/((index|cli)\.js|package\.json|THIRD_PARTY_LICENSES\.txt)|esm\/index\.js)$/,
       /^native\/.*\.(h|cpp|def|map)$/,
       /^prebuilds\/[\w-]+\/downhill\.[\w.]+\.node$/,
       /^scripts\/(build-native|headers|preinstall)\.mjs$/,
@@ -67,6 +67,17 @@ describe('the packed tarball', () => {
     const { first, last, shared } = runProgram(project, env);
     expect(shared).toBe(true);
     expect(last).toBeLessThan(first);
+  });
+
+  test('has a program that inspects files, also where the addon cannot be loaded', () => {
+    const file = join(root, 'test', 'io', 'fixtures', 'ours.safetensors');
+    const inspect = (variables: NodeJS.ProcessEnv = {}) =>
+      JSON.parse(npm(project, ['exec', '--', 'downhill', 'inspect', file, '--json'], { ...env, ...variables }));
+    const report = inspect();
+    expect(report.tensors.map(({ name }: { name: string }) => name)).toContain('dense/kernel');
+    expect(inspect({ DOWNHILL_PREBUILD: project })).toEqual(report);
+    const verified = npm(project, ['exec', '--', 'downhill', 'inspect', file, '--verify'], env);
+    expect(verified).toContain('checksum correct');
   });
 
   test('has types for both kinds of module', () => {
