@@ -43,7 +43,11 @@ function permutationOf(where: string, transpose: unknown, rank: number): readonl
   if (transpose === undefined || transpose === false) return null;
   const reversed = Array.from({ length: rank }, (_, i) => rank - 1 - i);
   if (transpose === true) return reversed;
-  if (Array.isArray(transpose) && [...transpose].sort((a, b) => a - b).every((axis, i) => axis === i) && transpose.length === rank)
+  if (
+    Array.isArray(transpose) &&
+    [...transpose].sort((a, b) => a - b).every((axis, i) => axis === i) &&
+    transpose.length === rank
+  )
     return transpose as number[];
   throw new DownhillError(
     'INVALID_ARGUMENT',
@@ -55,7 +59,8 @@ function targetOf(entry: TensorEntry, map: LoadWeightsOptions['map']): { name: s
   const mapped = map ? map(entry.name, [...entry.shape]) : entry.name;
   if (mapped === null || mapped === undefined) return { name: null, transpose: false };
   if (typeof mapped === 'string') return { name: mapped, transpose: false };
-  if (typeof mapped === 'object' && typeof mapped.name === 'string') return { name: mapped.name, transpose: mapped.transpose };
+  if (typeof mapped === 'object' && typeof mapped.name === 'string')
+    return { name: mapped.name, transpose: mapped.transpose };
   throw new DownhillError(
     'INVALID_ARGUMENT',
     `loadWeights: map("${entry.name}") must give a name, { name, transpose } or null; it gave ${show(mapped)}.`,

@@ -107,4 +107,3 @@ export async function loadModel(path: string, options?: FromJSONOptions): Promis
     throw error;
   }
 }
-

@@ -37,7 +37,10 @@ export function checkModelFile(path: string, { metadata }: Head): void {
     );
   const version = Number(metadata.get('format_version'));
   if (!Number.isInteger(version) || version < 1)
-    throw new DownhillError('CORRUPT_FILE', `${path}: its format version "${metadata.get('format_version')}" is no number.`);
+    throw new DownhillError(
+      'CORRUPT_FILE',
+      `${path}: its format version "${metadata.get('format_version')}" is no number.`,
+    );
   if (version > formatVersion)
     throw new DownhillError(
       'UNSUPPORTED',

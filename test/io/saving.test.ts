@@ -44,7 +44,13 @@ function optimizerOf(kind: Recipe['optimizer']) {
 function build({ optimizer, hidden, dropout, decay }: Recipe): Sequential {
   const net = sequential([layers.input({ shape: [6] })]);
   for (const units of hidden)
-    net.add(layers.dense({ units, activation: 'tanh', kernelRegularizer: decay ? regularizers.l2({ l2: decay }) : undefined }));
+    net.add(
+      layers.dense({
+        units,
+        activation: 'tanh',
+        kernelRegularizer: decay ? regularizers.l2({ l2: decay }) : undefined,
+      }),
+    );
   net.add(layers.dropout({ rate: dropout, seed: 5 }));
   net.add(layers.dense({ units: 3, activation: 'softmax' }));
   net.compile({ optimizer: optimizerOf(optimizer), loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
@@ -74,19 +80,24 @@ describe('save and loadModel', () => {
       decay: fc.constantFrom(0, 0.02),
     });
     await fc.assert(
-      fc.asyncProperty(recipe, fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 1e6 }), async (given, epochs, n) => {
-        seed(n);
-        const net = build(given);
-        if (epochs > 0) await train(net, epochs);
-        const path = file();
-        await net.save(path);
-        const twin = (await loadModel(path)) as Sequential;
-        expect(JSON.stringify(twin)).toBe(JSON.stringify(net));
-        expect(bits(twin)).toEqual(bits(net));
-        expect((await twin.predict(x)).dataSync()).toEqual((await net.predict(x)).dataSync());
-        expect(await train(twin, 2)).toEqual(await train(net, 2));
-        expect(bits(twin)).toEqual(bits(net));
-      }),
+      fc.asyncProperty(
+        recipe,
+        fc.integer({ min: 0, max: 3 }),
+        fc.integer({ min: 0, max: 1e6 }),
+        async (given, epochs, n) => {
+          seed(n);
+          const net = build(given);
+          if (epochs > 0) await train(net, epochs);
+          const path = file();
+          await net.save(path);
+          const twin = (await loadModel(path)) as Sequential;
+          expect(JSON.stringify(twin)).toBe(JSON.stringify(net));
+          expect(bits(twin)).toEqual(bits(net));
+          expect((await twin.predict(x)).dataSync()).toEqual((await net.predict(x)).dataSync());
+          expect(await train(twin, 2)).toEqual(await train(net, 2));
+          expect(bits(twin)).toEqual(bits(net));
+        },
+      ),
       { numRuns: 25 },
     );
   });
@@ -143,7 +154,12 @@ describe('save and loadModel', () => {
     const rows = Float32Array.from({ length: perEpoch * 16 * 6 }, (_, i) => Math.sin(i * 1.3));
     const labels = Int32Array.from({ length: perEpoch * 16 }, (_, i) => (i * 7) % 3);
     const go = (model: Sequential, steps: number, epochs: number) =>
-      model.fit(rows.subarray(0, steps * 96), labels.subarray(0, steps * 16), { batchSize: 16, epochs, shuffle: false, verbose: 0 });
+      model.fit(rows.subarray(0, steps * 96), labels.subarray(0, steps * 16), {
+        batchSize: 16,
+        epochs,
+        shuffle: false,
+        verbose: 0,
+      });
     const fit = go(net, perEpoch, 100_000);
     for (let i = 0; i < 4; i++) {
       await new Promise((resolve) => setTimeout(resolve, 7));
@@ -216,7 +232,12 @@ describe('save and loadModel', () => {
         .map((weight) => ({ name: `${weight.owner.name}/${weight.name}`, shape: weight.shape }))
         .filter(({ name }) => name !== skip)
         .concat(extra.map((name) => ({ name, shape: [1] })))
-        .map(({ name, shape }) => ({ name, shape, dtype: 'F32' as const, storage: storage(shape.reduce((a, b) => a * b, 1)) }));
+        .map(({ name, shape }) => ({
+          name,
+          shape,
+          dtype: 'F32' as const,
+          storage: storage(shape.reduce((a, b) => a * b, 1)),
+        }));
     const written = async (skip: string, extra: string[], changes: Record<string, string>) => {
       const bad = file();
       await writeFile(bad, tensors(skip, extra), { ...Object.fromEntries(metadata), ...changes });
@@ -229,7 +250,9 @@ describe('save and loadModel', () => {
     expect(newer.message).toContain('9.1.0');
     expect((await written('', [], { format: 'pt' })).code).toBe('FOREIGN_FILE');
     expect((await written('', [], { model: '{"className":"Sequential"' })).code).toBe('CORRUPT_FILE');
-    expect((await written('', [], { model: metadata.get('model')!.replace('"units":4', '"units":5') })).code).toBe('CORRUPT_FILE');
+    expect((await written('', [], { model: metadata.get('model')!.replace('"units":4', '"units":5') })).code).toBe(
+      'CORRUPT_FILE',
+    );
     expect((await written('', [], { state: '{"iterations":-1}' })).code).toBe('CORRUPT_FILE');
   });
 
