@@ -190,8 +190,4 @@ export interface NativeBinding {
   fileRead(path: string, offsets: number[], storages: Storage[], checksum: boolean): Promise<void>;
   /** The same as storagesCopy, but the copying is done on a native thread. */
   storagesCopyAsync(storages: Storage[]): Promise<Storage[]>;
-
-  // ---- resuming -------------------------------------------------------------------------------
-  /** After sessionEpoch: goes on after `steps` batches with these sums, as if they had just been done. */
-  sessionSeek(session: Session, steps: number, sums: Float64Array): void;
 }
