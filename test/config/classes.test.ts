@@ -130,7 +130,36 @@ const rows: Record<string, Record<string, Row>> = {
       ],
     },
   },
-  callback: { History: { factory: 'history', options: {} } },
+  callback: {
+    EarlyStopping: {
+      factory: 'earlyStopping',
+      options: {
+        monitor: 'val_accuracy',
+        minDelta: 0.1,
+        patience: 3,
+        mode: 'max',
+        baseline: 0.5,
+        restoreBestWeights: true,
+        startFromEpoch: 2,
+      },
+    },
+    History: { factory: 'history', options: {} },
+    ModelCheckpoint: {
+      factory: 'modelCheckpoint',
+      options: {
+        path: '{epoch:03d}.safetensors',
+        monitor: 'val_accuracy',
+        mode: 'max',
+        saveBestOnly: true,
+        saveWeightsOnly: true,
+        keep: 2,
+      },
+      also: [
+        { path: 'a', everySteps: 5 },
+        { path: 'a', everyMinutes: 0.5 },
+      ],
+    },
+  },
 };
 rows.metric = { ...rows.loss, ...rows.metric };
 
@@ -287,6 +316,7 @@ const required: Record<string, Options> = {
   dense: { units: 1 },
   dropout: { rate: 0.5 },
   input: { shape: [1] },
+  modelCheckpoint: { path: 'a' },
   reshape: { targetShape: [-1] },
 };
 

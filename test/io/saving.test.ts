@@ -145,8 +145,10 @@ describe('save and loadModel', () => {
   });
 
   test('during a fit it is the state after a whole step, and training goes on', async () => {
-    seed(2);
-    const fresh = () => (seed(2), build({ ...plain, dropout: 0, decay: 0 }));
+    const fresh = () => {
+      seed(2);
+      return build({ ...plain, dropout: 0, decay: 0 });
+    };
     const net = fresh();
     const path = file();
     // Epochs of 2500 steps, so that saves fall into the middle of a stretch.
