@@ -185,7 +185,8 @@ export interface NativeBinding {
   fileWrite(path: string, head: Uint8Array, storages: Storage[], checksum: boolean): Promise<void>;
   /**
    * Reads byte ranges [offsets[i], offsets[i] + bytes of storages[i]) of a file into storages, on a native thread, streaming. With `checksum`,
-   * all of the file is read and its last 8 bytes are compared with XXH64 of all before them. Rejects with FILE_ERROR or CORRUPT_FILE.
+   * all of the file is read and its last 8 bytes are compared with XXH64 of all before them. Rejects with FILE_ERROR or CORRUPT_FILE; the
+   * storages may then hold a part of the file.
    */
   fileRead(path: string, offsets: number[], storages: Storage[], checksum: boolean): Promise<void>;
   /** The same as storagesCopy, but the copying is done on a native thread. */

@@ -56,6 +56,27 @@ void test_lanes_do_not_wait_for_each_other() {
   executor::wait(&kOwnerA);
 }
 
+/// Long writes, more of them than that lane has threads.
+void test_files_hold_up_nobody() {
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  std::atomic<int> started{0};
+  for (int i = 0; i < 8; ++i)
+    executor::submit(Lane::files, &kOwnerA, [&started, released] {
+      started.fetch_add(1);
+      released.wait();
+    });
+  while (started < 4) std::this_thread::yield();
+  for (const Lane lane : {Lane::training, Lane::compute}) {
+    std::promise<void> done;
+    executor::submit(lane, &kOwnerA, [&] { done.set_value(); });
+    CHECK(done.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  }
+  CHECK(executor::cancel(&kOwnerA) == 4);
+  release.set_value();
+  executor::wait(&kOwnerA);
+}
+
 void test_owners() {
   std::promise<void> release;
   const std::shared_future<void> released = release.get_future().share();
@@ -131,6 +152,7 @@ int main() {
   test_order();
   test_training_is_side_by_side_and_bounded();
   test_lanes_do_not_wait_for_each_other();
+  test_files_hold_up_nobody();
   test_owners();
   test_finished_jobs_are_destroyed_before_wait_returns();
   test_many_submitters();
