@@ -91,9 +91,7 @@ try {
 }
 
 const { cpu, cores, load: loadBefore, node } = machine();
-console.log(
-  `${(bytes / 1e6).toFixed(0)} MB; ${cpu}, ${cores} cores, load ${loadBefore}, Node ${node}, ${commit()}`,
-);
+console.log(`${(bytes / 1e6).toFixed(0)} MB; ${cpu}, ${cores} cores, load ${loadBefore}, Node ${node}, ${commit()}`);
 for (const [name, { ours, plain }] of Object.entries(times)) {
   const ratio = spread(ours.map((time, i) => time / plain[i]!));
   const speed = (list: number[]) => `${(bytes / 1e6 / median(list)).toFixed(0)} MB/s (${format(spread(list))} s)`;
