@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
+import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 
 /** What the figures depend on, and no name of a host. */
 export function machine() {
@@ -8,7 +8,7 @@ export function machine() {
     cpu: model,
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    os: `${platform()} ${release()} ${arch()}`,
+    os: `${platform()} ${arch()}`,
     node: process.version,
     load: Number(loadavg()[0]!.toFixed(2)),
   };
