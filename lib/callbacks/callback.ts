@@ -136,8 +136,8 @@ export class CallbackList {
     return this.#stateful().map(([name, callback]) => [name, callback.getState!()]);
   }
 
-  /** Gives callbacks the states of those that had their names. Throws INVALID_ARGUMENT for a state that nobody takes. */
-  restore(where: string, states: readonly CallbackState[]): void {
+  /** Throws INVALID_ARGUMENT for a state that no callback of its name takes. */
+  checkStates(where: string, states: readonly CallbackState[]): void {
     const stateful = new Map(this.#stateful());
     // What a checkpoint remembers changes no weights: a fit may go on without writing files.
     const needed = states.filter(([name]) => !name.startsWith('ModelCheckpoint'));
@@ -147,6 +147,11 @@ export class CallbackList {
         'INVALID_ARGUMENT',
         `${where} holds the state of callbacks that this fit does not have: ${lost.join(', ')}. Pass the same callbacks.`,
       );
+  }
+
+  /** Gives callbacks the states of those that had their names. */
+  restore(states: readonly CallbackState[]): void {
+    const stateful = new Map(this.#stateful());
     for (const [name, state] of states) stateful.get(name)?.setState?.(state as never);
   }
 

@@ -66,6 +66,7 @@ class Fit {
       const file =
         resume === null ? null : await this.#interrupt.race(readResume(resume, this.#model, trainer, this.#options));
       trainer.checkAlive();
+      if (file?.position) this.#callbacks.checkStates(`fit: resume: ${resume}`, file.position.callbacks);
       this.#feeds = this.#open(x, y, file);
       this.#model.stopTraining = false;
       let from = file?.position ?? null;
@@ -73,7 +74,7 @@ class Fit {
       trainer.position = () => this.#position();
       await this.#hook('onTrainBegin', {});
       if (from) {
-        this.#callbacks.restore(`fit: resume: ${resume}`, from.callbacks);
+        this.#callbacks.restore(from.callbacks);
         this.#history.setState(from.history as History);
       }
       const stopped = from !== null && this.#model.stopTraining;

@@ -235,7 +235,7 @@ describe('what does not fit', () => {
       layers.dense({ units: 2, activation: 'softmax' }),
     ]);
     other.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
-    await refused(/0\.safetensors|another model: model.config.layers: 3 items in the file, 2 here/, other);
+    await refused(/another model: model.config.layers: 3 items in the file, 2 here/, other);
     await refused(/compiled otherwise: compile.optimizer.className: "Adam" in the file, "SGD" here/, net('sgd'));
     await refused(/other options: batchSize: 16 in the file, 8 here; shuffle: true in the file, false here/, net(), {
       batchSize: 8,
@@ -247,9 +247,7 @@ describe('what does not fit', () => {
       {},
       80,
     );
-    await fails('INVALID_ARGUMENT', /state of callbacks that this fit does not have: EarlyStopping/, () =>
-      net().fit(x, oneHot, { ...usual, callbacks: [] }),
-    );
+    await refused(/holds the state of callbacks that this fit does not have: EarlyStopping/, net(), { callbacks: [] });
     await fails('FILE_ERROR', /nowhere/, () => net().fit(x, oneHot, { ...usual, resume: join(folder, 'nowhere') }));
     await fails('INVALID_ARGUMENT', /resume must be a non-empty string/, () => net().fit(x, oneHot, { resume: '' }));
     await net('adam', 4).fit(x, oneHot, usual);
