@@ -69,10 +69,9 @@ async function readIdx(directory: string, name: string, rank: number): Promise<I
 }
 
 async function readSet(directory: string, prefix: string): Promise<DigitSet> {
-  const [images, labels] = await Promise.all([
-    readIdx(directory, `${prefix}-images-idx3-ubyte`, 3),
-    readIdx(directory, `${prefix}-labels-idx1-ubyte`, 1),
-  ]);
+  // One after the other, so that the same file is named whenever several are bad.
+  const images = await readIdx(directory, `${prefix}-images-idx3-ubyte`, 3);
+  const labels = await readIdx(directory, `${prefix}-labels-idx1-ubyte`, 1);
   const [count, height, width] = images.shape as [number, number, number];
   const where = `${join(directory, prefix)}-*`;
   if (height !== SIDE || width !== SIDE)
@@ -169,6 +168,6 @@ export async function mnist(options: MnistOptions = {}): Promise<Mnist> {
   const read = new Options<MnistOptions>('data.mnist', options, ['directory']);
   if (!read.has('directory')) return readPackage();
   const directory = read.text('directory');
-  const [train, test] = await Promise.all([readSet(directory, 'train'), readSet(directory, 't10k')]);
-  return { train, test };
+  const train = await readSet(directory, 'train');
+  return { train, test: await readSet(directory, 't10k') };
 }
