@@ -1,5 +1,5 @@
 // Elementwise steps: broadcasting becomes strides, strides become as few loops as possible.
-#include "backend/cpu/layout.h"
+#include "backend/layout.h"
 #include "backend/cpu/program.h"
 #include "core/error.h"
 

@@ -1,7 +1,7 @@
 // Matrix products, one or a batch, with the epilogue that the planner fused.
 #include <cstring>
 
-#include "backend/cpu/layout.h"
+#include "backend/layout.h"
 #include "backend/cpu/program.h"
 
 namespace downhill::cpu {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backend/cpu/layout.h"
+#include "backend/layout.h"
 #include "backend/cpu/program.h"
 
 namespace downhill::cpu {

@@ -1,5 +1,5 @@
 // Softmax and its relatives along one axis. Along any axis but the last, operands are transposed into scratch and back.
-#include "backend/cpu/layout.h"
+#include "backend/layout.h"
 #include "backend/cpu/program.h"
 #include "core/error.h"
 
