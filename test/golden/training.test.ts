@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setDevice } from 'downhill';
+import { goHome, testDevices } from '../support-devices.js';
 import {
   column,
   expectClose,
@@ -33,7 +35,12 @@ interface Golden {
   cases: Case[];
 }
 
-describe.each(['keras', 'torch'])('whole runs beside %s', (oracle) => {
+const runs = ['keras', 'torch'].flatMap((oracle) => testDevices.map((device) => ({ oracle, device })));
+
+describe.each(runs)('whole runs beside $oracle, on $device', ({ oracle, device }) => {
+  beforeAll(() => setDevice(device));
+  afterAll(goHome);
+
   const golden = read<Golden>(`training-${oracle}`);
   const { batchSize, epochs, x } = golden;
   const batches = Array.from({ length: Math.ceil(x.length / batchSize) }, (_, i) => [
