@@ -51,7 +51,7 @@ export const places: readonly Place[] = testDevices.flatMap((device): Place[] =>
 const start = { threads: binding.threads(), isa: binding.isa() };
 
 /** Makes everything from now on compute there. */
-export function goTo({ device, isa }: Place): void {
+export function goTo({ device, isa }: Pick<Place, 'device' | 'isa'>): void {
   if (isa && isa !== binding.isa()) {
     binding.selectIsa(isa);
     forgetPrograms();
@@ -68,7 +68,11 @@ export function goHome(): void {
 }
 
 /** The bits of float32 values, every NaN the same: processors choose different ones. */
-export function bitsOf(values: Float32Array | Int32Array): number[] {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  return Array.from(words, (word, i) => (Number.isNaN(values[i]) ? 0x7fc00000 : word));
+export function bitsOf(values: Float32Array | Int32Array): Uint32Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length).slice();
+  for (let i = 0; i < words.length; i++) if (Number.isNaN(values[i])) words[i] = 0x7fc00000;
+  return words;
 }
+
+/** What Tensor.device and devices() call it. */
+export const idOf = (device: string) => entry(device)!.id;
