@@ -26,7 +26,8 @@ const { values, positionals } = parseArgs({
 
 function run(command, args) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (error?.code === 'ENOENT') throw new Error(`${command} was not found; the build needs cmake and a C++17 compiler.`);
+  if (error?.code === 'ENOENT')
+    throw new Error(`${command} was not found; the build needs cmake and a C++17 compiler.`);
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed (exit status ${status}).`);
 }
@@ -34,8 +35,14 @@ function run(command, args) {
 function nvcc() {
   const { CUDACXX, CUDA_HOME, CUDA_PATH, PATH } = process.env;
   if (CUDACXX) return CUDACXX;
-  const folders = [...(PATH ?? '').split(delimiter), ...[CUDA_HOME, CUDA_PATH, '/usr/local/cuda'].map((at) => at && join(at, 'bin'))];
-  const found = folders.filter(Boolean).map((folder) => join(folder, 'nvcc')).find((file) => existsSync(file));
+  const folders = [
+    ...(PATH ?? '').split(delimiter),
+    ...[CUDA_HOME, CUDA_PATH, '/usr/local/cuda'].map((at) => at && join(at, 'bin')),
+  ];
+  const found = folders
+    .filter(Boolean)
+    .map((folder) => join(folder, 'nvcc'))
+    .find((file) => existsSync(file));
   if (found) return found;
   throw new Error(
     "CUDA's compiler nvcc was not found in PATH, CUDA_HOME or /usr/local/cuda. Install the CUDA toolkit, or name the " +
@@ -48,7 +55,9 @@ function ownArchitectures() {
   const asked = spawnSync('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader'], { encoding: 'utf8' });
   const found = asked.status === 0 ? asked.stdout.match(/^\d+\.\d$/gm) : null;
   if (!found) return '80';
-  return [...new Set(found)].map((version) => (version === '9.0' ? '90a-real' : `${version.replace('.', '')}-real`)).join(';');
+  return [...new Set(found)]
+    .map((version) => (version === '9.0' ? '90a-real' : `${version.replace('.', '')}-real`))
+    .join(';');
 }
 
 function build(kind) {
@@ -56,7 +65,11 @@ function build(kind) {
   if (kind === 'cuda') {
     const architectures = values.architectures ?? (values.release ? released : ownArchitectures());
     console.log(`libdownhill_cuda.so for ${architectures.replaceAll(';', ', ')}`);
-    const definitions = ['-DDOWNHILL_CUDA=ON', `-DCMAKE_CUDA_COMPILER=${nvcc()}`, `-DCMAKE_CUDA_ARCHITECTURES=${architectures}`];
+    const definitions = [
+      '-DDOWNHILL_CUDA=ON',
+      `-DCMAKE_CUDA_COMPILER=${nvcc()}`,
+      `-DCMAKE_CUDA_ARCHITECTURES=${architectures}`,
+    ];
     run('cmake', ['-S', root, '-B', work, ...definitions]);
   } else if (!existsSync(join(work, 'CMakeCache.txt'))) {
     run('cmake', ['-S', root, '-B', work]);
