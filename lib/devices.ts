@@ -48,6 +48,11 @@ export function devices(): Device[] {
   return [cpu, ...Object.entries(absent).map(([id, reason]) => ({ id, available: false, reason: `${reason}.` }))];
 }
 
+/** Where ops on concrete tensors run. */
+export function chosenDevice(): string {
+  return chosen;
+}
+
 /** The device of that name, by default the chosen one; throws DEVICE_UNAVAILABLE with the reason, or UNKNOWN_NAME. */
 export function resolveDevice(what: string, device: unknown): string {
   if (device === undefined) return chosen;

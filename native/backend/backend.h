@@ -14,14 +14,17 @@ namespace downhill {
 /// Scratch memory shared by the programs of one model; grows on demand between runs.
 class Workspace {
  public:
-  std::byte* reserve(size_t bytes);
+  /// Memory of the host (null) or a device, with any contents.
+  std::byte* reserve(size_t bytes, DeviceMemory* where = nullptr);
   size_t bytes() const { return buffer_ ? buffer_->bytes() : 0; }
   TurnMutex in_use;  // held by whoever runs a program in it
 
  private:
   std::unique_ptr<Buffer> buffer_;
+  DeviceMemory* where_ = nullptr;
 };
 
+/// Addresses are of the memory of the program's device.
 struct Bindings {
   const void* const* inputs = nullptr;  // by input index
   void* const* outputs = nullptr;       // by output index; ignored for outputs with a target
@@ -37,7 +40,7 @@ class Device;
 class Program {
  public:
   virtual ~Program() = default;
-  /// Where it runs: what Bindings point to must lie there.
+  /// Where it runs.
   virtual Device& device() const = 0;
   /// Runs all steps, then the state writes. Takes no locks on variables (the caller holds them). Allocates nothing once
   /// the workspace is large enough. Throws LABEL_OUT_OF_RANGE and the like when values break an op's rule; state is

@@ -59,7 +59,10 @@ std::unique_ptr<Launch> compile_step(const Build& build) {
 class CpuProgram final : public Program {
  public:
   explicit CpuProgram(Plan plan)
-      : Program(std::move(plan)), at_(plan_.values.size()), scratch_at_(aligned(plan_.arena_bytes)) {
+      : Program(std::move(plan)),
+        at_(plan_.values.size()),
+        written_(written_values(plan_)),
+        scratch_at_(aligned(plan_.arena_bytes)) {
     const KernelTable& table = kernels();
     size_t scratch = 0;
     for (const Step& step : plan_.steps) {
@@ -99,17 +102,21 @@ class CpuProgram final : public Program {
           at_[i] = bindings.outputs[value.index];
           break;
         case Place::storage:
-          at_[i] = bindings.rebase_from && value.storage->buffer.get() == bindings.rebase_from
-                       ? const_cast<std::byte*>(bindings.rebase_to) + value.storage->offset
-                       : value.storage->data();
+          if (bindings.rebase_from && value.storage->buffer.get() == bindings.rebase_from)
+            at_[i] = const_cast<std::byte*>(bindings.rebase_to) + value.storage->offset;
+          else if (written_[i])
+            at_[i] = value.storage->data();
+          else
+            at_[i] = const_cast<std::byte*>(value.storage->host());  // steps only read it
           break;
       }
     }
   }
 
   std::vector<std::unique_ptr<Launch>> launches_;
-  std::vector<void*> at_;  // by value
-  size_t scratch_at_;      // bytes: behind the arena
+  std::vector<void*> at_;      // by value
+  std::vector<bool> written_;  // by value
+  size_t scratch_at_;          // bytes: behind the arena
   size_t workspace_bytes_ = 0;
   Workspace own_workspace_;  // for callers that bring none
 };
