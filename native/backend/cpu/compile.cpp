@@ -137,17 +137,9 @@ void read_params(Op op, const Attrs& attrs, float* params) {
   }
 }
 
-IndexRule::IndexRule(const Build& build, const char* code, const char* what, int64_t n, int64_t limit)
-    : table(&build.table), code(code), who(name_of(build.step.op)), what(what), n(n), limit(limit) {
-  if (!build.step.label.empty()) who += " (" + build.step.label + ")";
-}
-
 void IndexRule::check(const int32_t* indices) const {
-  const int64_t position = table->movement.first_outside(indices, n, limit);
-  if (position >= n) return;
-  throw Error(code, who + ": " + what + " " + std::to_string(indices[position]) + " at position " +
-                        std::to_string(position) + " is out of range; expected " +
-                        (limit > 0 ? "0 to " + std::to_string(limit - 1) : "none") + ".");
+  const int64_t position = table->movement.first_outside(indices, domain.count, domain.limit);
+  if (position < domain.count) throw domain.error(indices[position], position);
 }
 
 }  // namespace downhill::cpu
