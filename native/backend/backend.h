@@ -29,7 +29,8 @@ struct Bindings {
   const void* const* inputs = nullptr;  // by input index
   void* const* outputs = nullptr;       // by output index; ignored for outputs with a target
   Workspace* workspace = nullptr;
-  uint64_t step = 0;  // Philox counter of dropout
+  uint64_t step = 0;   // Philox counter of dropout
+  bool commit = true;  // false: state is written by commit(), if at all
   /// Reads variables of this buffer from a copy of it instead (a snapshot taken while training goes on).
   const Buffer* rebase_from = nullptr;
   const std::byte* rebase_to = nullptr;
@@ -46,6 +47,8 @@ class Program {
   /// the workspace is large enough. Throws LABEL_OUT_OF_RANGE and the like when values break an op's rule; state is
   /// unwritten then.
   virtual void run(const Bindings& bindings) = 0;
+  /// The state writes of the last run, which was told not to do them. Nothing else may have used the workspace since.
+  virtual void commit() = 0;
   const Plan& plan() const { return plan_; }
   TurnMutex in_use;  // held by whoever runs it; taken before the workspace's, and both before the locks of buffers
 

@@ -4,8 +4,8 @@ namespace downhill {
 
 Error IndexDomain::error(int32_t value, int64_t position) const {
   return Error(code, who + ": " + what + " " + std::to_string(value) + " at position " + std::to_string(position) +
-                         " is out of range; expected " +
-                         (limit > 0 ? "0 to " + std::to_string(limit - 1) : "none") + ".");
+                         " is out of range; expected " + (limit > 0 ? "0 to " + std::to_string(limit - 1) : "none") +
+                         ".");
 }
 
 IndexDomain index_domain(const Plan& plan, const Step& step) {

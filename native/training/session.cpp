@@ -387,8 +387,10 @@ void Session::train(Entry& entry, Bindings& bindings) {
   bindings.step = static_cast<uint64_t>(options_.updater->iterations());
   if (!entry.program->plan().writes.empty()) {
     const Locked all(entry.forward);
+    bindings.commit = false;
     entry.program->run(bindings);
     check_loss();
+    entry.program->commit();
     options_.updater->apply();
     return;
   }

@@ -81,6 +81,10 @@ class CpuProgram final : public Program {
     bind(bindings, base);
     const Run run{at_.data(), base ? base + scratch_at_ : nullptr, bindings.step};
     for (const std::unique_ptr<Launch>& launch : launches_) launch->run(run);
+    if (bindings.commit) commit();
+  }
+
+  void commit() override {
     for (const StateWrite& write : plan_.writes) {
       const Value& to = plan_.values[write.to];
       if (to.bytes() > 0) std::memmove(to.storage->data(), at_[write.from], to.bytes());

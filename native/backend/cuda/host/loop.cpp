@@ -170,7 +170,7 @@ class CudaLoop final : public StepLoop {
   float* log_at_ = nullptr;
   std::vector<const void*> inputs_;
   std::vector<void*> outputs_;
-  std::vector<void*> at_;                         // by value of the plan
+  std::vector<void*> at_;                          // by value of the plan
   std::vector<const void*> addresses_, captured_;  // all that the commands point to, now and in the graph
   std::vector<DhCommand> commands_;
   std::unique_ptr<CudaGraph> graph_;

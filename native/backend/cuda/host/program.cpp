@@ -25,7 +25,7 @@ CudaProgram::CudaProgram(CudaDevice& device, Plan plan, Precision precision)
   // Lowered once without addresses, to know the sizes of scratch and that every step has a kernel.
   const std::vector<void*> nowhere(plan_.values.size(), nullptr);
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
-    Lowering lowering{plan_,   plan_.steps[i],    static_cast<int>(i), nowhere.data(), nullptr,
+    Lowering lowering{plan_,   plan_.steps[i],   static_cast<int>(i), nowhere.data(), nullptr,
                       nullptr, device_.target(), precision_,          commands_};
     lower(lowering);
     scratch_bytes_ = std::max(scratch_bytes_, aligned(lowering.scratch_bytes));
@@ -67,7 +67,7 @@ void CudaProgram::lower_steps(const std::vector<void*>& at, std::byte* workspace
                               std::vector<DhCommand>& commands) const {
   std::byte* const scratch = workspace ? workspace + scratch_at_ : nullptr;
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
-    Lowering lowering{plan_, plan_.steps[i],    static_cast<int>(i), at.data(), scratch,
+    Lowering lowering{plan_, plan_.steps[i],   static_cast<int>(i), at.data(), scratch,
                       state, device_.target(), precision_,          commands};
     lower(lowering);
   }
@@ -85,23 +85,30 @@ void CudaProgram::lower_writes(const std::vector<void*>& at, const StepState* st
 void CudaProgram::run(const Bindings& bindings) {
   std::byte* base = nullptr;
   if (workspace_bytes() > 0)
-    base =
-        (bindings.workspace ? *bindings.workspace : own_workspace_).reserve(workspace_bytes(), device_.memory());
+    base = (bindings.workspace ? *bindings.workspace : own_workspace_).reserve(workspace_bytes(), device_.memory());
   auto* const state = reinterpret_cast<StepState*>(state_.overwrite(device_.memory()));
   bind(bindings, base, bound_);
   if (bound_ != at_ || commands_.empty()) {
     at_ = bound_;
     commands_.clear();
+    writes_.clear();
     lower_steps(at_, base, state, commands_);
-    lower_writes(at_, state, commands_);
+    lower_writes(at_, state, writes_);
   }
   StepState now;
   now.counter = bindings.step;
   stream_.upload(state, &now, sizeof now);
   stream_.run(commands_);
+  if (bindings.commit && !writes_.empty()) stream_.run(writes_);
   if (can_stop_) stream_.download(&now, state, sizeof now);
   stream_.synchronize();
   if (std::optional<Error> error = error_of(now)) throw Error(*error);
+}
+
+void CudaProgram::commit() {
+  if (writes_.empty()) return;
+  stream_.run(writes_);
+  stream_.synchronize();
 }
 
 std::optional<Error> CudaProgram::error_of(const StepState& state) const {

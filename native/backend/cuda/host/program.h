@@ -15,6 +15,7 @@ class CudaProgram final : public Program {
 
   Device& device() const override { return device_; }
   void run(const Bindings& bindings) override;
+  void commit() override;
 
   // ---- for loops of steps, host/loop.cpp ----
   /// Memory that a run needs in its workspace: the plan's arena, then scratch.
@@ -39,10 +40,10 @@ class CudaProgram final : public Program {
 
   // Of run().
   CudaStream stream_;
-  Buffer state_;              // a StepState
-  Workspace own_workspace_;   // for callers that bring none
+  Buffer state_;             // a StepState
+  Workspace own_workspace_;  // for callers that bring none
   std::vector<void*> at_, bound_;
-  std::vector<DhCommand> commands_;  // for the addresses at_
+  std::vector<DhCommand> commands_, writes_;  // for the addresses at_
 };
 
 }  // namespace downhill::cuda
