@@ -129,18 +129,6 @@ class CpuProgram final : public Program {
 
 std::unique_ptr<Program> compile(Plan plan) { return std::make_unique<CpuProgram>(std::move(plan)); }
 
-void read_params(Op op, const Attrs& attrs, float* params) {
-  // The row names its attributes as "low:float high:float".
-  const char* at = row_of(op).attributes;
-  while (*at) {
-    const char* colon = std::strchr(at, ':');
-    *params++ = static_cast<float>(attrs.number(std::string_view(at, static_cast<size_t>(colon - at))));
-    at = std::strchr(colon, ' ');
-    if (!at) return;
-    ++at;
-  }
-}
-
 void IndexRule::check(const int32_t* indices) const {
   const int64_t position = table->movement.first_outside(indices, domain.count, domain.limit);
   if (position < domain.count) throw domain.error(indices[position], position);

@@ -65,9 +65,6 @@ std::unique_ptr<Launch> compile_gather(const Build& build);
 std::unique_ptr<Launch> compile_scatter_add(const Build& build);
 std::unique_ptr<Launch> compile_one_hot(const Build& build);
 
-/// Attributes of an elementwise row in its order; at most two.
-void read_params(Op op, const Attrs& attrs, float* params);
-
 /// Checks a step's indices before a kernel uses them.
 struct IndexRule {
   const KernelTable* table;

@@ -6,14 +6,13 @@
 #include <memory>
 #include <vector>
 
+#include "backend/cuda/host/feed.h"
 #include "backend/cuda/host/program.h"
 #include "backend/cuda/host/update.h"
 
 namespace downhill::cuda {
 
 namespace {
-
-constexpr int kMaxSteps = 512;  // of one launch
 
 class CudaLoop final : public StepLoop {
  public:
@@ -23,31 +22,29 @@ class CudaLoop final : public StepLoop {
         options_(options),
         program_(static_cast<CudaProgram&>(*options.program)),
         stream_(device),
+        feed_(device, options),
         state_(sizeof(StepState), memory_),
         scalars_(static_cast<size_t>(options.logs) * sizeof(float), memory_),
-        log_(logs_bytes(kMaxSteps), memory_),
-        host_log_(device, std::max<size_t>(logs_bytes(kMaxSteps), 1)),
+        log_(logs_bytes(max_steps()), memory_),
+        host_log_(device, std::max<size_t>(logs_bytes(max_steps()), 1)),
         host_state_(device, sizeof(StepState)) {
     if (options.logs > kMaxLogs)
       throw Error(code::kUnsupported, "A model trained on " + device.id() + " has at most " +
                                           std::to_string(kMaxLogs / 2) + " losses and metrics, received " +
                                           std::to_string(options.logs / 2) + ".");
-    if (options.updater) update_ = std::make_unique<UpdateCommands>(device, *options.updater, kMaxSteps);
+    if (options.updater) update_ = std::make_unique<UpdateCommands>(device, *options.updater, max_steps());
     place_batch();
   }
 
   Outcome run(const Launch& launch) override {
-    prepare(launch);
     const int steps = std::min(launch.steps, max_steps());
     auto& state = *new (host_state_.data()) StepState;
-    state.position = launch.position;
-    state.counter = update_ ? static_cast<uint64_t>(options_.updater->iterations()) : launch.counter;
-    stream_.upload(state_at_, &state, sizeof state);
-    if (update_) update_->stage(stream_, steps);
-    stream_.launch(graph_->get(), steps);
-    stream_.download(&state, state_at_, sizeof state);
-    if (options_.logs > 0) stream_.download(host_log_.data(), log_at_, logs_bytes(static_cast<size_t>(steps)));
-    stream_.synchronize();
+    try {
+      replay(launch, steps, state);
+    } catch (...) {
+      finish();
+      throw;
+    }
 
     Outcome outcome;
     outcome.steps = static_cast<int>(state.index);
@@ -58,11 +55,40 @@ class CudaLoop final : public StepLoop {
     return outcome;
   }
 
-  int max_steps() const override { return kMaxSteps; }
+  int max_steps() const override { return feed_.max_steps(); }
   const StepLoopOptions& options() const override { return options_; }
 
  private:
-  size_t logs_bytes(size_t steps) const { return steps * static_cast<size_t>(options_.logs) * sizeof(float); }
+  /// A graph and all that its commands point to.
+  struct Captured {
+    std::vector<const void*> addresses;
+    std::unique_ptr<CudaGraph> graph;
+  };
+
+  Captured& captured() { return captured_[feed_.side()]; }
+  size_t logs_bytes(int steps) const { return static_cast<size_t>(steps * options_.logs) * sizeof(float); }
+
+  void replay(const Launch& launch, int steps, StepState& state) {
+    feed_.load(launch, steps, stream_);
+    prepare(launch);
+    state.position = feed_.position(launch);
+    state.counter = update_ ? static_cast<uint64_t>(options_.updater->iterations()) : launch.counter;
+    stream_.upload(state_at_, &state, sizeof state);
+    if (update_) update_->stage(stream_, steps);
+    stream_.launch(captured().graph->get(), steps);
+    stream_.download(&state, state_at_, sizeof state);
+    if (options_.logs > 0) stream_.download(host_log_.data(), log_at_, logs_bytes(steps));
+    feed_.load_ahead(launch.position + steps * options_.batch, steps);
+    stream_.synchronize();
+  }
+
+  /// After a failure: memory may be given back only when the device is done with it.
+  void finish() noexcept {
+    try {
+      stream_.synchronize();
+    } catch (const std::exception&) {  // the failure itself is reported
+    }
+  }
 
   /// Room for a batch, column after column.
   void place_batch() {
@@ -99,17 +125,18 @@ class CudaLoop final : public StepLoop {
 
     addresses_.assign(at_.begin(), at_.end());
     for (const void* input : inputs_) addresses_.push_back(input);
-    for (const Column& column : options_.dataset->columns()) addresses_.push_back(column.storage.read(memory_));
-    addresses_.push_back(options_.order ? options_.order->read(memory_) : nullptr);
+    for (size_t i = 0; i < columns; ++i) addresses_.push_back(feed_.column(i));
+    addresses_.push_back(feed_.order());
     addresses_.push_back(workspace);
     addresses_.push_back(scalars);
     addresses_.push_back(state_at_);
     addresses_.push_back(log_at_);
-    const bool moved = update_ && update_->bind(stream_);
-    if (graph_ && !moved && addresses_ == captured_) return;
-    graph_.reset();
+    if (update_ && update_->bind(stream_))
+      for (Captured& other : captured_) other.graph.reset();
+    if (captured().graph && addresses_ == captured().addresses) return;
+    captured().graph.reset();
     capture(workspace);
-    captured_ = addresses_;
+    captured().addresses = addresses_;
   }
 
   void capture(std::byte* workspace) {
@@ -120,7 +147,7 @@ class CudaLoop final : public StepLoop {
     program_.lower_writes(at_, state_at_, commands_);
     if (update_) update_->add(commands_, state_at_);
     commands_.push_back(command(AdvanceArgs{options_.batch, state_at_}));
-    graph_ = std::make_unique<CudaGraph>(device_, commands_);
+    captured().graph = std::make_unique<CudaGraph>(device_, commands_);
   }
 
   void load_batch() {
@@ -128,13 +155,13 @@ class CudaLoop final : public StepLoop {
     for (size_t i = 0; i < columns.size(); ++i) {
       if (program_.plan().inputs[i] < 0) continue;  // nothing uses it
       LoadBatchArgs args{};
-      args.column = columns[i].storage.read(memory_);
-      args.order = options_.order ? reinterpret_cast<const uint32_t*>(options_.order->read(memory_)) : nullptr;
+      args.column = feed_.column(i);
+      args.order = feed_.order();
       args.to = const_cast<void*>(inputs_[i]);
-      args.begin = options_.begin;
+      args.begin = feed_.begin();
       args.rows = options_.batch;
       args.width = columns[i].width;
-      args.element = columns[i].element;
+      args.element = feed_.element(i);
       args.dtype = columns[i].dtype;
       args.state = state_at_;
       commands_.push_back(command(args));
@@ -160,6 +187,7 @@ class CudaLoop final : public StepLoop {
   const StepLoopOptions options_;
   CudaProgram& program_;
   CudaStream stream_;
+  Feed feed_;
   Buffer state_, scalars_, log_;
   PinnedMemory host_log_, host_state_;
   std::unique_ptr<UpdateCommands> update_;
@@ -170,10 +198,10 @@ class CudaLoop final : public StepLoop {
   float* log_at_ = nullptr;
   std::vector<const void*> inputs_;
   std::vector<void*> outputs_;
-  std::vector<void*> at_;                          // by value of the plan
-  std::vector<const void*> addresses_, captured_;  // all that the commands point to, now and in the graph
+  std::vector<void*> at_;  // by value of the plan
+  std::vector<const void*> addresses_;  // all that the commands point to
   std::vector<DhCommand> commands_;
-  std::unique_ptr<CudaGraph> graph_;
+  Captured captured_[2];  // by the feed's side
 };
 
 }  // namespace
