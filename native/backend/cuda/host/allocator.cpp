@@ -19,6 +19,8 @@ uint64_t round_up(uint64_t bytes, uint64_t step) { return (bytes + step - 1) / s
 Allocator::Allocator(CudaDevice& device)
     : device_(device), keep_at_most_(std::max<uint64_t>(device.info().memory_bytes / 8, 16 * kPage)) {}
 
+const char* Allocator::device() const { return device_.id().c_str(); }
+
 Allocator::~Allocator() { free_kept(); }
 
 uint64_t Allocator::block_size(uint64_t bytes) {

@@ -8,9 +8,9 @@ namespace downhill::cuda {
 
 namespace {
 
-constexpr int kMaxSteps = 512;                  // of a launch over data on the device
+constexpr int kMaxSteps = 512;                   // of a launch over data on the device
 constexpr size_t kSideBytes = size_t{32} << 20;  // of the batches of one launch otherwise
-constexpr double kShare = 0.6;                  // of free memory that a data set may take
+constexpr double kShare = 0.6;                   // of free memory that a data set may take
 
 size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
@@ -51,8 +51,7 @@ Feed::Feed(CudaDevice& device, const StepLoopOptions& options)
 
 void Feed::gather_rows(Side& side, int64_t position, int steps, CudaStream& stream) {
   const std::vector<Column>& columns = options_.dataset->columns();
-  const auto* const order =
-      options_.order ? reinterpret_cast<const uint32_t*>(options_.order->read(nullptr)) : nullptr;
+  const auto* const order = options_.order ? reinterpret_cast<const uint32_t*>(options_.order->read(nullptr)) : nullptr;
   const int64_t rows = options_.batch * steps;
   std::byte* const there = side.device->overwrite(memory_);
   for (size_t i = 0; i < columns.size(); ++i) {

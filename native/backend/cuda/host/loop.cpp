@@ -198,7 +198,7 @@ class CudaLoop final : public StepLoop {
   float* log_at_ = nullptr;
   std::vector<const void*> inputs_;
   std::vector<void*> outputs_;
-  std::vector<void*> at_;  // by value of the plan
+  std::vector<void*> at_;               // by value of the plan
   std::vector<const void*> addresses_;  // all that the commands point to
   std::vector<DhCommand> commands_;
   Captured captured_[2];  // by the feed's side
