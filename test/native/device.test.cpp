@@ -141,7 +141,7 @@ void check_guard(CudaDevice& device) {
   std::byte* const block = device.memory()->allocate(300);
   const std::vector<std::byte> host(301);
   const std::string found = thrown([&] { device.memory()->upload(block, host.data(), 301); });
-  CHECK(has(found, "INTERNAL") && has(found, "behind the end of a block of 300 bytes"), "%s", found.c_str());
+  CHECK(has(found, "INTERNAL") && has(found, "behind an allocation of 300 bytes"), "%s", found.c_str());
   device.memory()->release(block, 300);
 }
 

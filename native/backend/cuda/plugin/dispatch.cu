@@ -23,7 +23,6 @@ void launch_with(const char* name, void (*launcher)(const Args&, Stream), const 
   } catch (const LaunchError& error) {
     throw Failure(runtime::code_of_launch(error), std::string("Command ") + name + " failed: " + error.what());
   }
-  runtime::launched(name);
 }
 
 }  // namespace

@@ -32,9 +32,8 @@ void copy(Stream stream, void* to, const void* from, size_t bytes, Direction dir
 void fill(Stream stream, void* to, int byte, size_t bytes);
 void synchronize(Stream stream);
 
-/// Around each command that is put on a stream.
+/// Before each command that is put on a stream.
 void launching(const char* command);
-void launched(const char* command);
 /// The code, of core/error.h, of a launch that failed.
 const char* code_of_launch(const LaunchError& error) noexcept;
 

@@ -224,7 +224,6 @@ void fill(Stream stream, void* to, int byte, size_t bytes) {
 void synchronize(Stream stream) { check(cudaStreamSynchronize(stream), "waiting for the device's work"); }
 
 void launching(const char*) {}
-void launched(const char*) {}
 
 const char* code_of_launch(const LaunchError& error) noexcept {
   cudaGetLastError();

@@ -1,7 +1,6 @@
 // The emulator's runtime. A stream is only a name: work is done when it is put there.
 //
-// Memory of the device is host memory, at first filled with 0xff, which are NaNs. Behind each block stand bytes that no
-// kernel may change. Variables of the environment, for tests, read when the device is opened:
+// Variables of the environment, for tests, read before the device is used:
 //   DOWNHILL_SIMT_MEMORY    bytes of the device; 4 GiB by default
 //   DOWNHILL_SIMT_COMPUTE   compute capability, such as 7.5; 8.0 by default
 //   DOWNHILL_SIMT_FAIL      3:DEVICE_LOST: the third command from now on fails so. A device that is lost stays so.
@@ -9,12 +8,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
-#include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 
 #include "backend/cuda/plugin/failure.h"
 #include "backend/cuda/plugin/runtime.h"
+#include "backend/cuda/simt/memory.h"
 #include "core/error.h"
 
 namespace downhill::cuda::runtime {
@@ -27,12 +27,9 @@ struct Graph {
 
 namespace {
 
-constexpr size_t kAlignment = 256, kGuard = 64;
-constexpr unsigned char kGuardByte = 0xa5;
-
 struct State {
   std::mutex mutex;  // of all
-  std::map<void*, size_t> blocks;
+  std::map<void*, size_t> blocks;  // bytes of those in use
   uint64_t used = 0, total = uint64_t{4} << 30;
   int major = 8, minor = 0;
   long long fail_after = 0;  // commands; 0: not at all
@@ -77,19 +74,6 @@ const char* known_code(const std::string& name) {
   return code::kInternal;
 }
 
-/// Throws for the first block whose guard is damaged, once.
-void check_guards(State& all, const std::string& doing) {
-  for (const auto& [memory, bytes] : all.blocks) {
-    unsigned char* const guard = static_cast<unsigned char*>(memory) + bytes;
-    for (size_t i = 0; i < kGuard; ++i) {
-      if (guard[i] == kGuardByte) continue;
-      std::memset(guard, kGuardByte, kGuard);
-      throw Failure(code::kInternal, doing + " wrote " + std::to_string(i) + " bytes behind the end of a block of " +
-                                         std::to_string(bytes) + " bytes.");
-    }
-  }
-}
-
 }  // namespace
 
 int device_count() { return 1; }
@@ -98,7 +82,7 @@ void describe(int device, DhDeviceInfo& info) {
   use(device);
   State& all = state();
   const std::lock_guard<std::mutex> lock(all.mutex);
-  read_environment(all);
+  if (all.blocks.empty()) read_environment(all);  // not while it is in use
   std::snprintf(info.name, sizeof info.name, "SIMT emulator on the CPU");
   info.memory_bytes = all.total;
   info.compute_major = all.major;
@@ -118,25 +102,23 @@ void memory(uint64_t& free_bytes, uint64_t& total_bytes) {
   const std::lock_guard<std::mutex> lock(all.mutex);
   check_there(all);
   total_bytes = all.total;
-  free_bytes = all.total > all.used ? all.total - all.used : 0;
+  free_bytes = all.total - all.used;
 }
 
 void* allocate(size_t bytes) {
   State& all = state();
   const std::lock_guard<std::mutex> lock(all.mutex);
   check_there(all);
-  void* memory = nullptr;
-  const bool fits = all.used <= all.total && bytes <= all.total - all.used;
-  if (!fits || posix_memalign(&memory, kAlignment, bytes + kGuard) != 0)
+  const uint64_t free_bytes = all.total - all.used;
+  if (bytes > free_bytes)
     throw Failure(code::kOutOfMemory, "Cannot allocate " + std::to_string(bytes) + " bytes on the device: " +
-                                          std::to_string(all.total - all.used) + " of " + std::to_string(all.total) +
+                                          std::to_string(free_bytes) + " of " + std::to_string(all.total) +
                                           " are free. Use smaller batches or a smaller model, or dispose of tensors.");
-  std::memset(memory, 0xff, bytes);
-  std::memset(static_cast<unsigned char*>(memory) + bytes, kGuardByte, kGuard);
+  void* const memory = simt::allocate(bytes);
   try {
     all.blocks.emplace(memory, bytes);
   } catch (...) {
-    std::free(memory);
+    simt::release(memory);
     throw;
   }
   all.used += bytes;
@@ -150,16 +132,11 @@ void release(void* memory) noexcept {
   if (found == all.blocks.end()) return;
   all.used -= found->second;
   all.blocks.erase(found);
-  std::free(memory);
+  simt::release(memory);
 }
 
-void* allocate_host(size_t bytes) {
-  void* memory = nullptr;
-  if (posix_memalign(&memory, kAlignment, bytes ? bytes : 1) != 0) throw std::bad_alloc();
-  return memory;
-}
-
-void release_host(void* memory) noexcept { std::free(memory); }
+void* allocate_host(size_t bytes) { return ::operator new(bytes); }
+void release_host(void* memory) noexcept { ::operator delete(memory); }
 
 Stream stream_create() {
   State& all = state();
@@ -185,7 +162,9 @@ void synchronize(Stream) {
   State& all = state();
   const std::lock_guard<std::mutex> lock(all.mutex);
   check_there(all);
-  check_guards(all, "A copy");
+  // Kernels are checked when they end; what is left are copies.
+  const std::string damage = simt::damaged_guards();
+  if (!damage.empty()) throw Failure(code::kInternal, "A copy went wrong: " + damage + ".");
 }
 
 void launching(const char* command) {
@@ -198,12 +177,6 @@ void launching(const char* command) {
     fail_lost();
   }
   throw Failure(known_code(all.fail_code), std::string("Command ") + command + " fails, as DOWNHILL_SIMT_FAIL asked for.");
-}
-
-void launched(const char* command) {
-  State& all = state();
-  const std::lock_guard<std::mutex> lock(all.mutex);
-  check_guards(all, std::string("Command ") + command);
 }
 
 const char* code_of_launch(const LaunchError&) noexcept { return code::kInternal; }
