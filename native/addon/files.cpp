@@ -69,8 +69,7 @@ Napi::Value copy_async(const Napi::CallbackInfo& info) {
     }
     {
       const Locked locked(locks);
-      for (size_t i = 0; i < sources.size(); ++i)
-        if (sources[i]->bytes) std::memcpy(copies[i]->data(), sources[i]->data(), sources[i]->bytes);
+      for (size_t i = 0; i < sources.size(); ++i) read_contents(*sources[i], copies[i]->data());
     }
     return [copies](Napi::Env env) -> Napi::Value {
       Napi::Array result = Napi::Array::New(env, copies.size());

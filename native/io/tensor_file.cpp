@@ -127,7 +127,7 @@ void write_tensor_file(const std::string& path, const std::vector<std::byte>& he
     }
   };
   append(head.data(), head.size());
-  for (const auto& storage : storages) append(storage->data(), storage->bytes);
+  for (const auto& storage : storages) append(storage->host(), storage->bytes);
   if (checksum) file.write(bytes_of(hash.digest()).data(), kSum);
   file.commit();
 }
