@@ -51,7 +51,8 @@ std::string version_text(int cuda_version) {
 }
 
 constexpr const char* kNone =
-    "there is no NVIDIA GPU that this process may use (the driver lists none; CUDA_VISIBLE_DEVICES may hide them, and a "
+    "there is no NVIDIA GPU that this process may use (the driver lists none; CUDA_VISIBLE_DEVICES may hide them, and "
+    "a "
     "container needs to be given one). Use the CPU.";
 
 DeviceDescription description(const DhCudaApi& api, const Name& name) {
@@ -113,8 +114,9 @@ Device& devices::get(const std::string& id) {
     const int count = count_of(api);
     if (count == 0) throw Error(code::kDeviceUnavailable, kNone);
     if (name.number >= count)
-      throw Error(code::kDeviceUnavailable, "there " + (count == 1 ? std::string("is 1 device") : "are " + std::to_string(count) + " devices") +
-                                                ", the last one being \"" + Name{name.kind, count - 1}.id() + "\".");
+      throw Error(code::kDeviceUnavailable,
+                  "there " + (count == 1 ? std::string("is 1 device") : "are " + std::to_string(count) + " devices") +
+                      ", the last one being \"" + Name{name.kind, count - 1}.id() + "\".");
     device = std::make_unique<cuda::CudaDevice>(api, name.number, name.id());
   } catch (...) {
     opened().devices.erase(name.id());

@@ -43,7 +43,8 @@ void check_names() {
   CHECK(list.front().id == "cpu" && list.back().id == "simt" && list.back().available);
   CHECK(list.back().compute_capability == "8.0" && list.back().memory_bytes == kTotal);
   CHECK(list.back().free_bytes > 0 && list.back().free_bytes <= kTotal);
-  for (const DeviceDescription& device : list) CHECK(device.available == device.reason.empty(), "%s", device.id.c_str());
+  for (const DeviceDescription& device : list)
+    CHECK(device.available == device.reason.empty(), "%s", device.id.c_str());
 }
 
 void check_table() {
@@ -93,7 +94,8 @@ void check_full(Allocator& memory) {
   std::byte* const most = memory.allocate(kTotal / 4 * 3);
   CHECK(memory.usage().kept_bytes == 0);
   const std::string full = thrown([&] { memory.allocate(kTotal / 2); });
-  CHECK(has(full, "OUT_OF_MEMORY") && has(full, "524288 bytes") && has(full, "of 1048576 are free"), "%s", full.c_str());
+  CHECK(has(full, "OUT_OF_MEMORY") && has(full, "524288 bytes") && has(full, "of 1048576 are free"), "%s",
+        full.c_str());
   memory.release(most, kTotal / 4 * 3);
   memory.release(memory.allocate(kTotal / 2), kTotal / 2);
 

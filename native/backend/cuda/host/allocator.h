@@ -54,7 +54,7 @@ class Allocator final : public DeviceMemory {
   void copy_now(Work&& work);
 
   CudaDevice& device_;
-  const bool exact_;  // the emulator: so that it sees what is written behind a block's end
+  const bool exact_;          // the emulator: so that it sees what is written behind a block's end
   mutable std::mutex mutex_;  // of everything below but the stream
   std::map<uint64_t, std::vector<void*>> kept_;
   Usage usage_;

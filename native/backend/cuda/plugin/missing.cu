@@ -7,8 +7,8 @@
 
 namespace downhill::cuda {
 
-#define COMMAND(name, arguments)                                                             \
-  __attribute__((weak)) void launch_##name(const arguments&, Stream) {                       \
+#define COMMAND(name, arguments)                                                            \
+  __attribute__((weak)) void launch_##name(const arguments&, Stream) {                      \
     throw Failure(code::kUnsupported, "This library has no kernel for command " #name "."); \
   }
 #include "backend/cuda/commands.def"

@@ -127,10 +127,11 @@ int device_count() {
   cudaDriverGetVersion(&driver);
   const std::string needed = version_text(CUDART_VERSION / 1000 * 1000);
   throw Failure(code::kDeviceUnavailable,
-                driver == 0 ? "there is no NVIDIA driver (libcuda.so.1 was not found). Install one for CUDA " + needed +
-                                  " or newer; a container needs to be given the GPU. Or use the CPU."
-                            : "the NVIDIA driver is too old: it is for CUDA " + version_text(driver) +
-                                  ", and this library needs " + needed + " or newer. Update the driver, or use the CPU.");
+                driver == 0
+                    ? "there is no NVIDIA driver (libcuda.so.1 was not found). Install one for CUDA " + needed +
+                          " or newer; a container needs to be given the GPU. Or use the CPU."
+                    : "the NVIDIA driver is too old: it is for CUDA " + version_text(driver) +
+                          ", and this library needs " + needed + " or newer. Update the driver, or use the CPU.");
 }
 
 void describe(int device, DhDeviceInfo& info) {

@@ -28,7 +28,7 @@ struct Graph {
 namespace {
 
 struct State {
-  std::mutex mutex;  // of all
+  std::mutex mutex;                // of all
   std::map<void*, size_t> blocks;  // bytes of those in use
   uint64_t used = 0, total = uint64_t{4} << 30;
   int major = 8, minor = 0;
@@ -176,7 +176,8 @@ void launching(const char* command) {
     all.lost = true;
     fail_lost();
   }
-  throw Failure(known_code(all.fail_code), std::string("Command ") + command + " fails, as DOWNHILL_SIMT_FAIL asked for.");
+  throw Failure(known_code(all.fail_code),
+                std::string("Command ") + command + " fails, as DOWNHILL_SIMT_FAIL asked for.");
 }
 
 const char* code_of_launch(const LaunchError&) noexcept { return code::kInternal; }

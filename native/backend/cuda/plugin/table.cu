@@ -180,10 +180,9 @@ void graph_destroy(DhGraph* graph) {
 
 extern "C" __attribute__((visibility("default"))) const DhCudaApi* downhill_cuda_api(void) {
   static const DhCudaApi table{
-      DH_CUDA_ABI,    sizeof(DhCudaApi), runtime::kKind, device_count,   device_info, open,         close,
-      memory,         allocate,          release,        allocate_host,  release_host, stream_create, stream_destroy,
-      upload,         download,          copy,           fill,           run,          graph_launch,  synchronize,
-      graph_create,   graph_destroy,
+      DH_CUDA_ABI, sizeof(DhCudaApi), runtime::kKind, device_count,  device_info,    open,   close,    memory, allocate,
+      release,     allocate_host,     release_host,   stream_create, stream_destroy, upload, download, copy,   fill,
+      run,         graph_launch,      synchronize,    graph_create,  graph_destroy,
   };
   return &table;
 }
