@@ -66,7 +66,7 @@ class Fit {
       const file =
         resume === null ? null : await this.#interrupt.race(readResume(resume, this.#model, trainer, this.#options));
       trainer.checkAlive();
-      if (file?.position) this.#callbacks.checkStates(`fit: resume: ${resume}`, file.position.callbacks);
+      if (file?.position) this.#checkStates(`fit: resume: ${resume}`, file.position);
       this.#feeds = this.#open(x, y, file);
       this.#model.stopTraining = false;
       let from = file?.position ?? null;
@@ -150,6 +150,12 @@ class Fit {
       // A callback's getState failed; what ended the fit is the error to tell.
     }
     this.#trainer.position = () => last;
+  }
+
+  /** Of the callbacks and of the history, before anything changes. */
+  #checkStates(where: string, { callbacks, history }: Position): void {
+    this.#callbacks.checkStates(where, callbacks);
+    this.#history.checkState(history, `${where}: the history`);
   }
 
   #continue(from: Position, feed: Feed): void {

@@ -36,8 +36,8 @@ export interface Place {
   next: number;
 }
 
-/** The state of a callback, under a name that tells callbacks of one class apart. */
-export type CallbackState = readonly [name: string, state: unknown];
+/** The state of a callback, under a name that tells callbacks of one class apart; a fit can go on without an optional one. */
+export type CallbackState = readonly [name: string, state: unknown, optional: boolean];
 
 export interface Position extends Place {
   /** Batches done in this epoch. */
@@ -91,6 +91,11 @@ export class Claims {
     return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most
       ? (value as number)
       : this.fail(key, 'a whole number that is not negative');
+  }
+
+  number(key: string): number {
+    const value = this.values[key];
+    return typeof value === 'number' ? value : this.fail(key, 'a number');
   }
 
   optionalCount(key: string): number | null {
@@ -154,7 +159,8 @@ function logsOf(claims: Claims): Record<string, number> {
 export function positionFromJson(where: string, value: unknown, labels: number): Position {
   const claims = Claims.of(where, value);
   const callbacks = claims.values.callbacks;
-  const isState = (item: unknown) => Array.isArray(item) && item.length === 2 && typeof item[0] === 'string';
+  const isState = (item: unknown) =>
+    Array.isArray(item) && item.length === 3 && typeof item[0] === 'string' && typeof item[2] === 'boolean';
   if (!Array.isArray(callbacks) || !callbacks.every(isState)) claims.fail('callbacks', 'a list of names and states');
   return {
     epoch: claims.count('epoch'),
