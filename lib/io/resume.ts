@@ -7,7 +7,7 @@ import type { Model } from '../model/model.js';
 import { setRandomState } from '../random.js';
 import { storageOf } from '../tensor/tensor.js';
 import type { CheckedFitOptions } from '../training/fit-options.js';
-import { type Position, positionFromJson } from '../training/position.js';
+import { Claims, type Position, positionFromJson } from '../training/position.js';
 import type { Trainer } from '../training/trainer.js';
 import { type Description, describeModel } from './description.js';
 import { differences, listed } from './differences.js';
@@ -37,6 +37,8 @@ export async function readResume(
   const description = describeModel(path, head);
   buildAs(net, description.model);
   checkSame(path, net, description);
+  const rate = rateOf(path, description);
+  const seeds = seedsOf(path, description);
   const { optimizer, labels } = trainer.compiled;
   const state = new StateTensors(path, head);
   const position =
@@ -57,6 +59,12 @@ export async function readResume(
       trainer.checkAlive();
       if (position) checkRows(path, position, rows, validationRows);
       put(net, trainer, slots.weights, staged, description);
+      if (rate !== null) optimizer.learningRate = rate;
+      for (const layer of net.layers) {
+        const seed = seeds.get(layer.name);
+        if (seed !== undefined) layer.restoreSeed?.(seed);
+      }
+      trainer.retrace();
     },
   };
 }
@@ -96,6 +104,29 @@ function checkRows(path: string, position: Position, rows: number | null, valida
     ...differences(position.rows, rows, 'rows', () => false),
     ...differences(position.validationRows, validationRows, 'rows of validation', () => false),
   ]);
+  const { feed, batchSize } = position;
+  const where = new Claims(`${path}: state.training`, {});
+  if ((rows === null) !== (feed.kind === 'batches')) where.fail('feed', 'that of the data');
+  if (rows !== null && feed.last.steps > Math.ceil(rows / batchSize))
+    where.fail('feed.last.steps', `at most the ${Math.ceil(rows / batchSize)} batches of the data`);
+}
+
+/** The learning rate to go on with; null for what is no number. */
+function rateOf(path: string, { compile }: Description): number | null {
+  const { config } = (compile as { optimizer: { config: { learningRate?: unknown } } }).optimizer;
+  const rate = config.learningRate;
+  if (typeof rate !== 'number') return null;
+  if (!(rate >= 0)) new Claims(`${path}: compile.optimizer.config`, {}).fail('learningRate', 'at least 0');
+  return rate;
+}
+
+/** By layer: those that draw while they train go on with the seeds of the file. */
+function seedsOf(path: string, { model }: Description): Map<string, number> {
+  const { layers } = (model as { config: { layers: { config: { name: string; seed?: unknown } }[] } }).config;
+  const drawing = layers.filter(({ config }) => typeof config.seed === 'number');
+  return new Map(
+    drawing.map(({ config }) => [config.name, new Claims(`${path}: ${config.name}`, config).count('seed')]),
+  );
 }
 
 function put(
@@ -103,7 +134,7 @@ function put(
   trainer: Trainer,
   slotted: readonly Weight[],
   staged: readonly Storage[],
-  { model, compile, iterations, random }: Description,
+  { iterations, random }: Description,
 ): void {
   const { optimizer } = trainer.compiled;
   if (slotted.length === 0) optimizer.forget();
@@ -119,20 +150,5 @@ function put(
   );
   for (const storage of staged) binding.storageDispose(storage);
   optimizer.iterations = iterations;
-  const { config } = (compile as { optimizer: { config: { learningRate?: unknown } } }).optimizer;
-  const rate = config.learningRate;
-  if (typeof rate === 'number') optimizer.learningRate = rate;
   if (random) setRandomState(random);
-  restoreSeeds(net, model);
-  trainer.retrace();
-}
-
-/** Layers that draw while they train go on with the seeds of the file. */
-function restoreSeeds(net: Model, model: unknown): void {
-  const { layers } = (model as { config: { layers: { config: { name: string; seed?: unknown } }[] } }).config;
-  const seeds = new Map(layers.map(({ config }) => [config.name, config.seed]));
-  for (const layer of net.layers) {
-    const seed = seeds.get(layer.name);
-    if (typeof seed === 'number') layer.restoreSeed?.(seed);
-  }
 }
