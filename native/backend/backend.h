@@ -32,9 +32,13 @@ struct Bindings {
   const std::byte* rebase_to = nullptr;
 };
 
+class Device;
+
 class Program {
  public:
   virtual ~Program() = default;
+  /// Where it runs: what Bindings point to must lie there.
+  virtual Device& device() const = 0;
   /// Runs all steps, then the state writes. Takes no locks on variables (the caller holds them). Allocates nothing once
   /// the workspace is large enough. Throws LABEL_OUT_OF_RANGE and the like when values break an op's rule; state is
   /// unwritten then.

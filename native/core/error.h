@@ -32,6 +32,8 @@ inline constexpr const char* kNotDifferentiable = "NOT_DIFFERENTIABLE";
 inline constexpr const char* kUnsupported = "UNSUPPORTED";
 inline constexpr const char* kFileError = "FILE_ERROR";      // the system refuses: missing, no permission, disk full
 inline constexpr const char* kCorruptFile = "CORRUPT_FILE";  // the contents are damaged
+inline constexpr const char* kDeviceUnavailable = "DEVICE_UNAVAILABLE";  // no such device, or it cannot be used
+inline constexpr const char* kDeviceLost = "DEVICE_LOST";                // it failed; its memory is gone
 inline constexpr const char* kInternal = "INTERNAL";
 }  // namespace code
 

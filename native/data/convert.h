@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "core/dtype.h"
+#include "core/host_device.h"
 
 namespace downhill {
 
@@ -29,12 +30,12 @@ inline Element element_of(DType dtype) { return dtype == DType::float32 ? Elemen
 
 /// Floats become integers by dropping the fraction; beyond the range they saturate, NaN becomes 0.
 template <typename To, typename From>
-inline To convert(From value) {
+DH_HOST_DEVICE To convert(From value) {
   if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-    constexpr double kLow = std::numeric_limits<To>::min(), kHigh = std::numeric_limits<To>::max();
+    constexpr To kLeast = std::numeric_limits<To>::min(), kMost = std::numeric_limits<To>::max();
     const double wide = value;
-    if (!(wide > kLow)) return wide <= kLow ? std::numeric_limits<To>::min() : To{0};
-    return wide < kHigh ? static_cast<To>(wide) : std::numeric_limits<To>::max();
+    if (!(wide > kLeast)) return wide <= kLeast ? kLeast : To{0};
+    return wide < kMost ? static_cast<To>(wide) : kMost;
   } else {
     return static_cast<To>(value);
   }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backend/cpu/program.h"
+#include "backend/device.h"
 #include "core/error.h"
 
 namespace downhill::cpu {
@@ -67,6 +68,8 @@ class CpuProgram final : public Program {
     }
     workspace_bytes_ = scratch_at_ + aligned(scratch);
   }
+
+  Device& device() const override { return devices::cpu(); }
 
   void run(const Bindings& bindings) override {
     std::byte* base = nullptr;

@@ -4,6 +4,7 @@
 #include "backend/cpu/kernels/entries.h"
 #include "ops/activation.h"
 #include "ops/binary.h"
+#include "ops/functor.h"
 #include "ops/op.h"
 #include "ops/unary.h"
 
@@ -12,20 +13,6 @@ namespace downhill::cpu::DH_ISA {
 namespace {
 
 constexpr int64_t kBlock = 512;  // elements gathered at a time when a stride is not 1
-
-/// The functor with its attributes as members, in the row's order.
-template <typename F>
-F make(const float* params) {
-  if constexpr (std::is_empty_v<F>) {
-    (void)params;
-    return F{};
-  } else if constexpr (sizeof(F) == sizeof(float)) {
-    return F{params[0]};
-  } else {
-    static_assert(sizeof(F) == 2 * sizeof(float), "at most two attributes");
-    return F{params[0], params[1]};
-  }
-}
 
 /// n elements of an operand side by side: themselves, or copied into a buffer. A scalar is copied once for all blocks.
 template <typename T>
@@ -39,7 +26,7 @@ const T* packed(const T* x, int64_t stride, int64_t begin, int64_t n, T* buffer)
 
 template <typename F, typename T, typename R>
 void unary(const void* const* in, const int64_t* stride, void* out, int64_t n, const float* params) {
-  const F f = make<F>(params);
+  const F f = downhill::DH_ISA::make<F>(params);
   const T* x = static_cast<const T*>(in[0]);
   R* y = static_cast<R*>(out);
   T buffer[kBlock];
@@ -55,7 +42,7 @@ void unary(const void* const* in, const int64_t* stride, void* out, int64_t n, c
 
 template <typename F, typename T, typename R>
 void binary(const void* const* in, const int64_t* stride, void* out, int64_t n, const float* params) {
-  const F f = make<F>(params);
+  const F f = downhill::DH_ISA::make<F>(params);
   const T *x0 = static_cast<const T*>(in[0]), *x1 = static_cast<const T*>(in[1]);
   R* y = static_cast<R*>(out);
   T buffer0[kBlock], buffer1[kBlock];
@@ -72,7 +59,7 @@ void binary(const void* const* in, const int64_t* stride, void* out, int64_t n, 
 
 template <typename F, typename T>
 void ternary(const void* const* in, const int64_t* stride, void* out, int64_t n, const float* params) {
-  const F f = make<F>(params);
+  const F f = downhill::DH_ISA::make<F>(params);
   const T *x0 = static_cast<const T*>(in[0]), *x1 = static_cast<const T*>(in[1]), *x2 = static_cast<const T*>(in[2]);
   T* y = static_cast<T*>(out);
   T buffer0[kBlock], buffer1[kBlock], buffer2[kBlock];
@@ -91,7 +78,7 @@ void ternary(const void* const* in, const int64_t* stride, void* out, int64_t n,
 /// A unary row for the matmul's epilogue.
 template <typename F>
 void activate(const float* x, float* y, int64_t n, const float* params) {
-  const F f = make<F>(params);
+  const F f = downhill::DH_ISA::make<F>(params);
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
 }

@@ -1,11 +1,15 @@
 // Sixteen lanes of four bytes on any instruction set, so that reductions give the same bits on all of them.
 #pragma once
 #include <cstdint>
-#include <limits>
 
 #include "core/host_device.h"
+#include "ops/reduce.h"
 
 namespace downhill::cpu::DH_ISA {
+
+using downhill::DH_ISA::MaxOf;
+using downhill::DH_ISA::MinOf;
+using downhill::DH_ISA::SumOf;
 
 #if defined(__AVX512F__)
 inline constexpr int kNative = 16;
@@ -66,40 +70,6 @@ Lanes<T> combine(const Lanes<T>& a, const Lanes<T>& b) {
   return r;
 }
 
-// The reductions, for scalars and vectors alike. Integers are unsigned where they wrap around.
-template <typename T>
-struct SumOf {
-  using Type = T;
-  static constexpr T identity() { return T(0); }
-  template <typename V>
-  static V apply(V a, V b) {
-    return a + b;
-  }
-};
-template <typename T>
-struct MaxOf {
-  using Type = T;
-  static constexpr T identity() {
-    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
-                                                : std::numeric_limits<T>::lowest();
-  }
-  template <typename V>
-  static V apply(V a, V b) {
-    return (a > b) | (a != a) ? a : b;
-  }
-};
-template <typename T>
-struct MinOf {
-  using Type = T;
-  static constexpr T identity() {
-    return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
-  }
-  template <typename V>
-  static V apply(V a, V b) {
-    return (a < b) | (a != a) ? a : b;
-  }
-};
-
 /// One value of sixteen lanes: lane l with lane l + 8, then + 4, + 2, + 1.
 template <typename R>
 typename R::Type reduce_lanes(const Lanes<typename R::Type>& a) {
@@ -127,7 +97,7 @@ template <typename R>
 typename R::Type reduce_row(const typename R::Type* x, int64_t n, int64_t readable = 0) {
   using T = typename R::Type;
   using L = Lanes<T>;
-  L a = L::fill(R::identity());
+  L a = L::fill(R::kIdentity);
   int64_t i = 0;
   if (n >= 64) {
     L b = a, c = a, d = a;
@@ -140,7 +110,7 @@ typename R::Type reduce_row(const typename R::Type* x, int64_t n, int64_t readab
     a = combine<R>(combine<R>(a, b), combine<R>(c, d));
   }
   for (; i + 16 <= n; i += 16) a = combine<R>(a, L::load(x + i));
-  if (i < n) a = combine<R>(a, L::load_some(x + i, n - i, readable - i, R::identity()));
+  if (i < n) a = combine<R>(a, L::load_some(x + i, n - i, readable - i, R::kIdentity));
   return reduce_lanes<R>(a);
 }
 

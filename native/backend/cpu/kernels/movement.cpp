@@ -1,6 +1,7 @@
 // Moving, converting and masking elements.
 #include "backend/cpu/kernels/entries.h"
 #include "core/philox.h"
+#include "ops/movement.h"
 
 namespace downhill::cpu::DH_ISA {
 
@@ -39,17 +40,14 @@ void copy(const void* source, const int64_t* from_stride, void* target, const in
 }
 
 void to_int(const float* x, int32_t* y, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    const float v = x[i];
-    const float inside = v >= -2147483648.0f && v < 2147483648.0f ? v : 0.0f;
-    const int32_t whole = static_cast<int32_t>(inside);
-    y[i] = v >= 2147483648.0f ? 2147483647 : v < -2147483648.0f ? -2147483647 - 1 : whole;
-  }
+  const downhill::DH_ISA::ToInt32 f;
+  for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
 }
 
 void to_float(const int32_t* x, float* y, int64_t n) {
+  const downhill::DH_ISA::ToFloat32 f;
 #pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i]);
+  for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
 }
 
 int64_t first_outside(const int32_t* indices, int64_t n, int64_t limit) {
@@ -94,7 +92,7 @@ void one_hot(const int32_t* labels, float* y, int64_t n, int64_t depth) {
 void dropout(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step) {
   constexpr int64_t kBlock = 256;
   float random[kBlock];
-  const float scale = rate < 1.0f ? 1.0f / (1.0f - rate) : 0.0f;
+  const downhill::DH_ISA::Dropout f(rate);
   for (int64_t at = 0; at < n; at += kBlock) {
     const int64_t count = least(kBlock, n - at);
     const uint64_t first = static_cast<uint64_t>((begin + at) / 4);
@@ -106,7 +104,7 @@ void dropout(const float* x, float* y, int64_t begin, int64_t n, float rate, uin
     const float* from = x + at;
     float* to = y + at;
 #pragma GCC ivdep
-    for (int64_t i = 0; i < count; ++i) to[i] = random[i] >= rate ? from[i] * scale : 0.0f;
+    for (int64_t i = 0; i < count; ++i) to[i] = f(from[i], random[i]);
   }
 }
 

@@ -22,7 +22,7 @@ void columns(const void* from, int64_t stride, void* to, int64_t n, int64_t colu
   T* y = static_cast<T*>(to);
   int64_t j = 0;
   for (; j + 64 <= columns; j += 64) {
-    L a = L::fill(R::identity()), b = a, c = a, d = a;
+    L a = L::fill(R::kIdentity), b = a, c = a, d = a;
     for (int64_t r = 0; r < n; ++r) {
       const T* row = x + r * stride + j;
       a = combine<R>(a, L::load(row));
@@ -33,12 +33,12 @@ void columns(const void* from, int64_t stride, void* to, int64_t n, int64_t colu
     a.store(y + j), b.store(y + j + 16), c.store(y + j + 32), d.store(y + j + 48);
   }
   for (; j + 16 <= columns; j += 16) {
-    L a = L::fill(R::identity());
+    L a = L::fill(R::kIdentity);
     for (int64_t r = 0; r < n; ++r) a = combine<R>(a, L::load(x + r * stride + j));
     a.store(y + j);
   }
   for (; j < columns; ++j) {
-    T a = R::identity();
+    T a = R::kIdentity;
     for (int64_t r = 0; r < n; ++r) a = R::template apply<T>(a, x[r * stride + j]);
     y[j] = a;
   }

@@ -1,5 +1,6 @@
 // Softmax and its relatives over rows. The largest element of a row is subtracted before the exponential, so nothing
 // overflows; rows of -inf alone give NaN (logSumExp: -inf), as in PyTorch. Short rows are in rows_short.h.
+#include "ops/rows.h"
 #include "backend/cpu/kernels/entries.h"
 #include "backend/cpu/kernels/lanes.h"
 #include "backend/cpu/kernels/rows_short.h"
@@ -35,13 +36,13 @@ float largest(const float* x, int64_t n) { return reduce_row<MaxOf<float>>(x, n)
 float shifted_exp(const float* x, float* y, int64_t n) {
   const float top = largest(x, n);
 #pragma GCC ivdep
-  for (int64_t j = 0; j < n; ++j) y[j] = math::exp(x[j] - top);
+  for (int64_t j = 0; j < n; ++j) y[j] = row::shifted_exp(x[j], top);
   return sum(y, n);
 }
 
 /// log Σ exp(x - top)
 float log_total(const float* x, float top, int64_t n) {
-  return math::log(sum_of(n, [=](int64_t i) { return math::exp(x[i] - top); }));
+  return math::log(sum_of(n, [=](int64_t i) { return row::shifted_exp(x[i], top); }));
 }
 
 void softmax(const float* x, float* y, int64_t rows, int64_t n) {
@@ -60,7 +61,7 @@ void log_softmax(const float* x, float* y, int64_t rows, int64_t n) {
     const float *from = x + r * n, top = largest(from, n), log_sum = log_total(from, top, n);
     float* to = y + r * n;
 #pragma GCC ivdep
-    for (int64_t j = 0; j < n; ++j) to[j] = (from[j] - top) - log_sum;
+    for (int64_t j = 0; j < n; ++j) to[j] = row::log_softmax(from[j], top, log_sum);
   }
 }
 
@@ -68,7 +69,7 @@ void log_sum_exp(const float* x, float* y, int64_t rows, int64_t n) {
   if (n <= kShort) return short_log_sum_exp(x, y, rows, n);
   for (int64_t r = 0; r < rows; ++r) {
     const float top = largest(x + r * n, n);
-    y[r] = math::abs(top) == math::kInf ? top : top + log_total(x + r * n, top, n);
+    y[r] = math::abs(top) == math::kInf ? top : row::log_sum_exp(top, log_total(x + r * n, top, n));
   }
 }
 
@@ -78,7 +79,7 @@ void softmax_grad(const float* y, const float* d_y, float* d_x, int64_t rows, in
     float* to = d_x + r * n;
     const float dot = sum_of(n, [=](int64_t i) { return a[i] * d[i]; });
 #pragma GCC ivdep
-    for (int64_t j = 0; j < n; ++j) to[j] = a[j] * (d[j] - dot);
+    for (int64_t j = 0; j < n; ++j) to[j] = row::softmax_grad(a[j], d[j], dot);
   }
 }
 
@@ -88,7 +89,7 @@ void log_softmax_grad(const float* y, const float* d_y, float* d_x, int64_t rows
     float* to = d_x + r * n;
     const float total = sum(d, n);
 #pragma GCC ivdep
-    for (int64_t j = 0; j < n; ++j) to[j] = d[j] - math::exp(a[j]) * total;
+    for (int64_t j = 0; j < n; ++j) to[j] = row::log_softmax_grad(a[j], d[j], total);
   }
 }
 
@@ -97,8 +98,8 @@ void cross_entropy(const float* x, const float* targets, float* y, int64_t rows,
   if (n <= kShort) return short_cross_entropy(x, targets, y, rows, n);
   for (int64_t r = 0; r < rows; ++r) {
     const float *z = x + r * n, *t = targets + r * n, top = largest(z, n);
-    y[r] = sum(t, n) * log_total(z, top, n) -
-           sum_of(n, [=](int64_t i) { return t[i] == 0.0f ? 0.0f : t[i] * (z[i] - top); });
+    y[r] = row::cross_entropy(sum(t, n), log_total(z, top, n),
+                              sum_of(n, [=](int64_t i) { return row::cross_entropy_term(z[i], t[i], top); }));
   }
 }
 
@@ -109,7 +110,7 @@ void cross_entropy_grad(const float* x, const float* targets, const float* d_y, 
     float* row = d_x + r * n;
     const float *t = targets + r * n, d = d_y[r], weight = sum(t, n), scale = weight / shifted_exp(x + r * n, row, n);
 #pragma GCC ivdep
-    for (int64_t j = 0; j < n; ++j) row[j] = d * (row[j] * scale - t[j]);
+    for (int64_t j = 0; j < n; ++j) row[j] = row::cross_entropy_grad(row[j], scale, t[j], d);
   }
 }
 
@@ -117,7 +118,7 @@ void sparse_cross_entropy(const float* x, const int32_t* labels, float* y, int64
   if (n <= kShort) return short_sparse_cross_entropy(x, labels, y, rows, n);
   for (int64_t r = 0; r < rows; ++r) {
     const float *z = x + r * n, top = largest(z, n);
-    y[r] = log_total(z, top, n) - (z[labels[r]] - top);
+    y[r] = row::sparse_cross_entropy(z[labels[r]], top, log_total(z, top, n));
   }
 }
 
@@ -128,7 +129,7 @@ void sparse_cross_entropy_grad(const float* x, const int32_t* labels, const floa
   for (int64_t r = 0; r < rows; ++r) {
     float* row = d_x + r * n;
     const float d = d_y[r], scale = 1.0f / shifted_exp(x + r * n, row, n),
-                at_label = d * (row[labels[r]] * scale - 1.0f);
+                at_label = row::cross_entropy_grad(row[labels[r]], scale, 1.0f, d);
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; ++j) row[j] = d * (row[j] * scale);
     row[labels[r]] = at_label;

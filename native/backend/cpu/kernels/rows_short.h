@@ -4,8 +4,11 @@
 #include <cstdint>
 
 #include "core/math.h"
+#include "ops/rows.h"
 
 namespace downhill::cpu::DH_ISA {
+
+namespace row = downhill::DH_ISA::row;
 
 inline constexpr int64_t kShort = 32;  // elements of a row, at most
 
@@ -31,13 +34,12 @@ struct ShortRows {
   /// top and total = Σ exp(v - top); with kKeep v becomes exp(v - top).
   template <bool kKeep>
   void exponentials(int64_t n) {
-    namespace math = downhill::DH_ISA::math;
-    for (int l = 0; l < 16; ++l) top[l] = -math::kInf, total[l] = 0.0f;
+    for (int l = 0; l < 16; ++l) top[l] = -downhill::DH_ISA::math::kInf, total[l] = 0.0f;
     for (int64_t j = 0; j < n; ++j)
       for (int l = 0; l < 16; ++l) top[l] = (top[l] > v[j][l]) | (top[l] != top[l]) ? top[l] : v[j][l];
     for (int64_t j = 0; j < n; ++j)
       for (int l = 0; l < 16; ++l) {
-        const float e = math::exp(v[j][l] - top[l]);
+        const float e = row::shifted_exp(v[j][l], top[l]);
         if (kKeep) v[j][l] = e;
         total[l] += e;
       }
@@ -72,20 +74,18 @@ inline void short_log_softmax(const float* x, float* y, int64_t rows, int64_t n)
     z.exponentials<false>(n);
     z.logarithms();
     for (int64_t j = 0; j < n; ++j)
-      for (int l = 0; l < 16; ++l) z.v[j][l] = (z.v[j][l] - z.top[l]) - z.total[l];
+      for (int l = 0; l < 16; ++l) z.v[j][l] = row::log_softmax(z.v[j][l], z.top[l], z.total[l]);
     z.store(y + begin * n, count, n);
   });
 }
 
 inline void short_log_sum_exp(const float* x, float* y, int64_t rows, int64_t n) {
-  namespace math = downhill::DH_ISA::math;
   ShortRows z;
   for_short_rows(rows, [&](int64_t begin, int64_t count) {
     z.load(x + begin * n, count, n);
     z.exponentials<false>(n);
     z.logarithms();
-    for (int64_t l = 0; l < count; ++l)
-      y[begin + l] = math::abs(z.top[l]) == math::kInf ? z.top[l] : z.top[l] + z.total[l];
+    for (int64_t l = 0; l < count; ++l) y[begin + l] = row::log_sum_exp(z.top[l], z.total[l]);
   });
 }
 
@@ -100,10 +100,9 @@ inline void short_cross_entropy(const float* x, const float* targets, float* y, 
     for (int64_t j = 0; j < n; ++j)
       for (int l = 0; l < 16; ++l) {
         weight[l] += t.v[j][l];
-        const float term = t.v[j][l] * (z.v[j][l] - z.top[l]);
-        dot[l] += t.v[j][l] == 0.0f ? 0.0f : term;
+        dot[l] += row::cross_entropy_term(z.v[j][l], t.v[j][l], z.top[l]);
       }
-    for (int64_t l = 0; l < count; ++l) y[begin + l] = weight[l] * z.total[l] - dot[l];
+    for (int64_t l = 0; l < count; ++l) y[begin + l] = row::cross_entropy(weight[l], z.total[l], dot[l]);
   });
 }
 
@@ -120,7 +119,7 @@ inline void short_cross_entropy_grad(const float* x, const float* targets, const
       for (int l = 0; l < 16; ++l) scale[l] += t.v[j][l];
     for (int l = 0; l < 16; ++l) scale[l] /= z.total[l];
     for (int64_t j = 0; j < n; ++j)
-      for (int l = 0; l < 16; ++l) z.v[j][l] = d[l] * (z.v[j][l] * scale[l] - t.v[j][l]);
+      for (int l = 0; l < 16; ++l) z.v[j][l] = row::cross_entropy_grad(z.v[j][l], scale[l], t.v[j][l], d[l]);
     z.store(d_x + begin * n, count, n);
   });
 }
@@ -131,7 +130,8 @@ inline void short_sparse_cross_entropy(const float* x, const int32_t* labels, fl
     z.load(x + begin * n, count, n);
     z.exponentials<false>(n);
     z.logarithms();
-    for (int64_t l = 0; l < count; ++l) y[begin + l] = z.total[l] - (z.v[labels[begin + l]][l] - z.top[l]);
+    for (int64_t l = 0; l < count; ++l)
+      y[begin + l] = row::sparse_cross_entropy(z.v[labels[begin + l]][l], z.top[l], z.total[l]);
   });
 }
 

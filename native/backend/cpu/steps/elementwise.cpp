@@ -1,6 +1,6 @@
 // Elementwise steps: broadcasting becomes strides, strides become as few loops as possible.
-#include "backend/cpu/layout.h"
 #include "backend/cpu/program.h"
+#include "backend/layout.h"
 #include "core/error.h"
 
 namespace downhill::cpu {

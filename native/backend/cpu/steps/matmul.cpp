@@ -1,8 +1,8 @@
 // Matrix products, one or a batch, with the epilogue that the planner fused.
 #include <cstring>
 
-#include "backend/cpu/layout.h"
 #include "backend/cpu/program.h"
+#include "backend/layout.h"
 
 namespace downhill::cpu {
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backend/cpu/layout.h"
 #include "backend/cpu/program.h"
+#include "backend/layout.h"
 
 namespace downhill::cpu {
 

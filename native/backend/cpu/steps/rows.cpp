@@ -1,6 +1,6 @@
 // Softmax and its relatives along one axis. Along any axis but the last, operands are transposed into scratch and back.
-#include "backend/cpu/layout.h"
 #include "backend/cpu/program.h"
+#include "backend/layout.h"
 #include "core/error.h"
 
 namespace downhill::cpu {

@@ -1,6 +1,6 @@
-#include "backend/cpu/layout.h"
+#include "backend/layout.h"
 
-namespace downhill::cpu {
+namespace downhill {
 
 int64_t Nest::size() const {
   int64_t size = 1;
@@ -60,4 +60,4 @@ void Walk::next() {
   }
 }
 
-}  // namespace downhill::cpu
+}  // namespace downhill

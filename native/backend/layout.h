@@ -5,7 +5,7 @@
 
 #include "core/shape.h"
 
-namespace downhill::cpu {
+namespace downhill {
 
 inline constexpr int kMaxOperands = 4;
 
@@ -40,4 +40,4 @@ class Walk {
   int64_t offset_[kMaxOperands] = {};
 };
 
-}  // namespace downhill::cpu
+}  // namespace downhill

@@ -1,0 +1,57 @@
+// What changes from step to step lives in device memory, so that a captured step can be replayed without the host.
+#pragma once
+#include <cstdint>
+
+#include "core/dtype.h"
+#include "data/convert.h"
+
+namespace downhill::cuda {
+
+enum class Stop : uint32_t {
+  none = 0,
+  index_out_of_range,  // command, value, position
+  non_finite,          // value of the loss in `loss`
+};
+
+/// In device memory, one per program or training loop. Written by the host before a launch, read after it.
+struct StepState {
+  uint64_t counter = 0;  // Philox counter of dropout: the step's number since the optimizer's first
+  int64_t index = 0;     // of the step in this launch: row of the logs and of the update's table
+  int64_t position = 0;  // of the batch's first row in the epoch's order
+  // Set once by the first failing command; from then on updates, state writes and `advance` do nothing.
+  uint32_t stopped = 0;  // Stop
+  int32_t command = 0;   // the failing command's `id`
+  int32_t value = 0;
+  float loss = 0;
+  int64_t where = 0;  // position of the failing value
+};
+
+/// Rows of a column into a batch: to (rows, width) of dtype ← rows begin + order[position + i].
+struct LoadBatchArgs {
+  const void* column;     // (…, width) of element
+  const uint32_t* order;  // of the epoch; null: in order
+  void* to;
+  int64_t begin, rows, width;
+  Element element;
+  DType dtype;
+  const StepState* state;
+};
+
+constexpr int kMaxLogs = 32;
+
+/// log[state->index][j] ← *scalars[j].
+struct LogArgs {
+  const float* scalars[kMaxLogs];
+  int count;
+  bool stop_non_finite;  // when scalars[0] is not finite
+  float* log;            // (steps of a launch, count)
+  StepState* state;
+};
+
+/// index += 1, counter += 1, position += rows, unless stopped.
+struct AdvanceArgs {
+  int64_t rows;
+  StepState* state;
+};
+
+}  // namespace downhill::cuda

@@ -1,0 +1,29 @@
+// Functors of rows that only convert or mask elements.
+#pragma once
+#include <cstdint>
+
+#include "core/host_device.h"
+
+namespace downhill::DH_ISA {
+
+/// Towards zero; limited to the ends of the range, NaN gives 0.
+struct ToInt32 {
+  DH_HOST_DEVICE int32_t operator()(float x) const {
+    const float inside = x >= -2147483648.0f && x < 2147483648.0f ? x : 0.0f;
+    const int32_t whole = static_cast<int32_t>(inside);
+    return x >= 2147483648.0f ? 2147483647 : x < -2147483648.0f ? -2147483647 - 1 : whole;
+  }
+};
+
+struct ToFloat32 {
+  DH_HOST_DEVICE float operator()(int32_t x) const { return static_cast<float>(x); }
+};
+
+/// Srivastava et al. 2014 (JMLR 15), inverted: x / (1 - rate) where the random number is at least rate, 0 elsewhere.
+struct Dropout {
+  float rate, scale;
+  DH_HOST_DEVICE explicit Dropout(float rate) : rate(rate), scale(rate < 1.0f ? 1.0f / (1.0f - rate) : 0.0f) {}
+  DH_HOST_DEVICE float operator()(float x, float random) const { return random >= rate ? x * scale : 0.0f; }
+};
+
+}  // namespace downhill::DH_ISA
