@@ -116,7 +116,8 @@ function rateOf(path: string, { compile }: Description): number | null {
   const { config } = (compile as { optimizer: { config: { learningRate?: unknown } } }).optimizer;
   const rate = config.learningRate;
   if (typeof rate !== 'number') return null;
-  if (!(rate >= 0)) new Claims(`${path}: compile.optimizer.config`, {}).fail('learningRate', 'at least 0');
+  if (!(Number.isFinite(rate) && rate >= 0))
+    new Claims(`${path}: compile.optimizer.config`, {}).fail('learningRate', 'a finite number at least 0');
   return rate;
 }
 
