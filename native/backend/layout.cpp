@@ -2,12 +2,6 @@
 
 namespace downhill {
 
-int64_t Nest::size() const {
-  int64_t size = 1;
-  for (int i = 0; i < rank; ++i) size *= dims[i];
-  return size;
-}
-
 std::vector<int64_t> strides_of(const Shape& shape) {
   std::vector<int64_t> strides(static_cast<size_t>(shape.rank()));
   int64_t stride = 1;

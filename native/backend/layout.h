@@ -15,7 +15,12 @@ struct Nest {
   int operands = 0;
   int64_t dims[kMaxRank] = {};
   int64_t stride[kMaxOperands][kMaxRank] = {};
-  int64_t size() const;
+
+  int64_t size() const {
+    int64_t size = 1;
+    for (int i = 0; i < rank; ++i) size *= dims[i];
+    return size;
+  }
 };
 
 /// Row-major strides of a shape.

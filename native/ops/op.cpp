@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 #include "core/error.h"
 
@@ -91,6 +92,18 @@ Op op_of(std::string_view name) {
   for (const OpRow& row : kRows)
     if (name == row.name) return row.op;
   throw Error(code::kUnknownName, "Unknown op \"" + std::string(name) + "\".");
+}
+
+void read_params(Op op, const Attrs& attrs, float* params) {
+  // The row names its attributes as "low:float high:float".
+  const char* at = row_of(op).attributes;
+  while (*at) {
+    const char* colon = std::strchr(at, ':');
+    *params++ = static_cast<float>(attrs.number(std::string_view(at, static_cast<size_t>(colon - at))));
+    at = std::strchr(colon, ' ');
+    if (!at) return;
+    ++at;
+  }
 }
 
 }  // namespace downhill

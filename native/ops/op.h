@@ -68,6 +68,8 @@ const OpRow& row_of(Op op);
 inline const char* name_of(Op op) { return row_of(op).name; }
 /// The op of that name; throws UNKNOWN_NAME.
 Op op_of(std::string_view name);
+/// Attributes of an elementwise row in its order; at most two.
+void read_params(Op op, const Attrs& attrs, float* params);
 inline bool is_elementwise(Op op) { return row_of(op).kind <= OpKind::ternary; }
 
 }  // namespace downhill

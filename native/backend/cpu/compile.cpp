@@ -118,18 +118,6 @@ class CpuProgram final : public Program {
 
 std::unique_ptr<Program> compile(Plan plan) { return std::make_unique<CpuProgram>(std::move(plan)); }
 
-void read_params(Op op, const Attrs& attrs, float* params) {
-  // The row names its attributes as "low:float high:float".
-  const char* at = row_of(op).attributes;
-  while (*at) {
-    const char* colon = std::strchr(at, ':');
-    *params++ = static_cast<float>(attrs.number(std::string_view(at, static_cast<size_t>(colon - at))));
-    at = std::strchr(colon, ' ');
-    if (!at) return;
-    ++at;
-  }
-}
-
 IndexRule::IndexRule(const Build& build, const char* code, const char* what, int64_t n, int64_t limit)
     : table(&build.table), code(code), who(name_of(build.step.op)), what(what), n(n), limit(limit) {
   if (!build.step.label.empty()) who += " (" + build.step.label + ")";

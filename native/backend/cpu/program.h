@@ -64,9 +64,6 @@ std::unique_ptr<Launch> compile_gather(const Build& build);
 std::unique_ptr<Launch> compile_scatter_add(const Build& build);
 std::unique_ptr<Launch> compile_one_hot(const Build& build);
 
-/// Attributes of an elementwise row in its order; at most two.
-void read_params(Op op, const Attrs& attrs, float* params);
-
 /// The rule that n indices lie in [0, limit), checked before a kernel uses them.
 struct IndexRule {
   const KernelTable* table;

@@ -1,12 +1,44 @@
-// Commands of this family; made by host/lower/movement.cpp, launched by kernels/movement.cu.
+// Commands of this family; made by host/lower/movement.cpp, launched by kernels/movement.cu. Elements are four bytes,
+// whatever their type.
 #pragma once
 #include <cstdint>
 
+#include "backend/cuda/commands/step.h"
+#include "backend/layout.h"
+#include "core/dtype.h"
+
 namespace downhill::cuda {
 
-struct CopyArgs {};
-struct FillArgs {};
-struct CastArgs {};
-struct DropoutArgs {};
+/// to[i] = from[i] for all elements i of the nest. The two do not overlap.
+struct CopyArgs {
+  const void* from;
+  void* to;
+  Nest nest;                        // operand 0: to; 1: from
+  const StepState* unless_stopped;  // nothing is copied once that step has failed; null: always copied
+};
+
+struct FillArgs {
+  void* to;  // (n)
+  int64_t n;
+  uint32_t value;  // the bits of each element
+};
+
+/// To the other type: int32 is made towards zero, limited to its range, with 0 for NaN.
+struct CastArgs {
+  const void* from;  // (n)
+  void* to;          // (n)
+  int64_t n;
+  DType dtype;  // of `to`
+};
+
+/// The numbers of element i are those of the Philox counter (state->counter, i / 4). y may be x.
+struct DropoutArgs {
+  const float* x;  // (n)
+  float* y;        // (n)
+  int64_t n;
+  float rate;
+  uint64_t key;
+  const StepState* state;
+};
 
 }  // namespace downhill::cuda
