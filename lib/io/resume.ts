@@ -17,8 +17,8 @@ import { readHead, readTensors } from './safetensors.js';
 export interface Resume {
   /** Null: the file was saved before its model was in a fit, so that the fit begins at its start. */
   position: Position | null;
-  /** Puts the state in place, when the data have as many rows as they had. Throws, and changes nothing, otherwise. */
-  apply(rows: number | null, validationRows: number | null): void;
+  /** Puts the state in place, when the data have as many rows as they had. Rejects, and changes nothing, otherwise. */
+  apply(rows: number | null, validationRows: number | null): Promise<void>;
 }
 
 /** Values that may differ: what the file decides, and names that nobody reads. */
@@ -51,14 +51,15 @@ export async function readResume(
   const slots = slotEntries(path, head, weights, optimizer);
   const all = [...entries, ...slots.entries.flat()];
   checkAllKnown(path, head, all);
-  const staged = [...arenaLike(weights), ...slots.entries.flatMap(() => arenaLike(slots.weights))];
-  await readTensors(path, head, [...all, ...state.entries], [...staged, ...state.storages]);
+  const staged = { weights: arenaLike(weights), slots: slots.entries.map(() => arenaLike(slots.weights)) };
+  const storages = [...staged.weights, ...staged.slots.flat(), ...state.storages];
+  await readTensors(path, head, [...all, ...state.entries], storages);
   return {
     position,
-    apply(rows, validationRows) {
+    async apply(rows, validationRows) {
       trainer.checkAlive();
       if (position) checkRows(path, position, rows, validationRows);
-      put(net, trainer, slots.weights, staged, description);
+      await put(net, trainer, slots.weights, staged, description);
       if (rate !== null) optimizer.learningRate = rate;
       for (const layer of net.layers) {
         const seed = seeds.get(layer.name);
@@ -130,26 +131,32 @@ function seedsOf(path: string, { model }: Description): Map<string, number> {
   );
 }
 
-function put(
+interface Staged {
+  weights: readonly Storage[];
+  /** By slot, then by weight. */
+  slots: readonly (readonly Storage[])[];
+}
+
+/** Slots that do not exist yet become the optimizer's own; all else is copied under one lock. */
+async function put(
   net: Model,
   trainer: Trainer,
   slotted: readonly Weight[],
-  staged: readonly Storage[],
+  staged: Staged,
   { iterations, random }: Description,
-): void {
+): Promise<void> {
   const { optimizer } = trainer.compiled;
-  if (slotted.length === 0) optimizer.forget();
-  const slots = optimizer.makeSlots(slotted.map((weight) => weight.variable));
-  const targets = [
+  const variables = slotted.map((weight) => weight.variable);
+  const fresh = variables.every((variable) => optimizer.slotsOf(variable) === null);
+  const made = fresh ? [] : optimizer.makeSlots(variables);
+  const from = [...staged.weights, ...(fresh ? [] : staged.slots.flat())];
+  await binding.storagesCopyAsync(from, [
     ...net.weights.map((weight) => storageOf(weight.variable)),
-    ...optimizer.slotNames.flatMap((_, slot) => slots.map((storages) => storages[slot])),
-  ];
-  binding.storagesWrite(
-    targets,
-    targets.map(() => 'float32' as const),
-    [...staged],
-  );
-  for (const storage of staged) binding.storageDispose(storage);
+    ...staged.slots.flatMap((_, slot) => made.map((storages) => storages[slot])),
+  ]);
+  for (const storage of from) binding.storageDispose(storage);
+  if (slotted.length === 0) optimizer.forget();
+  else if (fresh) optimizer.adoptSlots(variables, staged.slots);
   optimizer.iterations = iterations;
   if (random) setRandomState(random);
 }

@@ -139,6 +139,11 @@ function progressOf(claims: Claims, labels: number): Progress {
 
 function feedOf(claims: Claims, labels: number): FeedPosition {
   const last = progressOf(claims.object('last'), labels);
+  const base = () => {
+    const found = progressOf(claims.object('base'), labels);
+    if (found.steps > last.steps || found.rows > last.rows) claims.fail('base', 'before last');
+    return found;
+  };
   if (claims.oneOf('kind', ['arrays', 'batches'] as const) === 'batches')
     return { kind: 'batches', taken: claims.count('taken'), ended: claims.flag('ended'), last };
   return {
@@ -146,7 +151,7 @@ function feedOf(claims: Claims, labels: number): FeedPosition {
     pass: claims.optionalCount('pass'),
     within: claims.flag('within'),
     last,
-    base: progressOf(claims.object('base'), labels),
+    base: base(),
   };
 }
 
