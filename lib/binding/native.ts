@@ -32,6 +32,31 @@ export interface Stretch {
   nonFinite: number;
 }
 
+/** A device as the core lists it; of the CPU, its id alone. */
+export interface NativeDevice {
+  id: string;
+  available: boolean;
+  reason?: string;
+  name?: string;
+  /** The newest CUDA that the driver is for, such as "13.0". */
+  driver?: string;
+  computeCapability?: string;
+  memory?: number;
+  freeMemory?: number;
+}
+
+/** Bytes of a device's memory in use by this process. */
+export interface DeviceMemory {
+  bytes: number;
+  peakBytes: number;
+  /** Given back and kept for the next request. */
+  keptBytes: number;
+  /** 0: none. */
+  limit: number;
+  /** Requests so far. */
+  requests: number;
+}
+
 export interface OpRow {
   name: string;
   kind: 'unary' | 'binary' | 'ternary' | 'other' | 'composite';
@@ -51,6 +76,16 @@ export interface NativeBinding {
   cpuName(): string;
   /** Live bytes and allocations so far of native buffers. */
   memory(): { bytes: number; allocations: number };
+
+  // ---- devices --------------------------------------------------------------------------------
+  /** The CPU, then those of each other kind, or the kind itself with the reason why it has none. */
+  devices(): NativeDevice[];
+  /** Opens a device and returns its id ("cuda" is "cuda:0"). Throws DEVICE_UNAVAILABLE with the reason, UNKNOWN_NAME. */
+  deviceOpen(id: string): string;
+  /** null: the device has no memory of its own. */
+  deviceMemory(id: string): DeviceMemory | null;
+  /** 0: none. Throws UNSUPPORTED for the CPU. */
+  setDeviceMemoryLimit(id: string, bytes: number): void;
 
   // ---- storage --------------------------------------------------------------------------------
   /** Views of one new zero-filled buffer, each aligned, in order. Sizes in bytes. */

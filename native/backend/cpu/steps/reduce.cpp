@@ -1,10 +1,11 @@
-// Reductions over any set of axes: axes that lie together become one, sets that do not are reduced one after the other.
+// Reductions over any set of axes, pass by pass.
 // Long reductions are cut into pieces whose results are reduced in turn; the cuts depend on shapes alone.
 #include <algorithm>
 #include <cstring>
 
 #include "backend/cpu/program.h"
 #include "backend/layout.h"
+#include "backend/reduce_passes.h"
 
 namespace downhill::cpu {
 
@@ -14,10 +15,7 @@ constexpr int64_t kRowPiece = 16384;     // elements of a contiguous reduction d
 constexpr int64_t kColumnTile = 512;     // columns of one task
 constexpr int64_t kColumnPiece = 32768;  // elements of one task over columns
 
-/// y (outer, inner) = reduction of x (outer, n, inner) along n.
-struct Pass {
-  int64_t outer = 1, n = 1, inner = 1;
-
+struct Pass : ReducePass {
   int64_t tile() const { return inner > 2 * kColumnTile ? kColumnTile : inner; }
   /// How much of n one task takes.
   int64_t piece() const {
@@ -48,7 +46,7 @@ struct Reduce {
         reduce(pass, x, y);
       } else {
         cut(pass, x, partial);
-        reduce({pass.outer, pass.pieces(), pass.inner}, partial, y);
+        reduce({{pass.outer, pass.pieces(), pass.inner}}, partial, y);
       }
       x = y;
     }
@@ -87,38 +85,6 @@ struct Reduce {
   }
 };
 
-/// The passes that take away the reduced axes, innermost first.
-std::vector<Pass> passes_of(const Shape& shape, const std::vector<int64_t>& axes) {
-  struct Group {
-    int64_t size;
-    bool reduced;
-  };
-  std::vector<Group> groups;
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    const bool reduced = std::find(axes.begin(), axes.end(), axis) != axes.end();
-    if (shape[axis] == 1) continue;
-    if (!groups.empty() && groups.back().reduced == reduced)
-      groups.back().size *= shape[axis];
-    else
-      groups.push_back({shape[axis], reduced});
-  }
-  std::vector<Pass> passes;
-  int64_t inner = 1;
-  while (!groups.empty()) {
-    const Group last = groups.back();
-    groups.pop_back();
-    if (!last.reduced) {
-      inner *= last.size;
-      continue;
-    }
-    Pass pass{1, last.size, inner};
-    for (const Group& group : groups) pass.outer *= group.size;
-    passes.push_back(pass);
-  }
-  if (passes.empty()) passes.push_back({shape.size(), 1, 1});
-  return passes;
-}
-
 }  // namespace
 
 std::unique_ptr<Launch> compile_reduce(const Build& build) {
@@ -131,7 +97,8 @@ std::unique_ptr<Launch> compile_reduce(const Build& build) {
   body.rows = build.table.reduce.rows[reduction][dtype];
   body.columns = build.table.reduce.columns[reduction][dtype];
   body.from = build.id(0), body.to = step.output;
-  body.passes = passes_of(build.in(0).shape, step.attrs.ints("axes"));
+  for (const ReducePass& pass : reduce_passes(build.in(0).shape, step.attrs.ints("axes")))
+    body.passes.push_back({pass});
   size_t partial = 0;
   for (size_t i = 0; i < body.passes.size(); ++i) {
     const Pass& pass = body.passes[i];
@@ -146,7 +113,7 @@ std::unique_ptr<Launch> compile_reduce(const Build& build) {
 std::unique_ptr<Launch> compile_argmax(const Build& build) {
   const Shape& shape = build.in(0).shape;
   const int axis = build.axis();
-  Pass p{1, shape[axis], 1};
+  Pass p{{1, shape[axis], 1}};
   for (int i = 0; i < axis; ++i) p.outer *= shape[i];
   for (int i = axis + 1; i < shape.rank(); ++i) p.inner *= shape[i];
   const int from = build.id(0), to = build.step.output;

@@ -6,7 +6,6 @@
 // shuffle: the order of blocks, warps and lanes.
 #pragma once
 #include <cstdint>
-#include <string>
 
 #include "backend/cuda/simt/language.h"
 
@@ -40,14 +39,16 @@ void run(const Launch& launch, void (*body)(void* context), void* context);
 
 // -- from threads ------------------------------------------------------------------------------------------------
 
-/// Ends the launch with an error that names kernel, block and thread.
-[[noreturn]] void fail(const std::string& what, Site site);
+/// Ends the launch with an error that names kernel, block and thread. Nothing on the threads' stacks is destroyed:
+/// what runs in them must not own memory.
+[[noreturn]] void fail(Site site, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
 struct Votes {
   int count, threads;
 };
 /// Waits for all threads of the block that have not ended; votes is how many of them were for it.
 Votes block_barrier(const char* name, Site site, bool vote = false);
+void warp_barrier(uint32_t mask, Site site);
 
 /// Waits until all lanes of the mask that have not ended are here; then the last one calls finish once with what the
 /// lanes brought (null: not there) and all go on.

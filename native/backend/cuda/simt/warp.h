@@ -17,9 +17,7 @@ void finish_shuffle(void* const (&lanes)[32], Site site) {
     if (!lanes[lane]) continue;
     auto& mine = *static_cast<ShuffleLane<T>*>(lanes[lane]);
     if (!lanes[mine.from]) {
-      fail("lane " + std::to_string(lane) + " reads from lane " + std::to_string(mine.from) +
-               ", which does not take part (not in the mask, or ended)",
-           site);
+      fail(site, "lane %d reads from lane %d, which does not take part (not in the mask, or ended)", lane, mine.from);
     }
     mine.out = static_cast<ShuffleLane<T>*>(lanes[mine.from])->in;
   }
@@ -86,7 +84,10 @@ inline int __all_sync(unsigned mask, int vote, downhill::cuda::simt::Site site =
   return downhill::cuda::simt::ballot("__all_sync", mask, vote == 0, site) == 0;
 }
 inline unsigned __activemask() { return downhill::cuda::simt::live_lanes(); }
-void __syncwarp(unsigned mask = 0xffffffffu, downhill::cuda::simt::Site site = downhill::cuda::simt::Site::here());
+inline void __syncwarp(unsigned mask = 0xffffffffu,
+                       downhill::cuda::simt::Site site = downhill::cuda::simt::Site::here()) {
+  downhill::cuda::simt::warp_barrier(mask, site);
+}
 
 inline void __syncthreads(downhill::cuda::simt::Site site = downhill::cuda::simt::Site::here()) {
   downhill::cuda::simt::block_barrier("__syncthreads", site);

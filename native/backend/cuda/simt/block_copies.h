@@ -1,0 +1,9 @@
+// What the scheduler asks of asynchronous copies.
+#pragma once
+
+namespace downhill::cuda::simt {
+
+int copies_in_flight(int thread);
+void forget_copies();  // at the start of a block
+
+}  // namespace downhill::cuda::simt
