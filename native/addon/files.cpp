@@ -84,7 +84,9 @@ Napi::Value arena_async(const Napi::CallbackInfo& info) {
     if (size < 0 || size > (int64_t{1} << 46))
       throw Error(code::kOutOfRange, "arena: a size of " + std::to_string(size) + " bytes is out of range.");
   return Queue::of(info.Env()).run(Lane::files, [sizes]() -> Queue::Make {
-    const auto padded = [](int64_t size) { return (static_cast<size_t>(size) + kAlignment - 1) / kAlignment * kAlignment; };
+    const auto padded = [](int64_t size) {
+      return (static_cast<size_t>(size) + kAlignment - 1) / kAlignment * kAlignment;
+    };
     size_t total = 0;
     for (int64_t size : sizes) total += padded(size);
     const auto buffer = std::make_shared<Buffer>(total);
