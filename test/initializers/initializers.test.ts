@@ -113,13 +113,12 @@ describe('devices', () => {
     for (const device of list.filter(({ available }) => !available)) expect(device.reason).toMatch(/CPU/);
   });
 
-  it('takes the CPU alone', () => {
+  it('refuses those that are not there', () => {
     setDevice('cpu');
-    expect(failure(() => setDevice('cuda:1'))).toMatchObject({
+    expect(failure(() => setDevice('cuda:99'))).toMatchObject({
       code: 'DEVICE_UNAVAILABLE',
-      message: expect.stringContaining('CUDA'),
+      message: expect.stringContaining('cuda:99'),
     });
-    expect(codeOf(() => setDevice('simt'))).toBe('DEVICE_UNAVAILABLE');
     expect(failure(() => setDevice('cpi'))).toMatchObject({
       code: 'UNKNOWN_NAME',
       message: expect.stringContaining('"cpu"'),
