@@ -215,17 +215,29 @@ export interface NativeBinding {
   // ---- files ----------------------------------------------------------------------------------
   /**
    * Writes a file atomically on a native thread: `head`, the bytes of the storages one after the other, and, when `checksum` is true, the
-   * 8 bytes (little-endian) of XXH64 of all before them. The storages must be private copies: no lock is held. Rejects with FILE_ERROR.
+   * 8 bytes (little-endian) of XXH64 of all before them. Without `versions` the storages must be private copies: no lock is held. With
+   * those that storageVersions gave, the file holds the contents of that moment: false, and no file, when somebody has changed them
+   * meanwhile. Rejects with FILE_ERROR.
    */
-  fileWrite(path: string, head: Uint8Array, storages: Storage[], checksum: boolean): Promise<void>;
+  fileWrite(
+    path: string,
+    head: Uint8Array,
+    storages: Storage[],
+    checksum: boolean,
+    versions?: number[],
+  ): Promise<boolean>;
+  /** A number for each that changes with every write to its buffer. */
+  storageVersions(storages: Storage[]): number[];
   /**
    * Reads byte ranges [offsets[i], offsets[i] + bytes of storages[i]) of a file into storages, on a native thread, streaming. With `checksum`,
    * all of the file is read and its last 8 bytes are compared with XXH64 of all before them. Rejects with FILE_ERROR or CORRUPT_FILE; the
    * storages may then hold a part of the file.
    */
   fileRead(path: string, offsets: number[], storages: Storage[], checksum: boolean): Promise<void>;
-  /** The same as storagesCopy, but the copying is done on a native thread. */
-  storagesCopyAsync(storages: Storage[]): Promise<Storage[]>;
+  /** The same as arena, made on a native thread. */
+  arenaAsync(sizes: number[]): Promise<Storage[]>;
+  /** Copies bytes into storages of the same sizes on native threads, all under one lock: nobody sees a part of it, or a mixture. */
+  storagesCopyAsync(from: Storage[], to: Storage[]): Promise<void>;
 
   // ---- resuming -------------------------------------------------------------------------------
   /** After sessionEpoch: goes on after `steps` batches with these sums, as if they had just been done. */
