@@ -13,8 +13,14 @@ export interface Device {
   readonly reason?: string;
   /** The model's name, e.g. of the processor. */
   readonly name?: string;
-  /** Bytes. */
+  /** Bytes in all. */
   readonly memory?: number;
+  /** GPUs in use: bytes that no process has taken. */
+  readonly freeMemory?: number;
+  /** GPUs: the newest CUDA that the driver is for, such as '13.0'. */
+  readonly driver?: string;
+  /** GPUs: such as '9.0'. */
+  readonly computeCapability?: string;
   /** Instruction sets that kernels exist for and this machine has, best last. */
   readonly instructionSets?: readonly string[];
   /** The one in use. */
@@ -23,10 +29,17 @@ export interface Device {
   readonly threads?: number;
 }
 
-const absent: Record<string, string> = {
-  cuda: 'this build of downhill has no CUDA backend; it computes on the CPU. Use "cpu"',
-  simt: 'this build of downhill has no SIMT emulator; it computes on the CPU. Use "cpu"',
-};
+/** What this process has of a device's memory, in bytes. */
+export interface DeviceMemory {
+  /** In use by tensors, models and their plans. */
+  readonly bytes: number;
+  /** The most that `bytes` was. */
+  readonly peakBytes: number;
+  /** Given back, and kept for the next request. */
+  readonly keptBytes: number;
+  /** Set by setMemoryLimit. */
+  readonly limit: number | undefined;
+}
 
 let chosen = 'cpu';
 
@@ -36,27 +49,33 @@ let chosen = 'cpu';
  * @example devices().filter((device) => device.available).map((device) => device.id);   // ['cpu']
  */
 export function devices(): Device[] {
-  const cpu: Device = {
-    id: 'cpu',
-    available: true,
-    name: binding.cpuName(),
-    memory: totalmem(),
-    instructionSets: binding.isas(),
-    instructionSet: binding.isa(),
-    threads: binding.threads(),
-  };
-  return [cpu, ...Object.entries(absent).map(([id, reason]) => ({ id, available: false, reason: `${reason}.` }))];
+  return binding.devices().map((device) => {
+    if (device.id !== 'cpu') return device;
+    return {
+      ...device,
+      name: binding.cpuName(),
+      memory: totalmem(),
+      instructionSets: binding.isas(),
+      instructionSet: binding.isa(),
+      threads: binding.threads(),
+    };
+  });
 }
 
-/** The device of that name, by default the chosen one; throws DEVICE_UNAVAILABLE with the reason, or UNKNOWN_NAME. */
+/** Opens the device of that name, by default the chosen one, and returns its id; throws DEVICE_UNAVAILABLE with the reason, or UNKNOWN_NAME. */
 export function resolveDevice(what: string, device: unknown): string {
   if (device === undefined) return chosen;
   if (device === 'cpu') return device;
-  const family = typeof device === 'string' ? /^(cuda|simt)(:\d+)?$/.exec(device)?.[1] : undefined;
-  if (family)
-    throw new DownhillError('DEVICE_UNAVAILABLE', `${what}: "${device}" is not available: ${absent[family]}.`);
-  const hint = typeof device === 'string' ? suggest(device, ['cpu', ...Object.keys(absent)]) : '';
-  throw new DownhillError('UNKNOWN_NAME', `${what}: unknown device ${show(device)}.${hint} See devices().`);
+  if (typeof device !== 'string' || !/^(cuda(:\d{1,4})?|simt)$/.test(device)) {
+    const hint = typeof device === 'string' ? suggest(device, ['cpu', 'cuda', 'cuda:0', 'simt']) : '';
+    throw new DownhillError('UNKNOWN_NAME', `${what}: unknown device ${show(device)}.${hint} See devices().`);
+  }
+  try {
+    return binding.deviceOpen(device);
+  } catch (error) {
+    if (!(error instanceof DownhillError)) throw error;
+    throw new DownhillError(error.code, `${what}: "${device}" is not available: ${error.message}`, { cause: error });
+  }
 }
 
 /**
@@ -68,6 +87,32 @@ export function setDevice(device: string): void {
   if (device === undefined)
     throw new DownhillError('INVALID_ARGUMENT', 'setDevice needs the name of a device, e.g. "cpu".');
   chosen = resolveDevice('setDevice', device);
+}
+
+/**
+ * Limits what this process takes of a device's memory; undefined lifts the limit. Beyond it there is OUT_OF_MEMORY, as
+ * there is without one when the device is full. By default memory is taken as it is needed, up to all of it.
+ *
+ * @example setMemoryLimit('cuda', 8e9);
+ * @throws DEVICE_UNAVAILABLE, UNKNOWN_NAME, UNSUPPORTED for the CPU
+ */
+export function setMemoryLimit(device: string, bytes: number | undefined): void {
+  const id = openGpu('setMemoryLimit', device);
+  binding.setDeviceMemoryLimit(id, bytes === undefined ? 0 : checkCount('setMemoryLimit: bytes', bytes));
+}
+
+/** What this process has of a device's memory. */
+export function deviceMemory(device: string): DeviceMemory {
+  const { bytes, peakBytes, keptBytes, limit } = binding.deviceMemory(openGpu('deviceMemory', device))!;
+  return { bytes, peakBytes, keptBytes, limit: limit === 0 ? undefined : limit };
+}
+
+function openGpu(what: string, device: unknown): string {
+  if (device === undefined)
+    throw new DownhillError('INVALID_ARGUMENT', `${what} needs the name of a device, e.g. "cuda".`);
+  const id = resolveDevice(what, device);
+  if (id !== 'cpu') return id;
+  throw new DownhillError('UNSUPPORTED', `${what}: the memory of the CPU is the system's; name a GPU, such as "cuda".`);
 }
 
 /** Sets the number of threads that compute, the caller's included. Results do not depend on it. Works between two fits, too. */

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'CORRUPT_FILE'
   | 'FOREIGN_FILE'
   | 'DEVICE_UNAVAILABLE'
+  | 'DEVICE_LOST'
   | 'ADDON_MISSING'
   | 'ADDON_UNLOADABLE'
   | 'TRACE_ERROR'

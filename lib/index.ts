@@ -8,7 +8,15 @@ export { type LoadModelOptions, loadModel } from './io/load.js';
 export type { LoadWeightsOptions, WeightsReport, WeightTarget } from './io/load-weights.js';
 export { type CustomObjects, deserialize, type Kind, type Serialized, serialize } from './config/registry.js';
 export * as data from './data/index.js';
-export { type Device, devices, setDevice, setThreads } from './devices.js';
+export {
+  type Device,
+  type DeviceMemory,
+  deviceMemory,
+  devices,
+  setDevice,
+  setMemoryLimit,
+  setThreads,
+} from './devices.js';
 export { DownhillError, type ErrorCode } from './errors.js';
 export { type CompiledFunction, type CompileOptions, compile } from './graph/compile.js';
 export { grad, type HessianVector, hvp, valueAndGrad } from './graph/gradients.js';

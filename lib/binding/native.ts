@@ -44,6 +44,31 @@ export interface UpdaterOptions {
   emaOverwriteFrequency: number;
 }
 
+/** A device as the core lists it; of the CPU, its id alone. */
+export interface NativeDevice {
+  id: string;
+  available: boolean;
+  reason?: string;
+  name?: string;
+  /** The newest CUDA that the driver is for, such as "13.0". */
+  driver?: string;
+  computeCapability?: string;
+  memory?: number;
+  freeMemory?: number;
+}
+
+/** Bytes of a device's memory in use by this process. */
+export interface DeviceMemory {
+  bytes: number;
+  peakBytes: number;
+  /** Given back and kept for the next request. */
+  keptBytes: number;
+  /** 0: none. */
+  limit: number;
+  /** Requests so far. */
+  requests: number;
+}
+
 export interface OpRow {
   name: string;
   kind: 'unary' | 'binary' | 'ternary' | 'other' | 'composite';
@@ -63,6 +88,16 @@ export interface NativeBinding {
   cpuName(): string;
   /** Live bytes and allocations so far of native buffers. */
   memory(): { bytes: number; allocations: number };
+
+  // ---- devices --------------------------------------------------------------------------------
+  /** The CPU, then those of each other kind, or the kind itself with the reason why it has none. */
+  devices(): NativeDevice[];
+  /** Opens a device and returns its id ("cuda" is "cuda:0"). Throws DEVICE_UNAVAILABLE with the reason, UNKNOWN_NAME. */
+  deviceOpen(id: string): string;
+  /** null: the device has no memory of its own. */
+  deviceMemory(id: string): DeviceMemory | null;
+  /** 0: none. Throws UNSUPPORTED for the CPU. */
+  setDeviceMemoryLimit(id: string, bytes: number): void;
 
   // ---- storage --------------------------------------------------------------------------------
   /** Views of one new zero-filled buffer, each aligned, in order. Sizes in bytes. */
@@ -207,17 +242,29 @@ export interface NativeBinding {
   // ---- files ----------------------------------------------------------------------------------
   /**
    * Writes a file atomically on a native thread: `head`, the bytes of the storages one after the other, and, when `checksum` is true, the
-   * 8 bytes (little-endian) of XXH64 of all before them. The storages must be private copies: no lock is held. Rejects with FILE_ERROR.
+   * 8 bytes (little-endian) of XXH64 of all before them. Without `versions` the storages must be private copies: no lock is held. With
+   * those that storageVersions gave, the file holds the contents of that moment: false, and no file, when somebody has changed them
+   * meanwhile. Rejects with FILE_ERROR.
    */
-  fileWrite(path: string, head: Uint8Array, storages: Storage[], checksum: boolean): Promise<void>;
+  fileWrite(
+    path: string,
+    head: Uint8Array,
+    storages: Storage[],
+    checksum: boolean,
+    versions?: number[],
+  ): Promise<boolean>;
+  /** A number for each that changes with every write to its buffer. */
+  storageVersions(storages: Storage[]): number[];
   /**
    * Reads byte ranges [offsets[i], offsets[i] + bytes of storages[i]) of a file into storages, on a native thread, streaming. With `checksum`,
    * all of the file is read and its last 8 bytes are compared with XXH64 of all before them. Rejects with FILE_ERROR or CORRUPT_FILE; the
    * storages may then hold a part of the file.
    */
   fileRead(path: string, offsets: number[], storages: Storage[], checksum: boolean): Promise<void>;
-  /** The same as storagesCopy, but the copying is done on a native thread. */
-  storagesCopyAsync(storages: Storage[]): Promise<Storage[]>;
+  /** The same as arena, made on a native thread. */
+  arenaAsync(sizes: number[]): Promise<Storage[]>;
+  /** Copies bytes into storages of the same sizes on native threads, all under one lock: nobody sees a part of it, or a mixture. */
+  storagesCopyAsync(from: Storage[], to: Storage[]): Promise<void>;
 
   // ---- resuming -------------------------------------------------------------------------------
   /** After sessionEpoch: goes on after `steps` batches with these sums, as if they had just been done. */

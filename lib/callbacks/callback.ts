@@ -34,9 +34,13 @@ export interface Callback {
   getState?(): unknown;
   /** Takes what getState gave; the callbacks of a resumed fit are matched by class and order. */
   setState?(state: never): void;
+  /** Throws when what a file holds as its state cannot be one, named by `where`: asked before a resumed fit changes anything. */
+  checkState?(state: unknown, where: string): void;
+  /** Whether a fit may be resumed without this callback: what it remembers decides nothing of the training. False by default. */
+  readonly optionalState?: boolean;
 }
 
-export type Hook = Exclude<keyof Callback, 'model' | 'getState' | 'setState'>;
+export type Hook = Exclude<keyof Callback, 'model' | 'getState' | 'setState' | 'checkState' | 'optionalState'>;
 
 export const hooks: readonly Hook[] = [
   'onTrainBegin',
@@ -133,20 +137,19 @@ export class CallbackList {
 
   /** The states of the given callbacks that have any. */
   states(): CallbackState[] {
-    return this.#stateful().map(([name, callback]) => [name, callback.getState!()]);
+    return this.#stateful().map(([name, callback]) => [name, callback.getState!(), callback.optionalState === true]);
   }
 
-  /** Throws INVALID_ARGUMENT for a state that no callback of its name takes. */
+  /** Throws INVALID_ARGUMENT for a state that no callback of its name takes, CORRUPT_FILE for one that cannot be. */
   checkStates(where: string, states: readonly CallbackState[]): void {
     const stateful = new Map(this.#stateful());
-    // What a checkpoint remembers changes no weights: a fit may go on without writing files.
-    const needed = states.filter(([name]) => !name.startsWith('ModelCheckpoint'));
-    const lost = needed.filter(([name]) => !stateful.has(name)).map(([name]) => name);
+    const lost = states.filter(([name, , optional]) => !optional && !stateful.has(name)).map(([name]) => name);
     if (lost.length > 0)
       throw new DownhillError(
         'INVALID_ARGUMENT',
         `${where} holds the state of callbacks that this fit does not have: ${lost.join(', ')}. Pass the same callbacks.`,
       );
+    for (const [name, state] of states) stateful.get(name)?.checkState?.(state, `${where}: the state of ${name}`);
   }
 
   /** Gives callbacks the states of those that had their names. */

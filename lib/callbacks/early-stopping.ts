@@ -2,7 +2,9 @@
 import type { Config } from '../config/values.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { sameShape } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+import { Claims } from '../training/position.js';
 import type { Callback, Logs } from './callback.js';
 import { type Mode, Monitored, modes, prefersLarger } from './monitor.js';
 
@@ -95,6 +97,19 @@ export class EarlyStopping implements Callback {
     this.#state = { ...state };
     // Saved after it had ended its fit.
     if (state.stoppedEpoch > 0 && state.wait >= this.#options.patience) this.model!.stopTraining = true;
+  }
+
+  checkState(state: unknown, where: string): void {
+    const claims = Claims.of(where, state);
+    for (const key of ['wait', 'bestEpoch', 'stoppedEpoch'] as const) claims.count(key);
+    claims.number('best');
+    const { bestWeights } = claims.values;
+    if (bestWeights === null) return;
+    const { weights } = this.model!;
+    const fits = (value: unknown, i: number) =>
+      value instanceof Tensor && value.dtype === 'float32' && sameShape(value.shape, weights[i].shape);
+    if (!Array.isArray(bestWeights) || bestWeights.length !== weights.length || !bestWeights.every(fits))
+      claims.fail('bestWeights', 'null or tensors of the shapes of the weights');
   }
 
   onTrainBegin(): void {

@@ -2,6 +2,7 @@
 import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
 import type { Model } from '../model/model.js';
+import { Claims } from '../training/position.js';
 import type { Callback, Logs } from './callback.js';
 
 /** What `fit` returns: the numbers of every epoch under Keras's keys. */
@@ -24,6 +25,17 @@ export class History implements Callback {
   setState({ epoch, history }: Pick<History, 'epoch' | 'history'>): void {
     this.epoch = [...epoch];
     this.history = Object.fromEntries(Object.entries(history).map(([key, values]) => [key, [...values]]));
+  }
+
+  checkState(state: unknown, where: string): void {
+    const claims = Claims.of(where, state);
+    const { epoch } = claims.values;
+    if (!Array.isArray(epoch) || !epoch.every((item) => Number.isSafeInteger(item) && item >= 0))
+      claims.fail('epoch', 'a list of whole numbers');
+    const history = claims.object('history');
+    for (const [key, values] of Object.entries(history.values))
+      if (!Array.isArray(values) || !values.every((value) => typeof value === 'number'))
+        history.fail(key, 'a list of numbers');
   }
 
   onTrainBegin(): void {

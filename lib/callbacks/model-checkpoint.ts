@@ -6,6 +6,7 @@ import { DownhillError } from '../errors.js';
 import type { Snapshot } from '../io/snapshot.js';
 import { Options } from '../options.js';
 import type { Logs } from './callback.js';
+import { Claims } from '../training/position.js';
 import { type Mode, Monitored, modes, prefersLarger } from './monitor.js';
 import { PathPattern } from './path-pattern.js';
 import { type Moment, Saver } from './saver.js';
@@ -52,6 +53,8 @@ interface Job {
 const where = 'callbacks.modelCheckpoint';
 
 export class ModelCheckpoint extends Saver {
+  /** A fit may go on without writing files. */
+  readonly optionalState = true;
   readonly #options: Settings;
   readonly #pattern: PathPattern;
   readonly #larger: boolean;
@@ -105,7 +108,16 @@ export class ModelCheckpoint extends Saver {
   }
 
   setState({ best, written }: State): void {
-    this.#state = { best, written: [...written] };
+    // `keep` removes files: none of which this callback has not made, whatever a file says.
+    this.#state = { best, written: written.filter((path) => this.#pattern.matches(path)) };
+  }
+
+  checkState(state: unknown, where: string): void {
+    const claims = Claims.of(where, state);
+    if (claims.values.best !== null) claims.number('best');
+    const { written } = claims.values;
+    if (!Array.isArray(written) || !written.every((path) => typeof path === 'string'))
+      claims.fail('written', 'a list of paths');
   }
 
   async onTrainBegin(): Promise<void> {

@@ -10,6 +10,9 @@ interface Field {
 }
 
 const FIELD = /\{(\w+)(?::(0?)([1-9]\d?)?(?:\.(\d\d?))?([dfe]?))?\}/g;
+/** What format() makes of a number. */
+const NUMBER = String.raw` *-?(?:\d[\d.e+-]*|Infinity|NaN)`;
+const literal = (part: string) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 /** What AtomicFile appends to the name of a target: .<process>.<n>.tmp */
 const TEMPORARY = String.raw`\.(\d+)\.\d+\.tmp`;
 
@@ -54,9 +57,14 @@ export class PathPattern {
       .join('');
   }
 
+  /** Whether format() may have given this path. */
+  matches(path: string): boolean {
+    const whole = this.#parts.map((part) => (typeof part === 'string' ? literal(part) : NUMBER)).join('');
+    return new RegExp(`^${whole}$`).test(path);
+  }
+
   /** Matches the base names of temporary files for paths of this pattern; its group is the process that wrote it. */
   temporaries(): RegExp {
-    const literal = (part: string) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
     const whole = this.#parts.map((part) => (typeof part === 'string' ? literal(part) : '.+')).join('');
     return new RegExp(`^${whole.slice(whole.lastIndexOf('/') + 1)}${TEMPORARY}$`);
   }

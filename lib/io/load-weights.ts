@@ -65,11 +65,12 @@ export async function loadWeights(
   const storages = new Map<Match, Storage>(floats.map((item, i) => [item, staged[i]]));
   for (const item of matches)
     if (!storages.has(item)) storages.set(item, binding.storageFrom(await readFloats(path, item.entry), 'float32'));
-  binding.storagesWrite(
+  const values = matches.map((item) => turned(item, storages.get(item)!));
+  await binding.storagesCopyAsync(
+    values,
     matches.map(({ weight }) => storageOf(weight.variable)),
-    matches.map(() => 'float32' as const),
-    matches.map((item) => turned(item, storages.get(item)!)),
   );
+  for (const storage of values) binding.storageDispose(storage);
   return report;
 }
 
@@ -78,6 +79,7 @@ function turned({ entry, order }: Match, storage: Storage): Storage {
   if (!order) return storage;
   const turned = ops.transpose(new Tensor(storage, entry.shape, 'float32'), [...order]);
   turned.dataSync(); // it may be pending
+  binding.storageDispose(storage);
   return storageOf(turned);
 }
 

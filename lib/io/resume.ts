@@ -7,7 +7,7 @@ import type { Model } from '../model/model.js';
 import { setRandomState } from '../random.js';
 import { storageOf } from '../tensor/tensor.js';
 import type { CheckedFitOptions } from '../training/fit-options.js';
-import { type Position, positionFromJson } from '../training/position.js';
+import { Claims, type Position, positionFromJson } from '../training/position.js';
 import type { Trainer } from '../training/trainer.js';
 import { type Description, describeModel } from './description.js';
 import { differences, listed } from './differences.js';
@@ -17,8 +17,8 @@ import { readHead, readTensors } from './safetensors.js';
 export interface Resume {
   /** Null: the file was saved before its model was in a fit, so that the fit begins at its start. */
   position: Position | null;
-  /** Puts the state in place, when the data have as many rows as they had. Throws, and changes nothing, otherwise. */
-  apply(rows: number | null, validationRows: number | null): void;
+  /** Puts the state in place, when the data have as many rows as they had. Rejects, and changes nothing, otherwise. */
+  apply(rows: number | null, validationRows: number | null): Promise<void>;
 }
 
 /** Values that may differ: what the file decides, and names that nobody reads. */
@@ -37,6 +37,8 @@ export async function readResume(
   const description = describeModel(path, head);
   buildAs(net, description.model);
   checkSame(path, net, description);
+  const rate = rateOf(path, description);
+  const seeds = seedsOf(path, description);
   const { optimizer, labels } = trainer.compiled;
   const state = new StateTensors(path, head);
   const position =
@@ -49,14 +51,21 @@ export async function readResume(
   const slots = slotEntries(path, head, weights, optimizer);
   const all = [...entries, ...slots.entries.flat()];
   checkAllKnown(path, head, all);
-  const staged = [...arenaLike(weights), ...slots.entries.flatMap(() => arenaLike(slots.weights))];
-  await readTensors(path, head, [...all, ...state.entries], [...staged, ...state.storages]);
+  const staged = { weights: arenaLike(weights), slots: slots.entries.map(() => arenaLike(slots.weights)) };
+  const storages = [...staged.weights, ...staged.slots.flat(), ...state.storages];
+  await readTensors(path, head, [...all, ...state.entries], storages);
   return {
     position,
-    apply(rows, validationRows) {
+    async apply(rows, validationRows) {
       trainer.checkAlive();
       if (position) checkRows(path, position, rows, validationRows);
-      put(net, trainer, slots.weights, staged, description);
+      await put(net, trainer, slots.weights, staged, description);
+      if (rate !== null) optimizer.learningRate = rate;
+      for (const layer of net.layers) {
+        const seed = seeds.get(layer.name);
+        if (seed !== undefined) layer.restoreSeed?.(seed);
+      }
+      trainer.retrace();
     },
   };
 }
@@ -96,43 +105,58 @@ function checkRows(path: string, position: Position, rows: number | null, valida
     ...differences(position.rows, rows, 'rows', () => false),
     ...differences(position.validationRows, validationRows, 'rows of validation', () => false),
   ]);
+  const { feed, batchSize } = position;
+  const where = new Claims(`${path}: state.training`, {});
+  if ((rows === null) !== (feed.kind === 'batches')) where.fail('feed', 'that of the data');
+  if (rows !== null && feed.last.steps > Math.ceil(rows / batchSize))
+    where.fail('feed.last.steps', `at most the ${Math.ceil(rows / batchSize)} batches of the data`);
 }
 
-function put(
+/** The learning rate to go on with; null for what is no number. */
+function rateOf(path: string, { compile }: Description): number | null {
+  const { config } = (compile as { optimizer: { config: { learningRate?: unknown } } }).optimizer;
+  const rate = config.learningRate;
+  if (typeof rate !== 'number') return null;
+  if (!(Number.isFinite(rate) && rate >= 0))
+    new Claims(`${path}: compile.optimizer.config`, {}).fail('learningRate', 'a finite number at least 0');
+  return rate;
+}
+
+/** By layer: those that draw while they train go on with the seeds of the file. */
+function seedsOf(path: string, { model }: Description): Map<string, number> {
+  const { layers } = (model as { config: { layers: { config: { name: string; seed?: unknown } }[] } }).config;
+  const drawing = layers.filter(({ config }) => typeof config.seed === 'number');
+  return new Map(
+    drawing.map(({ config }) => [config.name, new Claims(`${path}: ${config.name}`, config).count('seed')]),
+  );
+}
+
+interface Staged {
+  weights: readonly Storage[];
+  /** By slot, then by weight. */
+  slots: readonly (readonly Storage[])[];
+}
+
+/** Slots that do not exist yet become the optimizer's own; all else is copied under one lock. */
+async function put(
   net: Model,
   trainer: Trainer,
   slotted: readonly Weight[],
-  staged: readonly Storage[],
-  { model, compile, iterations, random }: Description,
-): void {
+  staged: Staged,
+  { iterations, random }: Description,
+): Promise<void> {
   const { optimizer } = trainer.compiled;
-  if (slotted.length === 0) optimizer.forget();
-  const slots = optimizer.makeSlots(slotted.map((weight) => weight.variable));
-  const targets = [
+  const variables = slotted.map((weight) => weight.variable);
+  const fresh = variables.every((variable) => optimizer.slotsOf(variable) === null);
+  const made = fresh ? [] : optimizer.makeSlots(variables);
+  const from = [...staged.weights, ...(fresh ? [] : staged.slots.flat())];
+  await binding.storagesCopyAsync(from, [
     ...net.weights.map((weight) => storageOf(weight.variable)),
-    ...optimizer.slotNames.flatMap((_, slot) => slots.map((storages) => storages[slot])),
-  ];
-  binding.storagesWrite(
-    targets,
-    targets.map(() => 'float32' as const),
-    [...staged],
-  );
-  for (const storage of staged) binding.storageDispose(storage);
+    ...staged.slots.flatMap((_, slot) => made.map((storages) => storages[slot])),
+  ]);
+  for (const storage of from) binding.storageDispose(storage);
+  if (slotted.length === 0) optimizer.forget();
+  else if (fresh) optimizer.adoptSlots(variables, staged.slots);
   optimizer.iterations = iterations;
-  const { config } = (compile as { optimizer: { config: { learningRate?: unknown } } }).optimizer;
-  const rate = config.learningRate;
-  if (typeof rate === 'number') optimizer.learningRate = rate;
   if (random) setRandomState(random);
-  restoreSeeds(net, model);
-  trainer.retrace();
-}
-
-/** Layers that draw while they train go on with the seeds of the file. */
-function restoreSeeds(net: Model, model: unknown): void {
-  const { layers } = (model as { config: { layers: { config: { name: string; seed?: unknown } }[] } }).config;
-  const seeds = new Map(layers.map(({ config }) => [config.name, config.seed]));
-  for (const layer of net.layers) {
-    const seed = seeds.get(layer.name);
-    if (typeof seed === 'number') layer.restoreSeed?.(seed);
-  }
 }

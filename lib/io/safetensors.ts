@@ -14,7 +14,7 @@ export interface TensorToWrite {
   name: string;
   dtype: 'F32' | 'I32';
   shape: readonly number[];
-  /** A private copy: nobody may write to it meanwhile. */
+  /** A private copy, unless versions are given. */
   storage: Storage;
 }
 
@@ -109,8 +109,41 @@ function headBytes(tensors: readonly TensorToWrite[], metadata: Readonly<Record<
   return bytes;
 }
 
-/** Writes to the same file come one after the other, in the order of their calls. */
-const writing = new Map<string, Promise<void>>();
+/** Works on the same file come one after the other, in the order of their calls. */
+const working = new Map<string, Promise<unknown>>();
+
+/** Runs `work` when what was asked before for this path is done. */
+export async function inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const target = resolve(path);
+  const before = working.get(target) ?? Promise.resolve();
+  const done = before.catch(() => {}).then(work);
+  working.set(target, done);
+  try {
+    return await done;
+  } finally {
+    if (working.get(target) === done) working.delete(target);
+  }
+}
+
+/**
+ * Checks what is to be written, and gives what writes it: false, and no file, when a storage was changed before it was read. `versions`, of
+ * the storages, for those that others may change: the file holds what they held then.
+ */
+export function prepareFile(
+  path: string,
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>>,
+  versions?: number[],
+): () => Promise<boolean> {
+  checkText('The path of a file', path);
+  if (path.includes('\0'))
+    throw new DownhillError('INVALID_ARGUMENT', 'The path of a file must not contain a NUL character.');
+  checkTensors(tensors);
+  const target = resolve(path);
+  const head = headBytes(tensors, metadata);
+  const storages = tensors.map(({ storage }) => storage);
+  return () => binding.fileWrite(target, head, storages, true, versions);
+}
 
 /**
  * Writes tensors and texts as a safetensors file, atomically: a file of that name stays whole until the new one is complete on the disk.
@@ -122,19 +155,5 @@ export async function writeFile(
   tensors: readonly TensorToWrite[],
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  checkText('The path of a file', path);
-  if (path.includes('\0'))
-    throw new DownhillError('INVALID_ARGUMENT', 'The path of a file must not contain a NUL character.');
-  checkTensors(tensors);
-  const target = resolve(path);
-  const head = headBytes(tensors, metadata);
-  const storages = tensors.map(({ storage }) => storage);
-  const before = writing.get(target) ?? Promise.resolve();
-  const done = before.catch(() => {}).then(() => binding.fileWrite(target, head, storages, true));
-  writing.set(target, done);
-  try {
-    await done;
-  } finally {
-    if (writing.get(target) === done) writing.delete(target);
-  }
+  await inTurn(path, prepareFile(path, tensors, metadata));
 }

@@ -1,4 +1,4 @@
-// A model as of one moment, on its way to a file: copies of its tensors, and the texts beside them.
+// A model as of one moment, on its way to a file: its tensors, or copies of them, and the texts beside them.
 import { binding, type Storage } from '../binding/index.js';
 import { compileConfig } from '../config/model.js';
 import { type Config, encode } from '../config/values.js';
@@ -8,7 +8,7 @@ import { randomState } from '../random.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';
 import { type Position, positionToJson } from '../training/position.js';
 import { libraryVersion } from '../version.js';
-import { type TensorToWrite, writeFile } from './safetensors.js';
+import { prepareFile, type TensorToWrite, writeFile } from './safetensors.js';
 
 /** Version of what our files hold; it grows when older versions of the library cannot read newer files. */
 export const formatVersion = 1;
@@ -16,54 +16,103 @@ export const formatVersion = 1;
 /** A model with all that training needs, or the values of its weights alone. */
 export type Content = 'model' | 'weights';
 
-type Source = Omit<TensorToWrite, 'dtype'> & { dtype: 'F32' | 'I32' };
+type Metadata = Record<string, string>;
 
 export const weightName = ({ owner, name }: Weight): string => `${owner.name}/${name}`;
 export const slotName = (slot: string, weight: Weight): string => `optimizer/${slot}/${weightName(weight)}`;
 
-export class Snapshot {
-  readonly #tensors: readonly TensorToWrite[];
-  readonly #metadata: Record<string, string>;
-
-  private constructor(tensors: readonly TensorToWrite[], metadata: Record<string, string>) {
-    this.#tensors = tensors;
-    this.#metadata = metadata;
-  }
-
-  /** Takes it at once but for the copying, which is done on a native thread, under one lock. */
-  static async of(net: Model, content: Content, position: () => Position | null): Promise<Snapshot> {
-    const sources: Source[] = net.weights.map((weight) => ({
+/** What the file of a model holds, as of now: its own storages. */
+function contentsOf(net: Model, content: Content, position: () => Position | null): [TensorToWrite[], Metadata] {
+  const tensors = net.weights.map(
+    (weight): TensorToWrite => ({
       name: weightName(weight),
       dtype: 'F32',
       shape: weight.shape,
       storage: storageOf(weight.variable),
-    }));
-    const metadata: Record<string, string> = {
-      format: 'downhill',
-      format_version: String(formatVersion),
-      library_version: libraryVersion(),
-      content,
-    };
-    if (content === 'model') addTraining(net, position(), sources, metadata);
-    const copies = await binding.storagesCopyAsync(sources.map(({ storage }) => storage));
+    }),
+  );
+  const metadata: Metadata = {
+    format: 'downhill',
+    format_version: String(formatVersion),
+    library_version: libraryVersion(),
+    content,
+  };
+  if (content === 'model') addTraining(net, position(), tensors, metadata);
+  return [tensors, metadata];
+}
+
+/** What writes the model as it is now, straight from its memory: false, and no file, when somebody changes it meanwhile. */
+export function prepareLive(
+  path: string,
+  net: Model,
+  content: Content,
+  position: () => Position | null,
+): () => Promise<boolean> {
+  const [tensors, metadata] = contentsOf(net, content, position);
+  return prepareFile(path, tensors, metadata, binding.storageVersions(tensors.map(({ storage }) => storage)));
+}
+
+const sizesOf = (tensors: readonly TensorToWrite[]) => tensors.map(({ storage }) => binding.storageBytes(storage));
+
+/** Memory for copies of weights and slots, made ahead, so that training waits for the copying alone. */
+export type Room = readonly Storage[];
+
+export function roomFor(net: Model, content: Content): Promise<Room> {
+  return binding.arenaAsync(sizesOf(contentsOf(net, content, () => null)[0]));
+}
+
+/** Memory of these sizes, the first of which are in `room` if they are as they were. */
+async function completed(room: Room, sizes: readonly number[]): Promise<Room> {
+  const fits = room.every((storage, i) => binding.storageBytes(storage) === sizes[i]);
+  if (!fits) release(room);
+  const kept = fits ? room : [];
+  return kept.length === sizes.length ? kept : [...kept, ...(await binding.arenaAsync(sizes.slice(kept.length)))];
+}
+
+const release = (room: Room) => {
+  for (const storage of room) binding.storageDispose(storage);
+};
+
+export class Snapshot {
+  readonly #tensors: readonly TensorToWrite[];
+  readonly #metadata: Metadata;
+
+  private constructor(tensors: readonly TensorToWrite[], metadata: Metadata) {
+    this.#tensors = tensors;
+    this.#metadata = metadata;
+  }
+
+  /** Takes it at once but for the copying, which is done on native threads, under one lock. `room` becomes its own. */
+  static async of(net: Model, content: Content, position: () => Position | null, room: Room = []): Promise<Snapshot> {
+    const [tensors, metadata] = contentsOf(net, content, position);
+    const copies = [...(await completed(room, sizesOf(tensors)))];
+    await binding.storagesCopyAsync(
+      tensors.map(({ storage }) => storage),
+      copies,
+    );
     return new Snapshot(
-      sources.map((source, i) => ({ ...source, storage: copies[i] })),
+      tensors.map((tensor, i) => ({ ...tensor, storage: copies[i] })),
       metadata,
     );
   }
 
-  /** Writes the file, atomically. */
+  /** Writes the file, atomically, after what was to be written to it before. */
   write(path: string): Promise<void> {
     return writeFile(path, this.#tensors, this.#metadata);
   }
 
+  /** The same at once. */
+  writeNow(path: string): Promise<boolean> {
+    return prepareFile(path, this.#tensors, this.#metadata)();
+  }
+
   dispose(): void {
-    for (const { storage } of this.#tensors) binding.storageDispose(storage);
+    release(this.#tensors.map(({ storage }) => storage));
   }
 }
 
 /** Adds the descriptions, the optimizer's slots and what callbacks remember. */
-function addTraining(net: Model, position: Position | null, sources: Source[], metadata: Record<string, string>): void {
+function addTraining(net: Model, position: Position | null, sources: TensorToWrite[], metadata: Metadata): void {
   const state: Config = { random: randomState() };
   metadata.model = JSON.stringify(net.toJSON());
   const { compiled } = net;

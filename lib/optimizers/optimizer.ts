@@ -210,6 +210,11 @@ export abstract class Optimizer {
     return this.#slots.of(variables);
   }
 
+  /** Gives variables that have no slots theirs, with their values: by slot, then by variable. For files. */
+  adoptSlots(variables: readonly Variable[], slots: readonly (readonly Storage[])[]): void {
+    this.#slots.adopt(variables, slots);
+  }
+
   /** Back to no slots and no updates made. For files. */
   forget(): void {
     this.#iterations = 0;

@@ -29,6 +29,16 @@ export class Slots {
     return variables.map((variable) => this.#slots.get(variable)!);
   }
 
+  /** Gives variables that have none theirs: by slot, then by variable. */
+  adopt(variables: readonly Variable[], slots: readonly (readonly Storage[])[]): void {
+    variables.forEach((variable, i) => {
+      this.#slots.set(
+        variable,
+        slots.map((storages) => storages[i]),
+      );
+    });
+  }
+
   /** Null where there are none yet. */
   get(variable: Variable): readonly Storage[] | null {
     return this.#slots.get(variable) ?? null;

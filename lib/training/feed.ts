@@ -61,6 +61,9 @@ function mismatch(): DownhillError {
   );
 }
 
+/** Errors of a batch that changes no weights. */
+const ofBatch: readonly string[] = ['NON_FINITE', 'LABEL_OUT_OF_RANGE'];
+
 /** Rows [begin, end) of columns in native memory. */
 export class ArrayFeed implements Feed {
   readonly batches: number;
@@ -76,6 +79,8 @@ export class ArrayFeed implements Feed {
   #last: Progress;
   /** Of this pass, before it was taken up again. */
   #nonFinite = 0;
+  /** Programs assign to variables: a batch that fails may have done so. */
+  readonly #commits: boolean;
   #failed = false;
 
   constructor(
@@ -86,7 +91,7 @@ export class ArrayFeed implements Feed {
     const { kind, batchSize, onNonFinite } = options;
     this.#options = options;
     this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
-    trainer.load(this.#session, kind, { ...data, batchSize });
+    this.#commits = trainer.load(this.#session, kind, { ...data, batchSize });
     this.rows = data.end - data.begin;
     this.batches = Math.ceil(this.rows / batchSize);
     this.#zero = nothing(trainer.compiled.labels.length);
@@ -136,19 +141,28 @@ export class ArrayFeed implements Feed {
     // An evaluation's remainder, which is cut into powers of two, counts as one batch.
     const remainder = kind === 'evaluate' && this.#last.rows + batchSize > this.rows;
     const limit = remainder ? 0 : maxSteps;
-    let stretch: Stretch;
     try {
-      stretch = await binding.sessionRun(this.#session, limit, maxMilliseconds);
+      this.#take(await binding.sessionRun(this.#session, limit, maxMilliseconds));
     } catch (error) {
-      this.#failed = true;
+      await this.#takeUntilError(error);
       throw error;
     }
-    const { rows, sums, done } = stretch;
-    const nonFinite = this.#nonFinite + stretch.nonFinite;
-    const steps = done ? this.batches : Math.floor(rows / batchSize);
-    this.#last = { steps, rows, sums, nonFinite };
-    this.#left = this.#within = !done;
     return this.progress;
+  }
+
+  #take({ rows, sums, done, nonFinite }: Stretch): void {
+    const steps = done ? this.batches : Math.floor(rows / this.#options.batchSize);
+    this.#last = { steps, rows, sums, nonFinite: this.#nonFinite + nonFinite };
+    this.#left = this.#within = !done;
+  }
+
+  /** The steps before a batch that failed are made: a save tells of them. */
+  async #takeUntilError(error: unknown): Promise<void> {
+    this.#failed = true;
+    if (this.#commits || !(error instanceof DownhillError) || !ofBatch.includes(error.code)) return;
+    binding.sessionAbort(this.#session);
+    this.#take(await binding.sessionRun(this.#session, 0, 0)); // ends before its first step
+    this.#failed = false;
   }
 
   abort(): void {

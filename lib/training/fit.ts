@@ -66,8 +66,9 @@ class Fit {
       const file =
         resume === null ? null : await this.#interrupt.race(readResume(resume, this.#model, trainer, this.#options));
       trainer.checkAlive();
-      if (file?.position) this.#callbacks.checkStates(`fit: resume: ${resume}`, file.position.callbacks);
-      this.#feeds = this.#open(x, y, file);
+      if (file?.position) this.#checkStates(`fit: resume: ${resume}`, file.position);
+      this.#feeds = await this.#open(x, y, file);
+      trainer.checkAlive();
       this.#model.stopTraining = false;
       let from = file?.position ?? null;
       if (from) this.#continue(from, this.#feeds.train);
@@ -100,7 +101,7 @@ class Fit {
   }
 
   /** Feeds of the data; a file's state is put in place when the data fit. */
-  #open(x: unknown, y: unknown, file: Resume | null): Feeds {
+  async #open(x: unknown, y: unknown, file: Resume | null): Promise<Feeds> {
     const { batchSize, shuffle, onNonFinite, validationData, validationSplit } = this.#options;
     const trainer = this.#trainer;
     const testing: FeedOptions = { kind: 'evaluate', batchSize, shuffle: false, seed: 0, onNonFinite };
@@ -122,7 +123,7 @@ class Fit {
           'fit: validationSplit needs arrays; give validationData with an iterable.',
         );
       const validation = separate();
-      file?.apply(null, validation?.rows ?? null);
+      await file?.apply(null, validation?.rows ?? null);
       return { train: new StreamFeed(trainer, x, training()), validation };
     }
     const columns = columnsOf(trainer, x, y);
@@ -137,7 +138,7 @@ class Fit {
     const dataset = datasetFor(columns, onNonFinite);
     const validation =
       split === rows ? separate() : new ArrayFeed(trainer, { dataset, columns, begin: split, end: rows }, testing);
-    file?.apply(split, validation?.rows ?? null);
+    await file?.apply(split, validation?.rows ?? null);
     return { train: new ArrayFeed(trainer, { dataset, columns, begin: 0, end: split }, training()), validation };
   }
 
@@ -150,6 +151,12 @@ class Fit {
       // A callback's getState failed; what ended the fit is the error to tell.
     }
     this.#trainer.position = () => last;
+  }
+
+  /** Of the callbacks and of the history, before anything changes. */
+  #checkStates(where: string, { callbacks, history }: Position): void {
+    this.#callbacks.checkStates(where, callbacks);
+    this.#history.checkState(history, `${where}: the history`);
   }
 
   #continue(from: Position, feed: Feed): void {

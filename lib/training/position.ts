@@ -36,8 +36,8 @@ export interface Place {
   next: number;
 }
 
-/** The state of a callback, under a name that tells callbacks of one class apart. */
-export type CallbackState = readonly [name: string, state: unknown];
+/** The state of a callback, under a name that tells callbacks of one class apart; a fit can go on without an optional one. */
+export type CallbackState = readonly [name: string, state: unknown, optional: boolean];
 
 export interface Position extends Place {
   /** Batches done in this epoch. */
@@ -93,6 +93,11 @@ export class Claims {
       : this.fail(key, 'a whole number that is not negative');
   }
 
+  number(key: string): number {
+    const value = this.values[key];
+    return typeof value === 'number' ? value : this.fail(key, 'a number');
+  }
+
   optionalCount(key: string): number | null {
     return this.values[key] === null ? null : this.count(key);
   }
@@ -134,6 +139,11 @@ function progressOf(claims: Claims, labels: number): Progress {
 
 function feedOf(claims: Claims, labels: number): FeedPosition {
   const last = progressOf(claims.object('last'), labels);
+  const base = () => {
+    const found = progressOf(claims.object('base'), labels);
+    if (found.steps > last.steps || found.rows > last.rows) claims.fail('base', 'before last');
+    return found;
+  };
   if (claims.oneOf('kind', ['arrays', 'batches'] as const) === 'batches')
     return { kind: 'batches', taken: claims.count('taken'), ended: claims.flag('ended'), last };
   return {
@@ -141,7 +151,7 @@ function feedOf(claims: Claims, labels: number): FeedPosition {
     pass: claims.optionalCount('pass'),
     within: claims.flag('within'),
     last,
-    base: progressOf(claims.object('base'), labels),
+    base: base(),
   };
 }
 
@@ -154,7 +164,8 @@ function logsOf(claims: Claims): Record<string, number> {
 export function positionFromJson(where: string, value: unknown, labels: number): Position {
   const claims = Claims.of(where, value);
   const callbacks = claims.values.callbacks;
-  const isState = (item: unknown) => Array.isArray(item) && item.length === 2 && typeof item[0] === 'string';
+  const isState = (item: unknown) =>
+    Array.isArray(item) && item.length === 3 && typeof item[0] === 'string' && typeof item[2] === 'boolean';
   if (!Array.isArray(callbacks) || !callbacks.every(isState)) claims.fail('callbacks', 'a list of names and states');
   return {
     epoch: claims.count('epoch'),

@@ -63,12 +63,19 @@ function numbersOf(
   return { loss: penalty ? ops.add(mean, penalty) : mean, logs };
 }
 
+const committing = new WeakSet<Program>();
+
+/** Whether runs of the program assign to variables, beside what an updater does. */
+export const commits = (program: Program): boolean => committing.has(program);
+
 function build(body: (trace: Trace) => { outputs: SymbolicTensor[]; targets?: (Storage | null)[] }): Program {
   const trace = new Trace();
   try {
     const { outputs, targets } = trace.run(() => body(trace));
     const nodes = outputs.map((output) => output.node);
-    return binding.compile(trace.graph, nodes, targets ?? [], trace.writes);
+    const program = binding.compile(trace.graph, nodes, targets ?? [], trace.writes);
+    if (trace.writes.length > 0) committing.add(program);
+    return program;
   } finally {
     trace.ended = true;
   }

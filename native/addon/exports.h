@@ -5,6 +5,7 @@
 namespace downhill::addon {
 
 void export_process(Napi::Env env, Napi::Object exports);
+void export_device(Napi::Env env, Napi::Object exports);
 void export_storage(Napi::Env env, Napi::Object exports);
 void export_graph(Napi::Env env, Napi::Object exports);
 void export_program(Napi::Env env, Napi::Object exports);

@@ -10,6 +10,7 @@ namespace downhill::addon {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Queue::create(env);
   export_process(env, exports);
+  export_device(env, exports);
   export_storage(env, exports);
   export_graph(env, exports);
   export_program(env, exports);

@@ -28,11 +28,16 @@ inline size_t size_of(Element element) {
 
 inline Element element_of(DType dtype) { return dtype == DType::float32 ? Element::float32 : Element::int32; }
 
+template <typename T>
+struct Limits {
+  static constexpr T kLeast = std::numeric_limits<T>::min(), kMost = std::numeric_limits<T>::max();  // of integers
+};
+
 /// Floats become integers by dropping the fraction; beyond the range they saturate, NaN becomes 0.
 template <typename To, typename From>
 DH_HOST_DEVICE To convert(From value) {
   if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-    constexpr To kLeast = std::numeric_limits<To>::min(), kMost = std::numeric_limits<To>::max();
+    constexpr To kLeast = Limits<To>::kLeast, kMost = Limits<To>::kMost;
     const double wide = value;
     if (!(wide > kLeast)) return wide <= kLeast ? kLeast : To{0};
     return wide < kMost ? static_cast<To>(wide) : kMost;

@@ -113,23 +113,59 @@ void read_all(const std::string& path, Reader& reader, const std::vector<FileRan
   for (const FileRange& range : ranges) deliver(sum, end, kSum, range);
 }
 
+/// A file on its way, with its checksum.
+class Writer {
+ public:
+  Writer(const std::string& path, bool checksum) : file_(path), checksum_(checksum) {}
+
+  void append(const std::byte* data, uint64_t size) {
+    for (uint64_t done = 0; done < size; done += kPiece) {
+      const uint64_t bytes = std::min<uint64_t>(kPiece, size - done);
+      if (checksum_) hash_.update(data + done, bytes);
+      file_.write(data + done, bytes);
+    }
+  }
+  void commit() {
+    if (checksum_) file_.write(bytes_of(hash_.digest()).data(), kSum);
+    file_.commit();
+  }
+
+ private:
+  AtomicFile file_;
+  XxHash64 hash_;
+  const bool checksum_;
+};
+
 }  // namespace
 
 void write_tensor_file(const std::string& path, const std::vector<std::byte>& head,
                        const std::vector<std::shared_ptr<Storage>>& storages, bool checksum) {
-  AtomicFile file(path);
-  XxHash64 hash;
-  const auto append = [&](const std::byte* data, uint64_t size) {
-    for (uint64_t done = 0; done < size; done += kPiece) {
-      const uint64_t bytes = std::min<uint64_t>(kPiece, size - done);
-      if (checksum) hash.update(data + done, bytes);
-      file.write(data + done, bytes);
+  Writer writer(path, checksum);
+  writer.append(head.data(), head.size());
+  for (const auto& storage : storages) writer.append(storage->host(), storage->bytes);
+  writer.commit();
+}
+
+bool write_tensor_file(const std::string& path, const std::vector<std::byte>& head,
+                       const std::vector<std::shared_ptr<Storage>>& storages, bool checksum,
+                       const std::vector<uint64_t>& versions) {
+  Writer writer(path, checksum);
+  writer.append(head.data(), head.size());
+  std::vector<std::byte> piece(kPiece);
+  for (size_t i = 0; i < storages.size(); ++i) {
+    const Storage& storage = *storages[i];
+    for (uint64_t done = 0; done < storage.bytes; done += kPiece) {
+      const uint64_t bytes = std::min<uint64_t>(kPiece, storage.bytes - done);
+      {
+        const std::shared_lock<std::shared_mutex> lock(storage.buffer->guard);
+        if (storage.buffer->version.load(std::memory_order_acquire) != versions[i]) return false;
+        std::memcpy(piece.data(), storage.host() + done, bytes);
+      }
+      writer.append(piece.data(), bytes);
     }
-  };
-  append(head.data(), head.size());
-  for (const auto& storage : storages) append(storage->data(), storage->bytes);
-  if (checksum) file.write(bytes_of(hash.digest()).data(), kSum);
-  file.commit();
+  }
+  writer.commit();
+  return true;
 }
 
 void read_tensor_file(const std::string& path, std::vector<FileRange> ranges, bool checksum) {

@@ -20,6 +20,13 @@ struct FileRange {
 void write_tensor_file(const std::string& path, const std::vector<std::byte>& head,
                        const std::vector<std::shared_ptr<Storage>>& storages, bool checksum);
 
+/// The same straight from storages that others may change. `versions`: those of their buffers at the moment that the
+/// file is to hold. Each buffer's lock is held for the copying of one piece at a time, never while the disk works.
+/// False, and no file, when one of them had changed before it was read.
+bool write_tensor_file(const std::string& path, const std::vector<std::byte>& head,
+                       const std::vector<std::shared_ptr<Storage>>& storages, bool checksum,
+                       const std::vector<uint64_t>& versions);
+
 /// Reads ranges into storages, each under its buffer's lock a piece at a time. With `checksum`, reads the whole file
 /// and compares its last 8 bytes with the XXH64 of what precedes them; storages are filled by then. Throws FILE_ERROR,
 /// CORRUPT_FILE.

@@ -94,9 +94,34 @@ test('patterns', () => {
   expect(() => format('{loss}')).toThrow(/nothing is named \{loss\}.*There are epoch, step, val_loss/);
   for (const bad of ['{', 'a}', '{epoch', '{epoch:04x}', '{}', '{epoch:9999d}'])
     throwsAtOnce('INVALID_ARGUMENT', /a brace that begins no field/, () => callbacks.modelCheckpoint({ path: bad }));
+  const made = new PathPattern('path', '/a/{epoch:03d}-{loss}-{val_loss:8.1e}');
+  for (const epoch of [0, 7, 12345])
+    for (const value of [0, -1.5, 1e-12, 3e300, Number.NaN, -Infinity])
+      expect(made.matches(made.format('path', { epoch, loss: value, val_loss: value }))).toBe(true);
+  for (const path of ['/a/001-1-', '/a/001-../../b-1', '/a/x-1-1', '/b/001-1-1', '/a/001-1-1/x', '', '..'])
+    expect(made.matches(path)).toBe(false);
   const { source } = new PathPattern('path', '/a/b+{epoch}/c.{step}').temporaries();
   expect(new RegExp(source).exec('c.12.345.6.tmp')?.[1]).toBe('345');
   expect(new RegExp(source).test('cx12.345.6.tmp')).toBe(false);
+});
+
+test('keep removes what the run before it wrote, and nothing that its file merely names', async () => {
+  const place = join(folder, 'resumed');
+  const path = join(place, 'e{epoch}-{loss:.3f}');
+  const options = { epochs: 2, batchSize: 16 };
+  const first = net();
+  const checkpoint = callbacks.modelCheckpoint({ path, keep: 2 });
+  await first.fit(x, oneHot, { ...options, callbacks: [checkpoint] });
+  const others = ['e1', 'e1-0.1x', 'other', 'e../x'].map((name) => join(place, name));
+  mkdirSync(join(place, 'e..'));
+  for (const other of others) writeFileSync(other, '');
+  checkpoint.setState({ best: null, written: [...others, ...checkpoint.getState().written] });
+  expect(checkpoint.getState().written.length).toBe(2);
+  const resume = join(place, readdirSync(place).find((name) => name.startsWith('e2-'))!);
+  await first.fit(x, oneHot, { ...options, epochs: 4, resume, callbacks: [checkpoint] });
+  const left = readdirSync(place);
+  for (const other of others) expect(existsSync(other)).toBe(true);
+  expect(left.filter((name) => /^e\d-0\.\d{3}$/.test(name)).map((name) => name.slice(0, 2))).toEqual(['e3', 'e4']);
 });
 
 test('what killed processes left is removed, and nothing else', async () => {

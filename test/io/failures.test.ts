@@ -224,17 +224,39 @@ describe('the addon', () => {
     await fails('INVALID_ARGUMENT', /Storage/, () => binding.fileWrite('x', new Uint8Array(1), [{} as never], false));
   });
 
-  test('copies storages as storagesCopy does', async () => {
+  test('copies storages at one moment', async () => {
     const views = binding.arena([12, 0, 8]);
     binding.storagesWrite(
       [views[0]!, views[2]!],
       ['float32', 'int32'],
       [Float32Array.of(1, 2, 3), Int32Array.of(4, 5)],
     );
-    const copies = await binding.storagesCopyAsync([...views, views[0]!]);
-    binding.storagesWrite([views[0]!], ['float32'], [Float32Array.of(9, 9, 9)]);
+    const copies = await binding.arenaAsync([12, 0, 8, 12]);
     expect(copies.map((copy) => binding.storageBytes(copy))).toEqual([12, 0, 8, 12]);
+    await binding.storagesCopyAsync([...views, views[0]!], copies);
+    binding.storagesWrite([views[0]!], ['float32'], [Float32Array.of(9, 9, 9)]);
     for (const i of [0, 3]) expect([...binding.storageRead(copies[i]!, 'float32')]).toEqual([1, 2, 3]);
     expect([...binding.storageRead(copies[2]!, 'int32')]).toEqual([4, 5]);
+    const [version] = binding.storageVersions([copies[0]!]);
+    await binding.storagesCopyAsync([views[0]!], [copies[0]!]);
+    expect(binding.storageVersions([copies[0]!])).not.toEqual([version]);
+    await fails('SHAPE_MISMATCH', /12 bytes, received 8/, () => binding.storagesCopyAsync([copies[0]!], [copies[2]!]));
+    await fails('INVALID_ARGUMENT', /as many targets/, () => binding.storagesCopyAsync(copies, []));
+    await fails('OUT_OF_RANGE', /size of -1/, () => binding.arenaAsync([-1]));
+  });
+
+  test('writes no file of storages that have changed', async () => {
+    const path = join(fresh(), 'file');
+    const views = binding.arena([12, 3 << 20]);
+    const versions = binding.storageVersions(views);
+    const head = Uint8Array.of(1, 2);
+    expect(await binding.fileWrite(path, head, views, false, versions)).toBe(true);
+    expect(statSync(path).size).toBe(2 + 12 + (3 << 20));
+    const before = readFileSync(path);
+    binding.storagesWrite([views[0]!], ['float32'], [Float32Array.of(9, 9, 9)]);
+    expect(await binding.fileWrite(path, head, views, false, versions)).toBe(false);
+    expect(readFileSync(path).equals(before)).toBe(true);
+    expect(readdirSync(join(path, '..'))).toEqual(['file']);
+    await fails('INVALID_ARGUMENT', /as many versions/, () => binding.fileWrite(path, head, views, false, [1]));
   });
 });

@@ -14,5 +14,9 @@ test('damaged files are read or refused', { timeout: 900_000 }, () => {
   const outcomes = JSON.parse(stdout.match(/\{.*\}/)![0]);
   // Enough of them get past each stage.
   expect(stdout).toMatch(/^20000 files/);
-  for (const outcome of ['read', 'CORRUPT_FILE', 'FOREIGN_FILE']) expect(outcomes[outcome]).toBeGreaterThan(100);
+  for (const outcome of ['read', 'CORRUPT_FILE']) expect(outcomes[outcome]).toBeGreaterThan(1000);
+  expect(outcomes.FOREIGN_FILE).toBeGreaterThan(20);
+  const [, models, fits] = stdout.match(/(\d+) models loaded, (\d+) fits resumed/)!.map(Number);
+  expect(models).toBeGreaterThan(500);
+  expect(fits).toBeGreaterThan(200);
 });

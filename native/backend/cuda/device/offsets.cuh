@@ -45,7 +45,7 @@ struct Offsets {
   /// Where element `position` of the nest lies in each operand.
   __device__ void at(uint32_t position, uint32_t (&offset)[kOperands]) const {
     for (int k = 0; k < kOperands; ++k) offset[k] = 0;
-#pragma unroll 1
+    DH_NO_UNROLL
     for (int i = rank - 1; i >= 0; --i) {
       const uint32_t outer = dims[i](position), index = position - outer * dims[i].divisor();
       for (int k = 0; k < kOperands; ++k) offset[k] += index * stride[k][i];

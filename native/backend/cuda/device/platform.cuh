@@ -2,6 +2,7 @@
 //
 //   DH_DYNAMIC_SHARED(type, name)   declares the block's dynamic shared memory, aligned to 128
 //   DH_UNROLL                       unrolls the loop that follows
+//   DH_NO_UNROLL                    leaves it a loop, to save code or registers
 //   launch(kernel, blocks, threads, shared_bytes, stream, arguments…)
 //                                   kernel<<<…>>>(…) with any amount of shared memory that the device has; throws
 //                                   LaunchError. May be captured into a graph.
@@ -31,6 +32,7 @@ constexpr unsigned kFullMask = 0xffffffffu;
 using Stream = cudaStream_t;
 
 #define DH_UNROLL _Pragma("unroll")
+#define DH_NO_UNROLL _Pragma("unroll 1")
 #define DH_DYNAMIC_SHARED(type, name)                                  \
   extern __shared__ __align__(128) unsigned char dh_dynamic_shared_[]; \
   type* name = reinterpret_cast<type*>(dh_dynamic_shared_)
@@ -60,6 +62,7 @@ struct EmulatedStream;
 using Stream = EmulatedStream*;
 
 #define DH_UNROLL
+#define DH_NO_UNROLL
 #define DH_DYNAMIC_SHARED(type, name) type* name = reinterpret_cast<type*>(::downhill::cuda::simt::dynamic_shared())
 
 /// A Stream, and where the launch stands in the source.

@@ -17,7 +17,9 @@ uint64_t round_up(uint64_t bytes, uint64_t step) { return (bytes + step - 1) / s
 }  // namespace
 
 Allocator::Allocator(CudaDevice& device)
-    : device_(device), keep_at_most_(std::max<uint64_t>(device.info().memory_bytes / 8, 16 * kPage)) {}
+    : device_(device),
+      exact_(device.target().emulated),
+      keep_at_most_(std::max<uint64_t>(device.info().memory_bytes / 8, 16 * kPage)) {}
 
 Allocator::~Allocator() { free_kept(); }
 
@@ -29,7 +31,7 @@ uint64_t Allocator::block_size(uint64_t bytes) {
 }
 
 std::byte* Allocator::allocate(size_t bytes) {
-  const uint64_t size = block_size(bytes);
+  const uint64_t size = size_for(bytes);
   const std::lock_guard<std::mutex> lock(mutex_);
   void* memory = nullptr;
   if (const auto found = kept_.find(size); found != kept_.end() && !found->second.empty()) {
@@ -62,7 +64,7 @@ std::byte* Allocator::allocate(size_t bytes) {
 
 void Allocator::release(std::byte* memory, size_t bytes) noexcept {
   if (!memory) return;
-  const uint64_t size = block_size(bytes);
+  const uint64_t size = size_for(bytes);
   const std::lock_guard<std::mutex> lock(mutex_);
   usage_.bytes -= size;
   const bool limited = usage_.limit && usage_.bytes + usage_.kept_bytes + size > usage_.limit;

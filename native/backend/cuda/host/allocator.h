@@ -47,11 +47,13 @@ class Allocator final : public DeviceMemory {
   static uint64_t block_size(uint64_t bytes);
 
  private:
+  uint64_t size_for(uint64_t bytes) const { return exact_ ? bytes : block_size(bytes); }
   void free_kept() noexcept;
   template <typename Work>
   void copy_now(Work&& work);
 
   CudaDevice& device_;
+  const bool exact_;          // the emulator: so that it sees what is written behind a block's end
   mutable std::mutex mutex_;  // of everything below but the stream
   std::map<uint64_t, std::vector<void*>> kept_;
   Usage usage_;

@@ -21,11 +21,17 @@ CudaDevice::~CudaDevice() {
   api_.close(context_);
 }
 
+#if __has_include("backend/cuda/host/program.h")
 std::unique_ptr<Program> CudaDevice::compile(Plan plan, Precision precision) {
   return make_program(*this, std::move(plan), precision);
 }
-
 std::unique_ptr<StepLoop> CudaDevice::loop(const StepLoopOptions& options) { return make_loop(*this, options); }
+#else
+std::unique_ptr<Program> CudaDevice::compile(Plan, Precision) {
+  throw Error(code::kUnsupported, "Programs do not run on \"" + id_ + "\" yet.");
+}
+std::unique_ptr<StepLoop> CudaDevice::loop(const StepLoopOptions&) { return nullptr; }
+#endif
 
 std::string CudaDevice::lost() const {
   const std::lock_guard<std::mutex> lock(mutex_);

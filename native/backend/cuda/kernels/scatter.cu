@@ -142,7 +142,6 @@ __global__ void __launch_bounds__(kRowThreads) add_rows_kernel(Sums<T> args) {
   T* const y = args.y + o * args.y_outer + r * inner;
   args.tiles.columns_of([&](int64_t column) {
     T sum = args.first ? T{} : y[column];
-#pragma unroll 4
     for (uint32_t i = begin; i < end; ++i) sum += x[args.positions[i] * inner + column];
     y[column] = sum;
   });
