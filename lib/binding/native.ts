@@ -15,6 +15,7 @@ export type Storage = Handle<'Storage'>;
 export type Graph = Handle<'Graph'>;
 export type Program = Handle<'Program'>;
 export type Workspace = Handle<'Workspace'>;
+export type Schedule = Handle<'Schedule'>;
 export type Updater = Handle<'Updater'>;
 export type Dataset = Handle<'Dataset'>;
 export type Session = Handle<'Session'>;
@@ -32,6 +33,17 @@ export interface Stretch {
   last: Float64Array;
   /** Batches with a non-finite loss so far in this epoch (onNonFinite 'warn' and 'ignore'). */
   nonFinite: number;
+}
+
+export interface UpdaterOptions {
+  /** 0: none. */
+  globalClipNorm: number;
+  /** Steps whose gradients make one update, by their mean. */
+  accumulationSteps: number;
+  /** null: no moving average. */
+  emaMomentum: number | null;
+  /** Updates after which the parameters become their averages; 0: never. */
+  emaOverwriteFrequency: number;
 }
 
 /** A device as the core lists it; of the CPU, its id alone. */
@@ -163,20 +175,35 @@ export interface NativeBinding {
   rules(): { name: string; slots: number }[];
   /**
    * One update of many variables: segments in arena order, adjacent ones are merged. groups: hyperparameters by name (learningRate,
-   * weightDecay, coupledDecay, clipValue, clipNorm, momentum, dampening, beta1, beta2, epsilon). globalClipNorm 0: none.
+   * weightDecay, coupledDecay, clipValue, clipNorm, momentum, dampening, beta1, beta2, epsilon). Segments have an accumulator where
+   * options.accumulationSteps is above 1, and an average where options.emaMomentum is a number.
    */
   updaterNew(
     rule: string,
-    segments: { parameter: Storage; gradient: Storage; slots: Storage[]; group: number }[],
+    segments: {
+      parameter: Storage;
+      gradient: Storage;
+      slots: Storage[];
+      group: number;
+      accumulator: Storage | null;
+      average: Storage | null;
+    }[],
     groups: Record<string, number | boolean>[],
-    globalClipNorm: number,
+    options: UpdaterOptions,
   ): Updater;
   updaterSet(updater: Updater, group: number, name: string, value: number): void;
   updaterGet(updater: Updater, group: number, name: string): number;
+  /** The rate by update, counted from 0, in place of the group's learningRate; null: none. */
+  updaterSchedule(updater: Updater, group: number, schedule: Schedule | null): void;
+  /** Steps so far, also those that only accumulated. */
   updaterIterations(updater: Updater): number;
   updaterSetIterations(updater: Updater, iterations: number): void;
   /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
   updaterApply(updater: Updater): Promise<void>;
+  /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update and the rates from there on. */
+  scheduleNew(kind: string, numbers: Float64Array, children: Schedule[]): Schedule;
+  /** The rate of an update, counted from 0. */
+  scheduleValue(schedule: Schedule, step: number): number;
 
   // ---- data -----------------------------------------------------------------------------------
   /**

@@ -246,8 +246,15 @@ export abstract class Optimizer {
       gradient: gradients[i],
       slots: slots[i],
       group: 0,
+      accumulator: null,
+      average: null,
     }));
-    const updater = binding.updaterNew(this.#rule, segments, [this.#hyper], this.#globalClipNorm);
+    const updater = binding.updaterNew(this.#rule, segments, [this.#hyper], {
+      globalClipNorm: this.#globalClipNorm,
+      accumulationSteps: 1,
+      emaMomentum: null,
+      emaOverwriteFrequency: 0,
+    });
     const bound = { variables: [...variables], gradients: [...gradients], updater };
     this.#bound = [...this.#bound.slice(1 - kBound), bound];
     return bound;

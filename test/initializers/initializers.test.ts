@@ -1,12 +1,9 @@
-import { DownhillError, devices, initializers, seed, setDevice, setThreads } from 'downhill';
-import { afterAll, describe, expect, it } from 'vitest';
+import { DownhillError, initializers, seed } from 'downhill';
+import { describe, expect, it } from 'vitest';
 import { binding } from '../../lib/binding/index.js';
 import { resolveInitializer } from '../../lib/initializers/index.js';
 import { drawSeed } from '../../lib/random.js';
 import { codeOf, failure } from '../errors.js';
-
-const start = binding.threads();
-afterAll(() => setThreads(start));
 
 function moments(values: ArrayLike<number>) {
   const list = Array.from(values);
@@ -99,38 +96,6 @@ describe('initializers', () => {
     ['a library seed of text', () => seed('1' as never), 'INVALID_ARGUMENT'],
   ])('refuse %s', (_, body, code) => {
     expect(codeOf(body)).toBe(code);
-  });
-});
-
-describe('devices', () => {
-  it('lists the CPU, and why the others are missing', () => {
-    const list = devices();
-    const cpu = list.find(({ id }) => id === 'cpu')!;
-    expect(cpu).toMatchObject({ available: true, instructionSet: binding.isa() });
-    expect(cpu.name!.length).toBeGreaterThan(2);
-    expect(cpu.memory).toBeGreaterThan(1e8);
-    expect(cpu.instructionSets).toContain(cpu.instructionSet);
-    for (const device of list.filter(({ available }) => !available)) expect(device.reason).toMatch(/CPU/);
-  });
-
-  it('refuses those that are not there', () => {
-    setDevice('cpu');
-    expect(failure(() => setDevice('cuda:99'))).toMatchObject({
-      code: 'DEVICE_UNAVAILABLE',
-      message: expect.stringContaining('cuda:99'),
-    });
-    expect(failure(() => setDevice('cpi'))).toMatchObject({
-      code: 'UNKNOWN_NAME',
-      message: expect.stringContaining('"cpu"'),
-    });
-    expect(codeOf(() => setDevice(undefined as never))).toBe('INVALID_ARGUMENT');
-  });
-
-  it('sets the number of threads', () => {
-    setThreads(2);
-    expect(devices()[0]!.threads).toBe(2);
-    for (const count of [0, -1, 1.5, NaN]) expect(codeOf(() => setThreads(count))).toBe('OUT_OF_RANGE');
-    expect(codeOf(() => setThreads('2' as never))).toBe('INVALID_ARGUMENT');
   });
 });
 
