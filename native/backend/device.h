@@ -68,6 +68,14 @@ struct StepLoopOptions {
   }
 };
 
+/// Updates of one updater's variables on a device.
+class DeviceUpdate {
+ public:
+  virtual ~DeviceUpdate() = default;
+  /// As Updater::apply().
+  virtual void apply() = 0;
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -77,6 +85,8 @@ class Device {
   virtual std::unique_ptr<Program> compile(Plan plan, Precision precision) = 0;
   /// Null where steps are run one by one by the host (the CPU).
   virtual std::unique_ptr<StepLoop> loop(const StepLoopOptions& options) = 0;
+  /// Null where Updater::apply() does it (the CPU). The updater outlives it.
+  virtual std::unique_ptr<DeviceUpdate> update(Updater& updater) = 0;
 };
 
 /// What devices() lists.

@@ -51,7 +51,7 @@ class CudaLoop final : public StepLoop {
     outcome.logs = reinterpret_cast<const float*>(host_log_.data());
     outcome.non_finite = state.stopped == static_cast<uint32_t>(Stop::non_finite);
     outcome.error = program_.error_of(state);
-    if (update_) update_->count(outcome.steps);
+    if (update_) options_.updater->count(outcome.steps);
     return outcome;
   }
 
@@ -131,7 +131,7 @@ class CudaLoop final : public StepLoop {
     addresses_.push_back(scalars);
     addresses_.push_back(state_at_);
     addresses_.push_back(log_at_);
-    if (update_ && update_->bind(stream_))
+    if (update_ && update_->bind())
       for (Captured& other : captured_) other.graph.reset();
     if (captured().graph && addresses_ == captured().addresses) return;
     captured().graph.reset();

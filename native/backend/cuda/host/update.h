@@ -14,14 +14,12 @@ class UpdateCommands {
   UpdateCommands(CudaDevice& device, Updater& updater, int max_steps);
   ~UpdateCommands();
 
-  /// Moves variables and slots to the device where they are not there yet. True when commands made before no longer
-  /// point to them.
-  bool bind(CudaStream& stream);
-  void add(std::vector<DhCommand>& commands, StepState* state) const;
+  /// Moves variables and slots to the device where they are not there yet. True when commands made before no longer do
+  /// what is asked for. The caller holds the buffers' locks, and nothing runs on the device that uses the tables.
+  bool bind();
+  void add(std::vector<DhCommand>& commands, const StepState* state);
   /// What the next `steps` steps do, rates and all, computed on the host and put in order on the stream.
   void stage(CudaStream& stream, int steps);
-  /// So many of them were done.
-  void count(int steps);
 
  private:
   struct Memory;
@@ -29,6 +27,7 @@ class UpdateCommands {
   Updater& updater_;
   const int max_steps_;
   std::unique_ptr<Memory> memory_;
+  std::vector<const void*> addresses_;
 };
 
 }  // namespace downhill::cuda
