@@ -259,10 +259,10 @@ void measure_update(CudaDevice& device, const char* rule, const Settings& settin
   };
   UpdateSegment segment{storage(), storage(), {}, 0};
   for (int i = 0; i < slots; ++i) segment.slots.push_back(storage());
-  Updater updater(rule_of(rule), {segment}, {Hyper{}}, 0);
+  Updater updater(rule_of(rule), {segment}, {Hyper{}});
   cuda::UpdateCommands update(device, updater, 1);
   CudaStream stream(device);
-  update.bind(stream);
+  update.bind();
   update.stage(stream, 1);
   Buffer state(sizeof(cuda::StepState), device.memory());
   std::vector<DhCommand> commands;
