@@ -2,6 +2,8 @@
 // Only this folder knows them. Handles are opaque; the addon checks their type and throws, it never trusts them.
 
 export type DType = 'float32' | 'int32';
+/** How matrix products are computed: native/backend/device.h. */
+export type Precision = 'float32' | 'tf32' | 'bfloat16';
 export type NumericArray = Float32Array | Int32Array | Uint8Array | Float64Array;
 
 declare const tag: unique symbol;
@@ -13,6 +15,7 @@ export type Storage = Handle<'Storage'>;
 export type Graph = Handle<'Graph'>;
 export type Program = Handle<'Program'>;
 export type Workspace = Handle<'Workspace'>;
+export type Schedule = Handle<'Schedule'>;
 export type Updater = Handle<'Updater'>;
 export type Dataset = Handle<'Dataset'>;
 export type Session = Handle<'Session'>;
@@ -30,6 +33,17 @@ export interface Stretch {
   last: Float64Array;
   /** Batches with a non-finite loss so far in this epoch (onNonFinite 'warn' and 'ignore'). */
   nonFinite: number;
+}
+
+export interface UpdaterOptions {
+  /** 0: none. */
+  globalClipNorm: number;
+  /** Steps whose gradients make one update, by their mean. */
+  accumulationSteps: number;
+  /** null: no moving average. */
+  emaMomentum: number | null;
+  /** Updates after which the parameters become their averages; 0: never. */
+  emaOverwriteFrequency: number;
 }
 
 /** A device as the core lists it; of the CPU, its id alone. */
@@ -88,8 +102,8 @@ export interface NativeBinding {
   setDeviceMemoryLimit(id: string, bytes: number): void;
 
   // ---- storage --------------------------------------------------------------------------------
-  /** Views of one new zero-filled buffer, each aligned, in order. Sizes in bytes. */
-  arena(sizes: number[]): Storage[];
+  /** Views of one new zero-filled buffer, each aligned, in order. Sizes in bytes. device: where it is first used. */
+  arena(sizes: number[], device?: string): Storage[];
   /** Copies values, converting to dtype (float64 to float32, uint8 to either, …). */
   storageFrom(values: NumericArray, dtype: DType): Storage;
   /** A fresh typed array with the values of one storage. Blocks while pending; throws the job's error. */
@@ -99,6 +113,8 @@ export interface NativeBinding {
   /** Overwrites storages under one lock. Element counts must match. dtype: of the targets. */
   storagesWrite(storages: Storage[], dtypes: DType[], values: (NumericArray | Storage)[]): void;
   storageBytes(storage: Storage): number;
+  /** Where the values are: the device that computed them last, or "cpu". */
+  storageDevice(storage: Storage): string;
   storageDispose(storage: Storage): void;
   /** Fills a float32 storage with Philox draws, key (seed, stream), counter element: uniform in [a, b), or normal with mean a, deviation b. */
   storageRandom(storage: Storage, kind: 'uniform' | 'normal', a: number, b: number, seed: number, stream: number): void;
@@ -129,10 +145,17 @@ export interface NativeBinding {
   // ---- programs -------------------------------------------------------------------------------
   workspaceNew(): Workspace;
   /**
-   * Plans and compiles. targets (parallel to outputs, or empty): a storage that the output is written to, or null.
+   * Plans and compiles for a device. targets (parallel to outputs, or empty): a storage that the output is written to, or null.
    * writes: state written back when the program has run.
    */
-  compile(graph: Graph, outputs: number[], targets: (Storage | null)[], writes: [Storage, number][]): Program;
+  compile(
+    graph: Graph,
+    outputs: number[],
+    targets: (Storage | null)[],
+    writes: [Storage, number][],
+    device: string,
+    precision: Precision,
+  ): Program;
   programDescribe(program: Program): string;
   programStats(program: Program): { steps: number; arenaBytes: number; flops: number; bytes: number };
   /**
@@ -152,20 +175,35 @@ export interface NativeBinding {
   rules(): { name: string; slots: number }[];
   /**
    * One update of many variables: segments in arena order, adjacent ones are merged. groups: hyperparameters by name (learningRate,
-   * weightDecay, coupledDecay, clipValue, clipNorm, momentum, dampening, beta1, beta2, epsilon). globalClipNorm 0: none.
+   * weightDecay, coupledDecay, clipValue, clipNorm, momentum, dampening, beta1, beta2, epsilon). Segments have an accumulator where
+   * options.accumulationSteps is above 1, and an average where options.emaMomentum is a number.
    */
   updaterNew(
     rule: string,
-    segments: { parameter: Storage; gradient: Storage; slots: Storage[]; group: number }[],
+    segments: {
+      parameter: Storage;
+      gradient: Storage;
+      slots: Storage[];
+      group: number;
+      accumulator: Storage | null;
+      average: Storage | null;
+    }[],
     groups: Record<string, number | boolean>[],
-    globalClipNorm: number,
+    options: UpdaterOptions,
   ): Updater;
   updaterSet(updater: Updater, group: number, name: string, value: number): void;
   updaterGet(updater: Updater, group: number, name: string): number;
+  /** The rate by update, counted from 0, in place of the group's learningRate; null: none. */
+  updaterSchedule(updater: Updater, group: number, schedule: Schedule | null): void;
+  /** Steps so far, also those that only accumulated. */
   updaterIterations(updater: Updater): number;
   updaterSetIterations(updater: Updater, iterations: number): void;
   /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
-  updaterApply(updater: Updater): Promise<void>;
+  updaterApply(updater: Updater, device: string): Promise<void>;
+  /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update and the rates from there on. */
+  scheduleNew(kind: string, numbers: Float64Array, children: Schedule[]): Schedule;
+  /** The rate of an update, counted from 0. */
+  scheduleValue(schedule: Schedule, step: number): number;
 
   // ---- data -----------------------------------------------------------------------------------
   /**

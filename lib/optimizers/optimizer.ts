@@ -1,6 +1,7 @@
 // What all optimizers share: hyperparameters, slots, native updaters, and updates of a user's own variables.
 import { binding, type Storage, type Updater } from '../binding/index.js';
 import type { Config } from '../config/values.js';
+import { chosenDevice } from '../devices.js';
 import { DownhillError, show } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
 import { arrived } from '../graph/program.js';
@@ -163,7 +164,7 @@ export abstract class Optimizer {
         types,
         gradients.map((gradient) => storageOf(gradient)),
       );
-      await binding.updaterApply(this.#activate(bound.updater));
+      await binding.updaterApply(this.#activate(bound.updater), chosenDevice());
     });
   }
 
@@ -185,7 +186,7 @@ export abstract class Optimizer {
       const bound = this.#own(variables);
       const { outputs, done } = this.#losses.run(traced, bound.gradients);
       if (done) await done;
-      await binding.updaterApply(this.#activate(bound.updater));
+      await binding.updaterApply(this.#activate(bound.updater), chosenDevice());
       return outputs[0];
     });
   }
@@ -246,8 +247,15 @@ export abstract class Optimizer {
       gradient: gradients[i],
       slots: slots[i],
       group: 0,
+      accumulator: null,
+      average: null,
     }));
-    const updater = binding.updaterNew(this.#rule, segments, [this.#hyper], this.#globalClipNorm);
+    const updater = binding.updaterNew(this.#rule, segments, [this.#hyper], {
+      globalClipNorm: this.#globalClipNorm,
+      accumulationSteps: 1,
+      emaMomentum: null,
+      emaOverwriteFrequency: 0,
+    });
     const bound = { variables: [...variables], gradients: [...gradients], updater };
     this.#bound = [...this.#bound.slice(1 - kBound), bound];
     return bound;

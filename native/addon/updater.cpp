@@ -4,6 +4,7 @@
 #include "addon/exports.h"
 #include "addon/handles.h"
 #include "addon/queue.h"
+#include "backend/device.h"
 #include "training/locks.h"
 
 namespace downhill::addon {
@@ -23,6 +24,8 @@ Hyper hyper(const Napi::Value& value) {
   return result;
 }
 
+Storage optional_storage(const Napi::Value& value) { return value.IsNull() ? Storage{} : *handle<Storage>(value); }
+
 UpdateSegment segment(const Napi::Value& value) {
   const Napi::Object given = object(value, "segment");
   UpdateSegment result;
@@ -33,6 +36,19 @@ UpdateSegment segment(const Napi::Value& value) {
   const int64_t group = count(given.Get("group"), "group");
   if (group > INT32_MAX) throw Error(code::kOutOfRange, "There is no group " + std::to_string(group) + ".");
   result.group = static_cast<int>(group);
+  result.accumulator = optional_storage(given.Get("accumulator"));
+  result.average = optional_storage(given.Get("average"));
+  return result;
+}
+
+UpdateOptions update_options(const Napi::Value& value) {
+  const Napi::Object given = object(value, "options");
+  UpdateOptions result;
+  result.global_clip_norm = number(given.Get("globalClipNorm"), "globalClipNorm");
+  result.accumulation_steps = count(given.Get("accumulationSteps"), "accumulationSteps");
+  result.average = !given.Get("emaMomentum").IsNull();
+  if (result.average) result.ema_momentum = number(given.Get("emaMomentum"), "emaMomentum");
+  result.ema_overwrite_frequency = count(given.Get("emaOverwriteFrequency"), "emaOverwriteFrequency");
   return result;
 }
 
@@ -49,8 +65,8 @@ void export_updater(Napi::Env env, Napi::Object exports) {
     std::vector<Hyper> groups;
     const Napi::Array hypers = list(info[2], "groups");
     for (uint32_t i = 0; i < hypers.Length(); ++i) groups.push_back(hyper(hypers.Get(i)));
-    return make_handle<Updater>(info.Env(), std::make_shared<Updater>(rule, std::move(segments), std::move(groups),
-                                                                      number(info[3], "globalClipNorm")));
+    return make_handle<Updater>(
+        info.Env(), std::make_shared<Updater>(rule, std::move(segments), std::move(groups), update_options(info[3])));
   });
   DH_EXPORT("updaterSet", {
     handle<Updater>(info[0])->set(group_of(info[1]), text(info[2], "name"), number(info[3], "value"));
@@ -65,14 +81,39 @@ void export_updater(Napi::Env env, Napi::Object exports) {
     handle<Updater>(info[0])->set_iterations(count(info[1], "iterations"));
     return info.Env().Undefined();
   });
+  DH_EXPORT("updaterSchedule", {
+    handle<Updater>(info[0])->set_schedule(group_of(info[1]), info[2].IsNull() ? nullptr : handle<Schedule>(info[2]));
+    return info.Env().Undefined();
+  });
+  DH_EXPORT("scheduleNew", {
+    const ArrayView given = array_view(info[1], "numbers");
+    if (given.element != Element::float64) throw Error(code::kInternal, "numbers must be a Float64Array.");
+    const auto* const begin = static_cast<const double*>(given.data);
+    std::vector<double> numbers(begin, begin + given.length);
+    std::vector<Schedule::Child> children;
+    const Napi::Array nested = list(info[2], "children");
+    for (uint32_t i = 0; i < nested.Length(); ++i) children.push_back(handle<Schedule>(nested.Get(i)));
+    return make_handle<Schedule>(info.Env(),
+                                 Schedule::make(text(info[0], "kind"), std::move(numbers), std::move(children)));
+  });
+  DH_EXPORT("scheduleValue",
+            { return Napi::Number::New(info.Env(), handle<Schedule>(info[0])->at(number(info[1], "step"))); });
   DH_EXPORT("updaterApply", {
     const auto updater = handle<Updater>(info[0]);
-    return Queue::of(info.Env()).run(Lane::compute, [updater]() -> Queue::Make {
+    Device& device = devices::get(text(info[1], "device"));
+    return Queue::of(info.Env()).run(Lane::compute, [updater, &device]() -> Queue::Make {
       LockSet locks;
       locks.own(updater->written());
       locks.share(updater->read());
       const Locked locked(locks);
-      updater->apply();
+      if (updater->device != &device) {
+        updater->device_update = device.update(*updater);
+        updater->device = &device;
+      }
+      if (updater->device_update)
+        updater->device_update->apply();
+      else
+        updater->apply();
       return [](Napi::Env env) { return env.Undefined(); };
     });
   });

@@ -1,4 +1,5 @@
-// One update of all variables of a model from their gradients: clipping, weight decay, then the rule, in one pass.
+// One update of all variables of a model from their gradients: accumulation, clipping, weight decay, the rule and the
+// moving average, in one pass.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -8,75 +9,114 @@
 
 #include "core/storage.h"
 #include "optim/rule.h"
+#include "optim/schedule.h"
+#include "optim/update_plan.h"
 
 namespace downhill {
+
+class Device;
+class DeviceUpdate;
 
 /// One variable with its gradient and slots, all float32 and of the same size.
 struct UpdateSegment {
   Storage parameter, gradient;
   std::vector<Storage> slots;
   int group = 0;
+  Storage accumulator = {}, average = {};  // where the options ask for them
+};
+
+struct UpdateOptions {
+  double global_clip_norm = 0;     // 0: none
+  int64_t accumulation_steps = 1;  // gradients that make one update, by their mean
+  bool average = false;            // keep a moving average of the parameters
+  double ema_momentum = 0.99;
+  int64_t ema_overwrite_frequency = 0;  // updates after which the parameters become their averages; 0: never
 };
 
 class Updater {
  public:
-  /// Throws INVALID_ARGUMENT when sizes, slot counts or groups do not fit.
-  Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyper> groups, double global_clip_norm);
+  /// Throws INVALID_ARGUMENT when sizes, slot counts, groups or options do not fit.
+  Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyper> groups, UpdateOptions options = {});
 
-  /// Counts one iteration t and updates every variable. With gradient g, parameter p, rate and weightDecay of the
-  /// group: g ← g·clipNorm / max(‖g‖, clipNorm), then the same over all variables with globalClipNorm; g limited to
-  /// ±clipValue; coupled decay g ← g + weightDecay·p, or decoupled p ← p - rate·weightDecay·p; p ← rule(g, p). The
-  /// caller holds the buffers of `written()` alone. Results do not depend on the number of threads. Allocates nothing.
+  /// One step: plans, does and counts it. The caller holds the buffers of `written()` alone. Results do not depend on
+  /// the number of threads. Allocates nothing.
   void apply();
 
-  /// Hyperparameters by the names of rule.h, at any time from any thread; the next apply() reads them.
+  /// What `count` steps from step `first` on (counted from 0) do, with the hyperparameters of now: a head each, and
+  /// groups() rows each. Any thread. Throws INTERNAL when a table of rates ends before. The steps are not counted.
+  void plan(int64_t first, int64_t count, StepHead* heads, GroupStep* groups) const;
+  /// So many steps were done by somebody else, from plan(iterations(), …).
+  void count(int64_t steps) { iterations_.fetch_add(steps, std::memory_order_relaxed); }
+
+  Rule rule() const { return rule_; }
+  size_t groups() const { return groups_.size(); }
+  const UpdateOptions& options() const { return options_; }
+  /// What plan() refers to: variables that lie side by side are one span, and each its own. Norms of single variables
+  /// (clip_norm of a group) need the latter.
+  const std::vector<UpdateSpan>& spans() const { return merged_.spans; }
+  const std::vector<UpdateSpan>& variables() const { return by_variable_.spans; }
+
+  /// Hyperparameters by the names of rule.h, at any time from any thread; the next plan() reads them.
   void set(int group, std::string_view name, double value);
   double get(int group, std::string_view name) const;
+  /// The rate by update, counted from 0, in place of the hyperparameter; null: none.
+  void set_schedule(int group, std::shared_ptr<const Schedule> schedule);
 
+  /// Steps so far, also those that only accumulated. The number of updates is this divided by accumulation_steps.
   int64_t iterations() const { return iterations_.load(std::memory_order_relaxed); }
   void set_iterations(int64_t iterations);
 
-  /// Distinct buffers that apply() writes (parameters and slots) and only reads (gradients).
+  /// What updates on the device that was asked for last; for whoever holds the buffers of `written()`.
+  std::shared_ptr<DeviceUpdate> device_update;
+  const Device* device = nullptr;
+
+  /// Distinct buffers that apply() writes (parameters, slots, accumulators, averages) and only reads (gradients).
   const std::vector<std::shared_ptr<Buffer>>& written() const { return written_; }
   const std::vector<std::shared_ptr<Buffer>>& read() const { return read_; }
 
  private:
-  struct Span {  // flat float32 memory of one variable, or of several that lie side by side
-    float* parameter = nullptr;
-    const float* gradient = nullptr;
-    float* slots[kMaxSlots] = {};
-    int64_t size = 0;  // elements
-    int group = 0;
-    int segment = 0;  // the first one
+  struct Group {
+    Hyper hyper;
+    std::shared_ptr<const Schedule> schedule;
   };
   struct Chunk {
     int span;
     int64_t begin, size;  // elements
   };
+  struct Pointers {  // of a span, as of this step
+    float* parameter;
+    const float* gradient;
+    float* slots[kMaxSlots];
+    float *accumulator, *average;
+  };
   struct Pass {
-    std::vector<Span> spans;
+    std::vector<UpdateSpan> spans;
     std::vector<Chunk> chunks;
+    std::vector<Pointers> pointers;  // by span
   };
 
-  static Pass cut(std::vector<Span> spans);
+  static Pass cut(std::vector<UpdateSpan> spans);
+  static void resolve(Pass& pass);
   void collect_buffers(const std::vector<UpdateSegment>& segments);
+  StepHead head_of(int64_t step) const;
+  GroupStep group_step(const Group& group, int64_t update) const;
   void measure_norms();
   void update(const Pass& pass);
+  void accumulate(const Pass& pass);
 
   const Rule rule_;
-  const double global_clip_norm_;
-  std::vector<UpdateSegment> segments_;  // keeps the memory alive
+  const UpdateOptions options_;
   std::vector<std::shared_ptr<Buffer>> written_, read_;
-  Pass by_segment_, merged_;
+  Pass by_variable_, merged_;
 
   mutable std::mutex mutex_;  // of groups_
-  std::vector<Hyper> groups_;
+  std::vector<Group> groups_;
   std::atomic<int64_t> iterations_{0};
 
-  std::vector<Hyper> hypers_;        // of the step in hand
-  std::vector<RuleBytes> rules_;     // by group
-  std::vector<float> partial_;       // sum of squares by chunk of by_segment_
-  std::vector<double> norm_factor_;  // by segment
+  StepHead head_;                    // of the step in hand
+  std::vector<GroupStep> steps_;     // of the step in hand, by group
+  std::vector<float> partial_;       // sum of squares by chunk of by_variable_
+  std::vector<double> norm_factor_;  // by variable
 };
 
 }  // namespace downhill

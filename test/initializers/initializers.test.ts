@@ -1,9 +1,12 @@
-import { DownhillError, initializers, seed } from 'downhill';
-import { describe, expect, it } from 'vitest';
+import { DownhillError, initializers, seed, setThreads } from 'downhill';
+import { afterAll, describe, expect, it } from 'vitest';
 import { binding } from '../../lib/binding/index.js';
 import { resolveInitializer } from '../../lib/initializers/index.js';
 import { drawSeed } from '../../lib/random.js';
 import { codeOf, failure } from '../errors.js';
+
+const start = binding.threads();
+afterAll(() => setThreads(start));
 
 function moments(values: ArrayLike<number>) {
   const list = Array.from(values);

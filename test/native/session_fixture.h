@@ -38,7 +38,7 @@ struct Fit {
     Hyper h;
     h.learning_rate = 0.05;
     updater = std::make_shared<Updater>(Rule::sgd, std::vector<UpdateSegment>{{model.weights, model.gradient, {}, 0}},
-                                        std::vector<Hyper>{h}, 0);
+                                        std::vector<Hyper>{h});
     SessionOptions options;
     options.kind = SessionKind::train;
     options.workspace = workspace;

@@ -123,7 +123,7 @@ void reference(Rule rule, const Hyper& h, int t, double g, double& p, double& s0
 double error_of(Rule rule, const std::vector<Hyper>& groups, double global_clip,
                 const std::vector<int>& group_of = {}) {
   Model model(rule, group_of);
-  Updater updater(rule, model.segments, groups, global_clip);
+  Updater updater(rule, model.segments, groups, {global_clip});
   std::vector<State> states;
   for (const UpdateSegment& segment : model.segments) {
     const float* p = Model::at(segment.parameter);
@@ -201,7 +201,7 @@ void test_formulas() {
 void test_hyperparameters_matter() {
   const auto after = [](Rule rule, const Hyper& h) {
     Model model(rule);
-    Updater updater(rule, model.segments, {h}, 0);
+    Updater updater(rule, model.segments, {h});
     for (int t = 1; t <= 3; ++t) {
       model.draw_gradients(t);
       updater.apply();
@@ -246,7 +246,7 @@ void test_merging() {
     move(segment.gradient);
     for (Storage& slot : segment.slots) move(slot);
   }
-  Updater one(Rule::adam, arena.segments, {unusual()}, 3), other(Rule::adam, apart.segments, {unusual()}, 3);
+  Updater one(Rule::adam, arena.segments, {unusual()}, {3}), other(Rule::adam, apart.segments, {unusual()}, {3});
   CHECK(one.written().size() == 3 && one.read().size() == 1);
   CHECK(other.written().size() == 3 * kSizes.size() && other.read().size() == kSizes.size());
   for (int t = 1; t <= 3; ++t) {
@@ -267,7 +267,7 @@ std::vector<std::byte> run_bits(Rule rule) {
   all.clip_value = 0.3;
   all.clip_norm = 2;
   all.weight_decay = 0.1;
-  Updater updater(rule, model.segments, {plain, all}, 5);
+  Updater updater(rule, model.segments, {plain, all}, {5});
   for (int t = 1; t <= 5; ++t) {
     model.draw_gradients(t);
     updater.apply();
@@ -301,11 +301,12 @@ void test_reductions() {
     double expected = 0;
     for (float& value : x) value = normal(random), expected += double{value} * value;
     cpu::select_isa("baseline");
-    const float baseline = cpu::kernels().sum_of_squares(x.data(), n);
+    const float baseline = cpu::kernels().sum_of_squares(x.data(), nullptr, n);
     CHECK(std::fabs(baseline - expected) <= 1e-5 * expected, "n = %d", static_cast<int>(n));
     for (const std::string& isa : cpu::available_isas()) {
       cpu::select_isa(isa);
-      CHECK(cpu::kernels().sum_of_squares(x.data(), n) == baseline, "n = %d on %s", static_cast<int>(n), isa.c_str());
+      CHECK(cpu::kernels().sum_of_squares(x.data(), nullptr, n) == baseline, "n = %d on %s", static_cast<int>(n),
+            isa.c_str());
       CHECK(cpu::kernels().all_finite(x.data(), n));
       for (int64_t at : {int64_t{0}, n / 2, n - 1}) {
         if (at < 0 || at >= n) continue;
@@ -324,7 +325,7 @@ void test_padding_and_special_values() {
   Model model(Rule::adam);
   Hyper h = unusual();
   h.clip_value = 1;
-  Updater updater(Rule::adam, model.segments, {h}, 0);
+  Updater updater(Rule::adam, model.segments, {h});
   const float before = Model::at(model.segments[1].parameter)[0];
   Model::at(model.segments[0].gradient)[0] = NAN;
   updater.apply();
@@ -344,7 +345,7 @@ std::string code_of(F&& run) {
 
 void test_hyperparameters_and_errors() {
   Model model(Rule::momentum);
-  Updater updater(Rule::momentum, model.segments, {Hyper{}}, 0);
+  Updater updater(Rule::momentum, model.segments, {Hyper{}});
   for (const char* name :
        {"learningRate", "weightDecay", "clipValue", "clipNorm", "momentum", "dampening", "beta1", "beta2", "epsilon"}) {
     updater.set(0, name, 0.375);
@@ -361,12 +362,12 @@ void test_hyperparameters_and_errors() {
   CHECK(code_of([&] { updater.set_iterations(-1); }) == code::kInvalidArgument);
   CHECK(code_of([&] { rule_of("sgdd"); }) == code::kUnknownName);
   CHECK(rule_of("torchAdam") == Rule::torchAdam && slots_of(Rule::torchAdam) == 2);
-  CHECK(code_of([&] { Updater(Rule::adam, model.segments, {Hyper{}}, 0); }) == code::kInvalidArgument);
-  CHECK(code_of([&] { Updater(Rule::momentum, model.segments, {}, 0); }) == code::kOutOfRange);
-  CHECK(code_of([&] { Updater(Rule::momentum, model.segments, {Hyper{}}, -1); }) == code::kInvalidArgument);
+  CHECK(code_of([&] { Updater(Rule::adam, model.segments, {Hyper{}}); }) == code::kInvalidArgument);
+  CHECK(code_of([&] { Updater(Rule::momentum, model.segments, {}); }) == code::kOutOfRange);
+  CHECK(code_of([&] { Updater(Rule::momentum, model.segments, {Hyper{}}, {-1}); }) == code::kInvalidArgument);
   auto wrong = model.segments;
   wrong[1].gradient = wrong[0].gradient;
-  CHECK(code_of([&] { Updater(Rule::momentum, wrong, {Hyper{}}, 0); }) == code::kInvalidArgument);
+  CHECK(code_of([&] { Updater(Rule::momentum, wrong, {Hyper{}}); }) == code::kInvalidArgument);
 }
 
 }  // namespace

@@ -16,16 +16,25 @@ using ElementwiseFn = void (*)(const void* const* in, const int64_t* stride, voi
 /// y[i] = f(x[i]): a unary float32 row in the form that the matmul's epilogue calls.
 using ActivateFn = void (*)(const float* x, float* y, int64_t n, const float* params);
 
-/// What the update pass does to a gradient before the rule and to a parameter beside it. docs/numerics.md
+/// What the update pass does to a gradient before the rule and to a parameter beside it. optim/update_plan.h
 struct UpdateScale {
-  float gradient = 1;    // clipping by norm
-  float clip_value = 0;  // 0: none; then limits to ±clip_value
-  float l2 = 0;          // coupled decay: g += l2 · p
-  float decay = 0;       // decoupled: p -= decay · p before the rule (decay = rate · weightDecay)
+  float gradient = 1;        // clipping by norm, and the mean of what was accumulated
+  float clip_value = 0;      // 0: none; then limits to ±clip_value
+  float l2 = 0;              // coupled decay: g += l2 · p
+  float decay = 0;           // decoupled: p -= decay · p before the rule (decay = rate · weightDecay)
+  float keep = 0, take = 1;  // average ← keep · average + take · p
+  bool overwrite = false;    // then p ← average
+};
+/// Where it is done: (n) each.
+struct UpdateRow {
+  float* p;
+  const float* g;
+  float* slots[kMaxSlots];
+  const float* accumulator;  // is added to g; null: none
+  float* average;            // null: none
 };
 /// p, slots ← rule(g, p, slots) over [0, n).
-using UpdateFn = void (*)(const void* rule, const UpdateScale& scale, float* p, const float* g, float* const* slots,
-                          int64_t n);
+using UpdateFn = void (*)(const void* rule, const UpdateScale& scale, const UpdateRow& row, int64_t n);
 
 /// Functions of the rows of x (rows, n), all side by side in memory. Labels lie in [0, n): the caller has checked them.
 struct RowKernels {
@@ -85,7 +94,9 @@ struct KernelTable {
   ReduceKernels reduce;
   MovementKernels movement;
   UpdateFn update[kRuleCount];
-  float (*sum_of_squares)(const float* x, int64_t n);  // of one chunk, fixed order
+  /// Of x, or of x + y where y is not null; of one chunk, in a fixed order.
+  float (*sum_of_squares)(const float* x, const float* y, int64_t n);
+  void (*add_to)(const float* x, float* y, int64_t n);  // y += x
   bool (*all_finite)(const float* x, int64_t n);
 };
 

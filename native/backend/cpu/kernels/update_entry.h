@@ -5,7 +5,7 @@
 
 namespace downhill::cpu::DH_ISA {
 
-/// Fills table.update, table.sum_of_squares and table.all_finite.
+/// Fills table.update, table.sum_of_squares, table.add_to and table.all_finite.
 void add_update_kernels(KernelTable& table);
 
 }  // namespace downhill::cpu::DH_ISA

@@ -11,6 +11,7 @@
 #include <new>
 #include <numeric>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "backend/cuda/plugin/error.h"
@@ -82,15 +83,16 @@ struct State {
   Fiber* host = nullptr;
   Fiber* running = nullptr;
   Fiber* fiber_of[kMaxThreads] = {};  // null: not started, or ended
-  std::vector<std::unique_ptr<Fiber>> fibers;
-  std::vector<Fiber*> idle;
+  std::vector<std::unique_ptr<Fiber>>& fibers = *new std::vector<std::unique_ptr<Fiber>>;
+  std::vector<Fiber*>& idle = *new std::vector<Fiber*>;
 
   // How it went.
   bool failed = false, stuck = false;
   char message[512] = {};
   Site site{};
 };
-State& state = *new State;  // never destroyed: kernels may run while the process ends
+State state;  // nothing of it is ever destroyed: kernels may run while the process ends
+static_assert(std::is_trivially_destructible_v<State>);
 
 thread_local bool inside_kernel = false;
 
@@ -572,7 +574,7 @@ void warp_collective(const char* name, uint32_t mask, void* mine, Finish finish,
     gathering.finish = finish;
     gathering.name = name;
     gathering.site = site;
-  } else if (!same(gathering.site, site) || std::strcmp(gathering.name, name) != 0) {
+  } else if (!same(gathering.site, site) || (gathering.name != name && std::strcmp(gathering.name, name) != 0)) {
     fail(site, "lanes of a warp are in different collectives: lane %d in %s, others in %s at %s:%d", lane, name,
          gathering.name, base_name(gathering.site.file), gathering.site.line);
   }
