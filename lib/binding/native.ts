@@ -199,7 +199,7 @@ export interface NativeBinding {
   updaterIterations(updater: Updater): number;
   updaterSetIterations(updater: Updater, iterations: number): void;
   /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
-  updaterApply(updater: Updater): Promise<void>;
+  updaterApply(updater: Updater, device: string): Promise<void>;
   /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update and the rates from there on. */
   scheduleNew(kind: string, numbers: Float64Array, children: Schedule[]): Schedule;
   /** The rate of an update, counted from 0. */
