@@ -17,6 +17,8 @@ git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' 
   [ -e "$path" ] && printf '%s\0' "$path"
 done | tar -c --null -T - | tar -x -C "$to"
 
+git describe --always --dirty --abbrev=7 >"$to/build-gpu/commit"
+
 cp "$(realpath "$(node -p process.execPath)")" "$to/build-gpu/node"
 strip "$to/build-gpu/node" || echo 'Node is not stripped: no strip here.' >&2
 

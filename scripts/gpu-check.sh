@@ -106,7 +106,7 @@ with tarfile.open(sys.argv[1]) as bundle:
 PYTHON
   fi
 }
-new_enough() { command -v "$1" >/dev/null && "$1" -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)'; }
+new_enough() { command -v "$1" >/dev/null && "$1" -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)'; }
 node=node
 if ! new_enough node; then
   node=$PWD/$work/node

@@ -22,13 +22,17 @@ function version(command, args, pattern) {
     return undefined;
   }
 }
+/** Of the checkout that a bundle was made of: scripts/gpu-bundle.sh. */
+function bundledCommit() {
+  return existsSync('build-gpu/commit') ? readFileSync('build-gpu/commit', 'utf8').trim() : undefined;
+}
 const read = (name) => {
   const file = join(values.logs, name);
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
 };
 const table = (head, rows) =>
   [head, head.map(() => '---'), ...rows]
-    .map((row) => `| ${row.map((cell) => String(cell ?? '')).join(' | ')} |`)
+    .map((row) => `| ${row.map((cell) => String(cell ?? '').replaceAll('|', '\\|')).join(' | ')} |`)
     .join('\n');
 
 const steps = readFileSync(join(values.logs, 'steps.tsv'), 'utf8')
@@ -43,7 +47,7 @@ const bench = read('bench.json');
 const [name, driver, capability, memory] = values.gpu.split(',').map((field) => field.trim());
 const report = {
   date: new Date().toISOString().slice(0, 10),
-  commit: version('git', ['rev-parse', '--short', 'HEAD'], /(\w+)/),
+  commit: version('git', ['rev-parse', '--short', 'HEAD'], /(\w+)/) ?? bundledCommit(),
   device: values.device,
   gpu: name ? { name, driver, capability, memory } : null,
   host: { cpu: cpus()[0]?.model.trim(), cores: availableParallelism() },

@@ -239,7 +239,7 @@ describe.each(testDevices)('training on %s', (device) => {
     const ones = new Float32Array(32 * 20).fill(1);
     const fitting = made.fit(new Float32Array(32 * 4).fill(1e9), new Float32Array(32 * 4), {
       batchSize: 1,
-      epochs: 60,
+      epochs,
     });
     let running = true;
     void fitting.finally(() => {
