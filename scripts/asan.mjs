@@ -1,4 +1,4 @@
-// The addon with AddressSanitizer and UBSan in build-asan/, and the environment that Node needs to load it.
+// The addon and the emulator's library with AddressSanitizer and UBSan in build-asan/, and the environment that Node needs to load it.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './headers.mjs';
@@ -16,8 +16,9 @@ export function run(command, args, env = {}) {
 
 export function buildSanitized() {
   const out = join(prebuild, 'build', 'Release');
-  const script = join(root, 'scripts', 'build-native.mjs');
-  run(process.execPath, [script, '--work', 'build-address-undefined', '--out', out, `-DDOWNHILL_SANITIZE=${sanitize}`]);
+  const script = (name, ...args) => run(process.execPath, [join(root, 'scripts', name), ...args, '--out', out]);
+  script('build-native.mjs', '--work', 'build-address-undefined', `-DDOWNHILL_SANITIZE=${sanitize}`);
+  script('build-library.mjs', 'simt', '--work', 'build-address-undefined');
 }
 
 export const sanitizedEnvironment = () => ({

@@ -42,6 +42,16 @@ const options = {
   logLevel: 'warning',
 };
 
+/** The program's commands that compute load the library beside it, at run time. */
+const besideProgram = {
+  name: 'library beside the program',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/index\.js$/ }, ({ resolveDir }) =>
+      resolveDir.endsWith(join('lib', 'cli')) ? { path: './index.js', external: true } : undefined,
+    );
+  },
+};
+
 async function bundle() {
   const { metafile } = await build({
     ...options,
@@ -49,6 +59,7 @@ async function bundle() {
     entryPoints: { index: 'lib/index.ts', cli: 'lib/cli/main.ts' },
     outdir: join(dist, 'cjs'),
     define: { 'import.meta.dirname': '__dirname' },
+    plugins: [besideProgram],
     metafile: true,
   });
   const packages = new Set(

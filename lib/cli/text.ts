@@ -2,12 +2,12 @@
 import { type InspectedTensor, type Inspection, isState } from './inspect.js';
 
 /** Texts of a file as they may go to a terminal: control characters would command it. */
-const clean = (text: string): string =>
+export const clean = (text: string): string =>
   text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 const thousands = (count: number) => count.toLocaleString('en-US');
 
-function size(bytes: number): string {
+export function size(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const power = Math.min(4, Math.floor(Math.log2(bytes) / 10));
   return `${(bytes / 1024 ** power).toFixed(2)} ${['B', 'KB', 'MB', 'GB', 'TB'][power]}`;

@@ -1,4 +1,4 @@
-import { DownhillError, devices, initializers, seed, setDevice, setThreads } from 'downhill';
+import { DownhillError, initializers, seed, setThreads } from 'downhill';
 import { afterAll, describe, expect, it } from 'vitest';
 import { binding } from '../../lib/binding/index.js';
 import { resolveInitializer } from '../../lib/initializers/index.js';
@@ -99,39 +99,6 @@ describe('initializers', () => {
     ['a library seed of text', () => seed('1' as never), 'INVALID_ARGUMENT'],
   ])('refuse %s', (_, body, code) => {
     expect(codeOf(body)).toBe(code);
-  });
-});
-
-describe('devices', () => {
-  it('lists the CPU, and why the others are missing', () => {
-    const list = devices();
-    const cpu = list.find(({ id }) => id === 'cpu')!;
-    expect(cpu).toMatchObject({ available: true, instructionSet: binding.isa() });
-    expect(cpu.name!.length).toBeGreaterThan(2);
-    expect(cpu.memory).toBeGreaterThan(1e8);
-    expect(cpu.instructionSets).toContain(cpu.instructionSet);
-    for (const device of list.filter(({ available }) => !available)) expect(device.reason).toMatch(/CPU/);
-  });
-
-  it('takes the CPU alone', () => {
-    setDevice('cpu');
-    expect(failure(() => setDevice('cuda:1'))).toMatchObject({
-      code: 'DEVICE_UNAVAILABLE',
-      message: expect.stringContaining('CUDA'),
-    });
-    expect(codeOf(() => setDevice('simt'))).toBe('DEVICE_UNAVAILABLE');
-    expect(failure(() => setDevice('cpi'))).toMatchObject({
-      code: 'UNKNOWN_NAME',
-      message: expect.stringContaining('"cpu"'),
-    });
-    expect(codeOf(() => setDevice(undefined as never))).toBe('INVALID_ARGUMENT');
-  });
-
-  it('sets the number of threads', () => {
-    setThreads(2);
-    expect(devices()[0]!.threads).toBe(2);
-    for (const count of [0, -1, 1.5, NaN]) expect(codeOf(() => setThreads(count))).toBe('OUT_OF_RANGE');
-    expect(codeOf(() => setThreads('2' as never))).toBe('INVALID_ARGUMENT');
   });
 });
 

@@ -25,7 +25,7 @@ describe('the packed tarball', () => {
       /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|CMakeLists\.txt|binding\.gyp)$/,
       /^dist\/(cjs|esm)\/.*\.d\.ts$/,
       /^dist\/(cjs\/((index|cli)\.js|package\.json|THIRD_PARTY_LICENSES\.txt)|esm\/index\.js)$/,
-      /^native\/.*\.(h|cpp|def|map)$/,
+      /^native\/(?!backend\/cuda\/simt\/).*\.(h|cpp|def|map|cu|cuh)$/,
       /^prebuilds\/[\w-]+\/downhill\.[\w.]+\.node$/,
       /^scripts\/(build-native|headers|preinstall)\.mjs$/,
     ];
@@ -82,6 +82,19 @@ describe('the packed tarball', () => {
     expect(report.tensors.map(({ name }: { name: string }) => name)).toContain('dense/kernel');
     expect(inspect({ DOWNHILL_PREBUILD: project })).toEqual(report);
     expect(downhill(['--verify'])).toContain('checksum correct');
+  });
+
+  test('has a program that tells which devices there are, and verifies them', () => {
+    const output = execFileSync(join(project, 'node_modules', '.bin', 'downhill'), ['doctor', '--json', '--verify'], {
+      cwd: project,
+      env,
+      encoding: 'utf8',
+    });
+    const { problem, devices, verifications } = JSON.parse(output);
+    expect(problem).toBeNull();
+    expect(devices[0]).toMatchObject({ id: 'cpu', available: true });
+    expect(devices.find(({ id }: { id: string }) => id === 'simt').reason).toContain('no library of the SIMT emulator');
+    expect(verifications[0]).toMatchObject({ device: 'cpu', passed: true });
   });
 
   test('has types for both kinds of module', () => {

@@ -35,7 +35,8 @@ const DhCudaApi& open_library(const std::string& kind) {
     const char* const told = dlerror();
     const std::string why = told ? told : "unknown reason";
     if (why.find("No such file") == std::string::npos || why.find(file) == std::string::npos)
-      unavailable("the system refuses to load " + file + ": " + why + ". Build it again: " + how_to_build(kind) + ".");
+      unavailable("the system refuses to load " + file + ": " + why + ". Build it again (" + how_to_build(kind) +
+                  ") or use the CPU.");
     unavailable((kind == "cuda" ? "this installation of downhill has no CUDA library, "
                                 : "this installation of downhill has no library of the SIMT emulator, ") +
                 file + ". Build it (" + how_to_build(kind) + ") or use the CPU.");
@@ -43,10 +44,12 @@ const DhCudaApi& open_library(const std::string& kind) {
   const auto table = reinterpret_cast<DhCudaApiFunction>(dlsym(handle, DH_CUDA_API_SYMBOL));
   const DhCudaApi* const api = table ? table() : nullptr;
   if (api && api->abi == DH_CUDA_ABI && api->bytes == sizeof(DhCudaApi) && kind == api->kind) return *api;
-  const std::string theirs = api ? "interface " + std::to_string(api->abi) : "no interface";
+  std::string theirs = "has no interface";
+  if (api) theirs = std::string("has interface ") + std::to_string(api->abi) + " of \"" + api->kind + "\"";
   dlclose(handle);
-  unavailable(file + " is not of this version of downhill: it has " + theirs + ", the addon needs interface " +
-              std::to_string(DH_CUDA_ABI) + ". Build it again: " + how_to_build(kind) + ".");
+  unavailable(file + " is not of this version of downhill: it " + theirs + ", and interface " +
+              std::to_string(DH_CUDA_ABI) + " of \"" + kind + "\" is needed. Build it again (" + how_to_build(kind) +
+              ") or use the CPU.");
 }
 
 }  // namespace

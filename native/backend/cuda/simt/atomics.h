@@ -15,7 +15,7 @@ inline T atomic_update(T* address, Change change) {
   return old;
 }
 
-// The types that CUDA has each of them for; int64_t and uint64_t are long, CUDA's are long long.
+// Wider than CUDA, which has no atomics for long (int64_t on 64-bit Linux), and few for signed 64-bit integers.
 template <class T>
 inline constexpr bool is_word = std::is_integral_v<T> && (sizeof(T) == 4 || sizeof(T) == 8);
 template <class T>
@@ -23,11 +23,7 @@ using IfWord = std::enable_if_t<is_word<T>, T>;
 template <class T>
 using IfNumber = std::enable_if_t<is_word<T> || std::is_floating_point_v<T>, T>;
 template <class T>
-struct AsIs {
-  using type = T;
-};
-template <class T>
-using Value = typename AsIs<T>::type;  // takes no part in the deduction of T
+using Value = std::common_type_t<T>;  // takes no part in the deduction of T
 
 }  // namespace downhill::cuda::simt
 
@@ -65,5 +61,6 @@ inline downhill::cuda::simt::IfWord<T> atomicCAS(T* address, downhill::cuda::sim
   __atomic_compare_exchange(address, &expected, &value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   return expected;
 }
-inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-inline void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+// All threads of a kernel run on one host thread: only the compiler must keep the order.
+inline void __threadfence() { asm volatile("" ::: "memory"); }
+inline void __threadfence_block() { asm volatile("" ::: "memory"); }

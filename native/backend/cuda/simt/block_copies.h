@@ -3,6 +3,7 @@
 
 namespace downhill::cuda::simt {
 
+extern bool copies_used;  // since forget_copies
 int copies_in_flight(int thread);
 void forget_copies();  // at the start of a block
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/cuda/simt/block_copies.h"
+#include "backend/cuda/simt/sanitizers.h"
 
 namespace downhill::cuda::simt {
 
@@ -20,9 +21,9 @@ struct Queue {
   uint64_t groups = 0;       // committed so far
 };
 std::vector<Queue>& queues = *new std::vector<Queue>(1024);  // one per thread of the block
-bool used = false;
-
 }  // namespace
+
+bool copies_used = false;
 
 void async_copy(void* shared, const void* from, int bytes, int valid_bytes, Site site) {
   const auto size = static_cast<uintptr_t>(bytes);
@@ -34,16 +35,17 @@ void async_copy(void* shared, const void* from, int bytes, int valid_bytes, Site
          shared, from);
   }
   if (!is_shared(shared, size)) fail(site, "the target %p of an asynchronous copy is not shared memory", shared);
-  used = true;
+  copies_used = true;
   auto& queue = queues[position.linear];
   Copy copy{static_cast<unsigned char*>(shared), {}, bytes, queue.groups};
-  std::memcpy(copy.data, from, static_cast<size_t>(valid_bytes));
+  if (valid_bytes > 0) std::memcpy(copy.data, from, static_cast<size_t>(valid_bytes));
   std::memset(shared, 0xff, size);
+  IgnoreAccesses of_the_emulator;
   queue.copies.push_back(copy);
 }
 
 void async_commit() {
-  used = true;
+  copies_used = true;
   ++queues[position.linear].groups;
 }
 
@@ -57,15 +59,14 @@ void async_wait(int pending) {
   copies.erase(copies.begin(), copies.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
-int copies_in_flight(int thread) { return used ? static_cast<int>(queues[thread].copies.size()) : 0; }
+int copies_in_flight(int thread) { return static_cast<int>(queues[thread].copies.size()); }
 
 void forget_copies() {
-  if (!used) return;
   for (auto& queue : queues) {
     queue.copies.clear();
     queue.groups = 0;
   }
-  used = false;
+  copies_used = false;
 }
 
 }  // namespace downhill::cuda::simt

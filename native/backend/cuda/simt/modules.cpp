@@ -24,7 +24,7 @@ struct Module {
   std::string path;
   uintptr_t base = 0;
   const char *data_begin = nullptr, *data_end = nullptr;
-  std::vector<Symbol> symbols;  // functions, and variables in writable sections
+  std::vector<Symbol> symbols;  // functions, and variables without an initial value
 };
 
 std::vector<char> read_file(const std::string& path) {
@@ -61,8 +61,9 @@ void read_symbols(Module& module) {
       const auto& symbol = symbols[s];
       const int type = symbol.st_info & 15;
       if (symbol.st_name >= names.sh_size || symbol.st_shndx == 0 || symbol.st_shndx >= header->e_shnum) continue;
-      const bool writable = (sections[symbol.st_shndx].sh_flags & (SHF_WRITE | SHF_TLS)) == SHF_WRITE;
-      if (type != STT_FUNC && !(type == STT_OBJECT && writable)) continue;
+      const auto& section = sections[symbol.st_shndx];
+      const bool zeroed = section.sh_type == SHT_NOBITS && !(section.sh_flags & SHF_TLS);
+      if (type != STT_FUNC && !(type == STT_OBJECT && zeroed)) continue;
       module.symbols.push_back(
           {text + symbol.st_name, module.base + symbol.st_value, symbol.st_size, type == STT_FUNC});
     }

@@ -31,23 +31,34 @@ inline void publish([[maybe_unused]] void* at) {
 #endif
 }
 
-/// While it lives, this thread's accesses are the emulator's, not the kernel's.
+/// While it lives, this thread's accesses are the emulator's, not the kernel's. One at a time.
 class IgnoreAccesses {
  public:
 #if DH_SIMT_TSAN
   IgnoreAccesses() {
     AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
     AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+    active_ = true;
   }
-  ~IgnoreAccesses() {
+  ~IgnoreAccesses() { end(); }
+  /// For a thread that fails: nothing on its stack is destroyed.
+  static void end() {
+    if (!active_) return;
     AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
     AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+    active_ = false;
   }
 #else
   IgnoreAccesses() {}
+  static void end() {}
 #endif
   IgnoreAccesses(const IgnoreAccesses&) = delete;
   IgnoreAccesses& operator=(const IgnoreAccesses&) = delete;
+
+#if DH_SIMT_TSAN
+ private:
+  inline static bool active_ = false;
+#endif
 };
 
 }  // namespace downhill::cuda::simt

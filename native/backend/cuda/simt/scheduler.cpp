@@ -11,6 +11,7 @@
 #include <new>
 #include <numeric>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "backend/cuda/plugin/error.h"
@@ -41,10 +42,11 @@ struct Gathering {
 };
 
 struct Warp {
-  uint32_t live = 0;                  // lanes that have not ended
-  uint32_t ready = 0;                 // of these, those that may run
-  uint32_t at_barrier = 0;            // and those that wait for the block
-  std::vector<Gathering> gatherings;  // one per mask in use
+  uint32_t live = 0;         // lanes that have not ended
+  uint32_t ready = 0;        // of these, those that may run
+  uint32_t at_barrier = 0;   // and those that wait for the block
+  int masks = 0;             // in use so far by this launch, or waiting for reuse
+  Gathering gatherings[32];  // one per mask; no more than one per lane can be under way
 };
 
 /// What a thread waits for, for messages.
@@ -81,15 +83,16 @@ struct State {
   Fiber* host = nullptr;
   Fiber* running = nullptr;
   Fiber* fiber_of[kMaxThreads] = {};  // null: not started, or ended
-  std::vector<std::unique_ptr<Fiber>> fibers;
-  std::vector<Fiber*> idle;
+  std::vector<std::unique_ptr<Fiber>>& fibers = *new std::vector<std::unique_ptr<Fiber>>;
+  std::vector<Fiber*>& idle = *new std::vector<Fiber*>;
 
   // How it went.
   bool failed = false, stuck = false;
   char message[512] = {};
   Site site{};
 };
-State& state = *new State;  // never destroyed: kernels may run while the process ends
+State state;  // nothing of it is ever destroyed: kernels may run while the process ends
+static_assert(std::is_trivially_destructible_v<State>);
 
 thread_local bool inside_kernel = false;
 
@@ -184,6 +187,8 @@ void switch_to_thread(Fiber& from, int thread) {
 
 [[noreturn]] void end_launch() {
   state.failed = true;
+  IgnoreAccesses::end();
+  publish(&state.order_points[1]);
   state.running->switch_to(*state.host);
   std::abort();  // a fiber that failed is never gone on with
 }
@@ -196,6 +201,7 @@ void switch_to_thread(Fiber& from, int thread) {
 /// The running thread waits until it is made ready.
 void wait(const char* name, Site site, uint32_t mask) {
   state.waiting[position.linear] = {name, site, mask};
+  publish(&state.order_points[1]);  // in case that it is the last it does
   Fiber& mine = *state.running;
   const int next = next_thread();
   if (next < 0) end_stuck_launch();
@@ -231,6 +237,19 @@ void end_gathering(int warp, Gathering& gathering) {
   std::memset(gathering.lanes, 0, sizeof gathering.lanes);
 }
 
+/// The one of this mask, else one that nobody is in.
+Gathering& gathering_of(Warp& warp, uint32_t mask) {
+  Gathering* unused = nullptr;
+  for (int i = 0; i < warp.masks; ++i) {
+    Gathering& gathering = warp.gatherings[i];
+    if (gathering.mask == mask) return gathering;
+    if (gathering.arrived == 0) unused = &gathering;
+  }
+  if (!unused) unused = &warp.gatherings[warp.masks++];
+  unused->mask = mask;
+  return *unused;
+}
+
 /// After the last one to arrive at something made all ready: it goes on itself.
 void stay_running(int warp, uint32_t lane) {
   state.warps[warp].ready &= ~lane;
@@ -240,29 +259,32 @@ void stay_running(int warp, uint32_t lane) {
 /// Those that wait no longer wait for this thread.
 void end_thread() {
   const int thread = position.linear, warp_index = thread / 32;
-  if (const int copies = copies_in_flight(thread)) {
+  if (const int copies = copies_used ? copies_in_flight(thread) : 0) {
     fail(state.launch->site, "ends while %d of its asynchronous copies are on their way: wait for all of them", copies);
   }
   Warp& warp = state.warps[warp_index];
   warp.live &= ~(1u << thread % 32);
   --state.live;
   state.fiber_of[thread] = nullptr;
-  for (auto& gathering : warp.gatherings) {
+  for (int i = 0; i < warp.masks; ++i) {
+    Gathering& gathering = warp.gatherings[i];
     if (gathering.arrived && gathering.arrived == (gathering.mask & warp.live)) end_gathering(warp_index, gathering);
   }
   if (state.at_barrier > 0 && state.at_barrier == state.live) end_barrier();
   publish(&state.order_points[1]);
 }
 
-/// What a kernel threw; empty: nothing.
-void call_body(char (&thrown)[256]) {
+/// False when the kernel threw; what is in `thrown`.
+bool call_body(char (&thrown)[256]) {
   try {
     state.body(state.context);
+    return true;
   } catch (const std::exception& error) {
     std::snprintf(thrown, sizeof thrown, "%s", error.what());
   } catch (...) {
     std::snprintf(thrown, sizeof thrown, "something that is no std::exception");
   }
+  return false;
 }
 
 /// Runs threads to their end, one after another. Only a thread that waits needs a fiber of its own.
@@ -270,9 +292,8 @@ void thread_fiber() {
   Fiber::arrived();
   for (;;) {
     observe(&state.order_points[0]);
-    char thrown[256] = "";
-    call_body(thrown);
-    if (*thrown) fail(state.launch->site, "the kernel threw: %s", thrown);
+    char thrown[256];
+    if (!call_body(thrown)) fail(state.launch->site, "the kernel threw: %s", thrown);
     end_thread();
 
     Fiber& mine = *state.running;
@@ -368,7 +389,7 @@ void start_block() {
     make_ready(warp, state.warps[warp].live);
   }
   state.warp = pick(state.ready_warps);
-  forget_copies();
+  if (copies_used) forget_copies();
   for (const auto& variable : state.kernel->shared) std::memset(variable.at, 0xff, variable.size);
   publish(&state.order_points[0]);
 }
@@ -376,7 +397,7 @@ void start_block() {
 /// Leaves no trace of a block that failed.
 void abandon_block() {
 #if DH_SIMT_TSAN
-  for (auto& fiber : state.fibers) fiber->reset();
+  for (int thread = 0; thread < state.threads; ++thread) state.fibers[static_cast<size_t>(thread)]->reset();
 #else
   for (Fiber*& fiber : state.fiber_of) {
     if (!fiber) continue;
@@ -387,7 +408,8 @@ void abandon_block() {
   std::fill(std::begin(state.fiber_of), std::end(state.fiber_of), nullptr);
   for (auto& warp : state.warps) {
     warp.live = warp.ready = warp.at_barrier = 0;
-    warp.gatherings.clear();
+    for (auto& gathering : warp.gatherings) gathering = {};
+    warp.masks = 0;
   }
   state.at_barrier = state.votes = 0;
   state.failed = state.stuck = false;
@@ -487,6 +509,11 @@ void run(const Launch& launch, void (*body)(void* context), void* context) {
   position.block_size = launch.threads;
   position.grid_size = launch.blocks;
 
+#if DH_SIMT_TSAN
+  while (static_cast<int>(state.fibers.size()) < state.threads) {
+    state.fibers.push_back(std::make_unique<Fiber>(thread_fiber));
+  }
+#endif
   Fiber host;
   DynamicShared shared(launch.shared_bytes);
   const Running running(host, shared.begin());
@@ -542,20 +569,12 @@ void warp_collective(const char* name, uint32_t mask, void* mine, Finish finish,
   Warp& warp = state.warps[thread / 32];
   if (!(mask >> lane & 1u)) fail(site, "%s: lane %d is not in its own mask 0x%08x", name, lane, mask);
 
-  auto found = std::find_if(warp.gatherings.begin(), warp.gatherings.end(),
-                            [&](const Gathering& gathering) { return gathering.mask == mask; });
-  if (found == warp.gatherings.end()) {
-    found = std::find_if(warp.gatherings.begin(), warp.gatherings.end(),
-                         [&](const Gathering& gathering) { return gathering.arrived == 0; });
-    if (found == warp.gatherings.end()) found = warp.gatherings.insert(found, Gathering{});
-    found->mask = mask;
-  }
-  Gathering& gathering = *found;
+  Gathering& gathering = gathering_of(warp, mask);
   if (gathering.arrived == 0) {
     gathering.finish = finish;
     gathering.name = name;
     gathering.site = site;
-  } else if (!same(gathering.site, site) || std::strcmp(gathering.name, name) != 0) {
+  } else if (!same(gathering.site, site) || (gathering.name != name && std::strcmp(gathering.name, name) != 0)) {
     fail(site, "lanes of a warp are in different collectives: lane %d in %s, others in %s at %s:%d", lane, name,
          gathering.name, base_name(gathering.site.file), gathering.site.line);
   }

@@ -1,0 +1,92 @@
+// What happens to a finished tile of c on its way to memory. A policy:
+//
+//   static constexpr bool kColumnSums
+//   float4 operator()(int64_t row, int64_t column, float4 sums)   stores them; returns what it stored
+//   void column_sums(int64_t tile_row, int64_t column, float sum) of the stored values, with kColumnSums
+#pragma once
+#include "backend/cuda/device/activation.cuh"
+#include "backend/cuda/device/platform.cuh"
+
+namespace downhill::cuda {
+
+/// Four neighbours of a row of c (m, n), as far as they exist.
+struct MatrixOutput {
+  float* c;
+  int64_t m, n;
+  bool vectors;  // c and n: multiples of 16 bytes
+
+  __device__ __forceinline__ void store(int64_t row, int64_t column, float4 x) const {
+    if (row >= m || column >= n) return;
+    float* const to = c + row * n + column;
+    if (vectors) {  // then all four exist
+      *reinterpret_cast<float4*>(to) = x;
+      return;
+    }
+    to[0] = x.x;
+    if (column + 1 < n) to[1] = x.y;
+    if (column + 2 < n) to[2] = x.z;
+    if (column + 3 < n) to[3] = x.w;
+  }
+};
+
+/// Not inlined, and everything passed by value: nothing of the caller's has to leave its registers for it.
+inline __device__ __attribute__((noinline)) float4 activate_four(Op op, float first, float second, float4 x) {
+  const float params[2] = {first, second};
+  x.x = activate(op, params, x.x), x.y = activate(op, params, x.y);
+  x.z = activate(op, params, x.z), x.w = activate(op, params, x.w);
+  return x;
+}
+
+/// activation(sums + bias)
+struct BiasActivation {
+  static constexpr bool kColumnSums = false;
+  MatrixOutput output;
+  const float* bias;  // (n); null: none
+  Op activation;
+  float params[2];
+
+  __device__ __forceinline__ float4 operator()(int64_t row, int64_t column, float4 x) const {
+    if (row >= output.m || column >= output.n) return x;
+    if (bias) {
+      x.x += bias[column];
+      if (column + 1 < output.n) x.y += bias[column + 1];
+      if (column + 2 < output.n) x.z += bias[column + 2];
+      if (column + 3 < output.n) x.w += bias[column + 3];
+    }
+    if (activation == Op::relu) {
+      const downhill::DH_ISA::Relu relu;
+      x = make_float4(relu(x.x), relu(x.y), relu(x.z), relu(x.w));
+    } else if (activation != Op::identity) {
+      x = activate_four(activation, params[0], params[1], x);
+    }
+    output.store(row, column, x);
+    return x;
+  }
+};
+
+/// For the gradient of a layer's input: d_x = gradient(saved, sums), where the input was made by an activation and
+/// `saved` is what its gradient reads; and the sums of d_x along columns, which are that layer's bias gradient.
+template <class Gradient>
+struct ActivationGradient {
+  static constexpr bool kColumnSums = true;
+  MatrixOutput output;
+  const float* saved;  // (m, n)
+  float* sums;         // (tiles along m, n)
+  Gradient gradient;
+
+  __device__ __forceinline__ float4 operator()(int64_t row, int64_t column, float4 x) const {
+    if (row >= output.m) return make_float4(0, 0, 0, 0);
+    const float* const from = saved + row * output.n + column;
+    x.x = column + 0 < output.n ? gradient(from[0], x.x) : 0;
+    x.y = column + 1 < output.n ? gradient(from[1], x.y) : 0;
+    x.z = column + 2 < output.n ? gradient(from[2], x.z) : 0;
+    x.w = column + 3 < output.n ? gradient(from[3], x.w) : 0;
+    output.store(row, column, x);
+    return x;
+  }
+  __device__ __forceinline__ void column_sums(int64_t tile_row, int64_t column, float sum) const {
+    if (column < output.n) sums[tile_row * output.n + column] = sum;
+  }
+};
+
+}  // namespace downhill::cuda

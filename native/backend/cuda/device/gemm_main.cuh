@@ -1,0 +1,117 @@
+// The main loop of all matrix products: a block computes one tile of c. Operands, arithmetic and epilogue are policies
+// (tile_copy.cuh; gemm_mma.cuh, gemm_ffma.cuh; gemm_epilogue.cuh), so that a convolution can use it as well.
+#pragma once
+#include <type_traits>
+
+#include "backend/cuda/device/copy_async.cuh"
+#include "backend/cuda/device/platform.cuh"
+#include "backend/cuda/device/tile_copy.cuh"
+
+namespace downhill::cuda {
+
+/// A block's tile of c, the part of a warp, the depth of a step, and how many steps lie in shared memory at a time: one
+/// is being read while the others are on their way. So many blocks must fit the registers of a multiprocessor; 0: the
+/// compiler decides.
+template <int kRows_, int kColumns_, int kDepth_, int kWarpRows_, int kWarpColumns_, int kStages_, int kBlocks_>
+struct GemmTile {
+  static constexpr int kRows = kRows_, kColumns = kColumns_, kDepth = kDepth_;
+  static constexpr int kWarpRows = kWarpRows_, kWarpColumns = kWarpColumns_, kStages = kStages_;
+  static constexpr int kBlocks = kBlocks_;
+  static constexpr int kWarpsDown = kRows / kWarpRows, kWarpsAcross = kColumns / kWarpColumns;
+  static constexpr int kThreads = 32 * kWarpsDown * kWarpsAcross;
+};
+
+/// Shared memory of a tile with operands of two layouts.
+template <class Warp, class Tile, Along kAlongA, Along kAlongB>
+struct GemmShared {
+  using LayoutA = typename Warp::template Layout<kAlongA, Tile::kRows>;
+  using LayoutB = typename Warp::template Layout<kAlongB, Tile::kColumns>;
+  static constexpr int kStageFloats = LayoutA::kFloats + LayoutB::kFloats;
+  // What a block may have on every architecture from 8.0 on; no tile of the float32 cores comes near.
+  static constexpr int kMostFloats = 99 * 1024 / sizeof(float);
+  static constexpr int kFitting = kMostFloats / kStageFloats;
+  static constexpr int kStages = Tile::kStages < kFitting ? Tile::kStages : kFitting;
+  static_assert(kStages >= 3, "copies need a step's time to arrive");
+  // The epilogue passes the sums through shared memory, one row of warps after the other.
+  static constexpr int kStagedFloats = Tile::kWarpRows * Tile::kColumns;
+  static constexpr size_t kBytes =
+      sizeof(float) * (kStages * kStageFloats > kStagedFloats ? kStages * kStageFloats : kStagedFloats);
+};
+
+/// c[row0 …, column0 …] of the sum over depths [k_begin, k_end). The operands' `depth` is at most k_end.
+template <class Warp, class Tile, class OperandA, class OperandB, class Epilogue>
+__device__ __forceinline__ void gemm(float* shared, const OperandA& a, const OperandB& b, int64_t row0, int64_t column0,
+                                     int64_t k_begin, int64_t k_end, const Epilogue& epilogue) {
+  using Shared = GemmShared<Warp, Tile, OperandA::kAlong, OperandB::kAlong>;
+  using LayoutA = typename Shared::LayoutA;
+  using LayoutB = typename Shared::LayoutB;
+  constexpr int kStages = Shared::kStages, kThreads = Tile::kThreads, kOffsetB = LayoutA::kFloats;
+  const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
+  const int warp_row = warp / Tile::kWarpsAcross, warp_column = warp % Tile::kWarpsAcross;
+  const int steps = k_end > k_begin ? static_cast<int>((k_end - k_begin + Tile::kDepth - 1) / Tile::kDepth) : 0;
+
+  const auto start_copy = [&](int step, int to) {
+    if (step < steps) {
+      float* const stage = shared + to * Shared::kStageFloats;
+      const int64_t k = k_begin + int64_t{step} * Tile::kDepth;
+      copy_tile<LayoutA, kThreads>(stage, a, row0, k);
+      copy_tile<LayoutB, kThreads>(stage + kOffsetB, b, column0, k);
+    }
+    copy_async_commit();  // a group per step, be it empty: the wait below counts groups
+  };
+
+  Warp sums;
+  DH_UNROLL
+  for (int step = 0; step < kStages - 1; ++step) start_copy(step, step);
+  int read = 0, write = kStages - 1;
+  DH_UNROLL_BY(1)
+  for (int step = 0; step < steps; ++step) {
+    copy_async_wait<kStages - 2>();
+    __syncthreads();  // this step's tiles are there for all, and nobody reads the stage that is filled next
+    start_copy(step + kStages - 1, write);
+    const float* const stage = shared + read * Shared::kStageFloats;
+    read = read + 1 == kStages ? 0 : read + 1;
+    write = write + 1 == kStages ? 0 : write + 1;
+    sums.template multiply<LayoutA, LayoutB>(stage, stage + kOffsetB, warp_row * Tile::kWarpRows,
+                                             warp_column * Tile::kWarpColumns);
+  }
+  copy_async_wait<0>();
+
+  // Four neighbours a thread: always the same columns.
+  constexpr int kAcross = Tile::kColumns / 4, kDown = kThreads / kAcross;
+  static_assert(kThreads % kAcross == 0 && Tile::kWarpRows % kDown == 0, "every thread the same number of rows");
+  const int across = thread % kAcross * 4, down = thread / kAcross;
+  // Rows are swizzled so that the two-float stores of a warp meet in no bank.
+  const auto staged = [&](int row, int column) { return shared + row * Tile::kColumns + (column ^ (row & 3) << 3); };
+  float4 column_sums = make_float4(0, 0, 0, 0);
+  DH_UNROLL_BY(1)
+  for (int pass = 0; pass < Tile::kWarpsDown; ++pass) {
+    __syncthreads();
+    if (warp_row == pass)
+      sums.for_each([&](int row, int column, float x, float y) {
+        *reinterpret_cast<float2*>(staged(row, warp_column * Tile::kWarpColumns + column)) = make_float2(x, y);
+      });
+    __syncthreads();
+    DH_UNROLL_BY(1)
+    for (int row = down; row < Tile::kWarpRows; row += kDown) {
+      const float4 stored = epilogue(row0 + pass * Tile::kWarpRows + row, column0 + across,
+                                     *reinterpret_cast<const float4*>(staged(row, across)));
+      if constexpr (Epilogue::kColumnSums) {
+        column_sums.x += stored.x, column_sums.y += stored.y;
+        column_sums.z += stored.z, column_sums.w += stored.w;
+      }
+    }
+  }
+  if constexpr (Epilogue::kColumnSums) {
+    __syncthreads();
+    *reinterpret_cast<float4*>(shared + down * Tile::kColumns + across) = column_sums;
+    __syncthreads();
+    if (thread < Tile::kColumns) {
+      float sum = 0;
+      for (int i = 0; i < kDown; ++i) sum += shared[i * Tile::kColumns + thread];
+      epilogue.column_sums(row0 / Tile::kRows, column0 + thread, sum);
+    }
+  }
+}
+
+}  // namespace downhill::cuda
