@@ -7,6 +7,7 @@ import {
   type UpdaterOptions,
 } from '../binding/index.js';
 import type { Config } from '../config/values.js';
+import { chosenDevice } from '../devices.js';
 import { DownhillError, show } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
 import { arrived } from '../graph/program.js';
@@ -392,7 +393,7 @@ export abstract class Optimizer {
   #apply(updater: Updater): Promise<void> {
     this.#activate(updater);
     this.ready(1);
-    return binding.updaterApply(updater);
+    return binding.updaterApply(updater, chosenDevice());
   }
 
   #enqueue<T>(work: () => Promise<T>): Promise<T> {

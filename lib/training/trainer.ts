@@ -203,7 +203,7 @@ export class Trainer {
   #trained(): Gradients {
     if (!this.#gradients) {
       const weights = this.network.weights.filter((weight) => weight.trainable);
-      this.#gradients = { weights, storages: arenaLike(weights) };
+      this.#gradients = { weights, storages: arenaLike(weights, this.network.device) };
     }
     return this.#gradients;
   }
