@@ -62,6 +62,11 @@ export function devices(): Device[] {
   });
 }
 
+/** Where ops on concrete tensors run. */
+export function chosenDevice(): string {
+  return chosen;
+}
+
 /** Opens the device of that name, by default the chosen one, and returns its id; throws DEVICE_UNAVAILABLE with the reason, or UNKNOWN_NAME. */
 export function resolveDevice(what: string, device: unknown): string {
   if (device === undefined) return chosen;

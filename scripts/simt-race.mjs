@@ -21,18 +21,26 @@ const quiet = { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] };
 if (!existsSync(join(work, 'CMakeCache.txt'))) {
   execFileSync('cmake', ['-S', root, '-B', work, '-DDOWNHILL_SANITIZE=thread'], quiet);
 }
-const targets = names.map((name) => `test_${name}`);
+const targets = ['downhill_simt', ...new Set([...names, 'simt'].map((name) => `test_${name}`))];
 execFileSync('cmake', ['--build', work, '--parallel', '2', '--target', ...targets], quiet);
+
+const run = (name, env) =>
+  spawnSync(join(work, `test_${name}`), {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 900_000,
+    env: { ...process.env, TSAN_OPTIONS: 'halt_on_error=1', ...env },
+  });
+
+if (!/data race[^]*without_barrier/.test(run('simt', { DOWNHILL_TEST_RACE: '1' }).stderr)) {
+  console.error('a kernel with a race on purpose (test/native/simt.test.cpp) was not reported: nothing would be found');
+  process.exit(1);
+}
 
 let failed = 0;
 for (const name of names) {
   for (const order of ['forward', 'reverse', 'shuffle']) {
-    const { status, signal, stdout, stderr } = spawnSync(join(work, `test_${name}`), {
-      cwd: root,
-      encoding: 'utf8',
-      timeout: 900_000,
-      env: { ...process.env, DOWNHILL_SIMT_ORDER: order, TSAN_OPTIONS: 'halt_on_error=1' },
-    });
+    const { status, signal, stdout, stderr } = run(name, { DOWNHILL_SIMT_ORDER: order });
     const passed = status === 0;
     if (!passed) failed += 1;
     console.log(`${passed ? 'ok  ' : 'FAIL'}  ${name}, ${order}`);

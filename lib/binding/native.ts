@@ -2,6 +2,8 @@
 // Only this folder knows them. Handles are opaque; the addon checks their type and throws, it never trusts them.
 
 export type DType = 'float32' | 'int32';
+/** How matrix products are computed: native/backend/device.h. */
+export type Precision = 'float32' | 'tf32' | 'bfloat16';
 export type NumericArray = Float32Array | Int32Array | Uint8Array | Float64Array;
 
 declare const tag: unique symbol;
@@ -100,8 +102,8 @@ export interface NativeBinding {
   setDeviceMemoryLimit(id: string, bytes: number): void;
 
   // ---- storage --------------------------------------------------------------------------------
-  /** Views of one new zero-filled buffer, each aligned, in order. Sizes in bytes. */
-  arena(sizes: number[]): Storage[];
+  /** Views of one new zero-filled buffer, each aligned, in order. Sizes in bytes. device: where it is first used. */
+  arena(sizes: number[], device?: string): Storage[];
   /** Copies values, converting to dtype (float64 to float32, uint8 to either, …). */
   storageFrom(values: NumericArray, dtype: DType): Storage;
   /** A fresh typed array with the values of one storage. Blocks while pending; throws the job's error. */
@@ -111,6 +113,8 @@ export interface NativeBinding {
   /** Overwrites storages under one lock. Element counts must match. dtype: of the targets. */
   storagesWrite(storages: Storage[], dtypes: DType[], values: (NumericArray | Storage)[]): void;
   storageBytes(storage: Storage): number;
+  /** Where the values are: the device that computed them last, or "cpu". */
+  storageDevice(storage: Storage): string;
   storageDispose(storage: Storage): void;
   /** Fills a float32 storage with Philox draws, key (seed, stream), counter element: uniform in [a, b), or normal with mean a, deviation b. */
   storageRandom(storage: Storage, kind: 'uniform' | 'normal', a: number, b: number, seed: number, stream: number): void;
@@ -141,10 +145,17 @@ export interface NativeBinding {
   // ---- programs -------------------------------------------------------------------------------
   workspaceNew(): Workspace;
   /**
-   * Plans and compiles. targets (parallel to outputs, or empty): a storage that the output is written to, or null.
+   * Plans and compiles for a device. targets (parallel to outputs, or empty): a storage that the output is written to, or null.
    * writes: state written back when the program has run.
    */
-  compile(graph: Graph, outputs: number[], targets: (Storage | null)[], writes: [Storage, number][]): Program;
+  compile(
+    graph: Graph,
+    outputs: number[],
+    targets: (Storage | null)[],
+    writes: [Storage, number][],
+    device: string,
+    precision: Precision,
+  ): Program;
   programDescribe(program: Program): string;
   programStats(program: Program): { steps: number; arenaBytes: number; flops: number; bytes: number };
   /**
@@ -188,7 +199,7 @@ export interface NativeBinding {
   updaterIterations(updater: Updater): number;
   updaterSetIterations(updater: Updater, iterations: number): void;
   /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
-  updaterApply(updater: Updater): Promise<void>;
+  updaterApply(updater: Updater, device: string): Promise<void>;
   /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update and the rates from there on. */
   scheduleNew(kind: string, numbers: Float64Array, children: Schedule[]): Schedule;
   /** The rate of an update, counted from 0. */

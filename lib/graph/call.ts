@@ -1,5 +1,6 @@
 // One op: a node of the running trace, or a one-op program run at once.
 import { binding, type DType, type Workspace } from '../binding/index.js';
+import { chosenDevice } from '../devices.js';
 import type { TensorLike } from '../tensor/convert.js';
 import { asTensor } from '../tensor/make.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -62,11 +63,12 @@ function concrete(where: string, operand: TensorLike, dtype: DType): Tensor {
 
 function runOnce(op: string, operands: readonly Tensor[], attributes: Attributes): Tensor {
   const signature = operands.map((operand) => `${operand.dtype}[${operand.shape.join()}]`).join(';');
-  const program = programs.get(`${op}(${signature})${attributesText(attributes)}`, () => {
+  const device = chosenDevice();
+  const program = programs.get(`${device} ${op}(${signature})${attributesText(attributes)}`, () => {
     const trace = new Trace();
     const inputs = operands.map((operand) => trace.input(operand.shape, operand.dtype));
     workspace ??= binding.workspaceNew();
-    return new TracedProgram(trace, [trace.add(op, inputs, attributes)], workspace);
+    return new TracedProgram(trace, [trace.add(op, inputs, attributes)], workspace, device);
   });
   return program.run(operands).outputs[0];
 }

@@ -76,10 +76,12 @@ export function compile<A extends SymbolicTensor[], R extends Outputs>(
 ): CompiledFunction<A, R> {
   checkFunction('compile: the first argument', fn);
   const read = new Options<CompileOptions>('compile', options, ['device']);
-  resolveDevice('compile: device', read.raw.device);
-  const traced = new TracedFunction('compile', (trace, args) => {
-    return callTraced('compile', fn as (...args: SymbolicTensor[]) => R, ownArguments(trace, args));
-  });
+  const { device } = read.raw;
+  const traced = new TracedFunction(
+    'compile',
+    (trace, args) => callTraced('compile', fn as (...args: SymbolicTensor[]) => R, ownArguments(trace, args)),
+    device === undefined ? null : resolveDevice('compile: device', device),
+  );
   const callable = transformed(traced) as unknown as CompiledFunction<A, R>;
   callable.describe = (...args) => traced.describe(args as readonly TensorLike[]);
   return callable;

@@ -17,6 +17,7 @@ export class TracedProgram {
     trace: Trace,
     outputs: readonly SymbolicTensor[],
     readonly workspace: Workspace,
+    readonly device: string,
     targets: (Storage | null)[] = [],
   ) {
     trace.ended = true;
@@ -24,7 +25,7 @@ export class TracedProgram {
     this.#isArgument = trace.inputs.map((input) => input === null);
     this.#outputs = outputs.filter((_, i) => !targets[i]);
     const nodes = outputs.map((output) => output.node);
-    this.#program = binding.compile(trace.graph, nodes, targets, trace.writes);
+    this.#program = binding.compile(trace.graph, nodes, targets, trace.writes, device, 'float32');
   }
 
   /**

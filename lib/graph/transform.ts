@@ -1,6 +1,7 @@
 // What compile, grad, valueAndGrad and hvp share: a body that is traced per input shapes, and called on concrete values or inside
 // another trace.
 import { binding, type Workspace } from '../binding/index.js';
+import { chosenDevice } from '../devices.js';
 import { DownhillError } from '../errors.js';
 import type { TensorLike } from '../tensor/convert.js';
 import { asTensor } from '../tensor/make.js';
@@ -34,6 +35,8 @@ export class TracedFunction {
   constructor(
     readonly where: string,
     readonly body: Body,
+    /** Where it runs; null: on the device chosen at the call. */
+    readonly device: string | null = null,
   ) {}
 
   /** Inside a trace the body joins it and the result is symbolic; otherwise a promise of Tensors. */
@@ -68,15 +71,16 @@ export class TracedFunction {
   }
 
   plan(args: readonly Tensor[]): Plan {
+    const device = this.device ?? chosenDevice();
     const signature = args.map((arg) => arg.dtype + shapeText(arg.shape)).join(';');
-    return this.#plans.get(signature, () => {
+    return this.#plans.get(`${device} ${signature}`, () => {
       const trace = new Trace();
       const inputs = args.map((arg, i) => trace.input(arg.shape, arg.dtype, `argument ${i}`));
       try {
         const flat = trace.run(() => flattenOutputs(this.where, this.body(trace, inputs)));
         const outputs = flat.values.map((value) => trace.lift(this.where, value));
         this.#workspace ??= binding.workspaceNew();
-        return { program: new TracedProgram(trace, outputs, this.#workspace), rebuild: flat.rebuild };
+        return { program: new TracedProgram(trace, outputs, this.#workspace, device), rebuild: flat.rebuild };
       } finally {
         trace.ended = true;
       }

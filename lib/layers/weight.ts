@@ -78,7 +78,8 @@ export function placeWeights(weights: readonly Weight[]): void {
   });
 }
 
-/** Zero-filled float32 storages, parallel to the weights, in one arena. */
-export function arenaLike(weights: readonly Weight[]): Storage[] {
-  return weights.length === 0 ? [] : binding.arena(weights.map((weight) => weight.size * ELEMENT));
+/** Zero-filled float32 storages, parallel to the weights, in one arena that is first used on that device. */
+export function arenaLike(weights: readonly Weight[], device?: string): Storage[] {
+  const sizes = weights.map((weight) => weight.size * ELEMENT);
+  return weights.length === 0 ? [] : binding.arena(sizes, device);
 }

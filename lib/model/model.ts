@@ -1,5 +1,5 @@
 // What every model can do; how its layers are connected is its subclass's affair.
-import type { DType } from '../binding/native.js';
+import type { DType, Precision } from '../binding/native.js';
 import type { Logs } from '../callbacks/callback.js';
 import type { History } from '../callbacks/history.js';
 import { type Serialized, serialize } from '../config/registry.js';
@@ -31,12 +31,13 @@ import { Trainer } from '../training/trainer.js';
 import { type SummaryRow, summaryText } from './summary.js';
 import { copyWeights, writeWeights } from './weights.js';
 
-export type Precision = 'float32';
+export type { Precision };
 
 export interface ModelOptions {
   name?: string;
   /** Where it computes; by default what setDevice chose. */
   device?: string;
+  /** How matrix products are computed: 'float32' (default), 'tf32' or 'bfloat16' (not on the CPU); weights are float32. */
   precision?: Precision;
 }
 
@@ -59,7 +60,9 @@ export abstract class Model implements Network {
     this.name = read.text('name', kind);
     this.device = resolveDevice(read.what('device'), read.raw.device);
     this.precision =
-      read.raw.precision === undefined ? 'float32' : checkPrecision(read.what('precision'), read.raw.precision);
+      read.raw.precision === undefined
+        ? 'float32'
+        : checkPrecision(read.what('precision'), read.raw.precision, this.device);
   }
 
   abstract readonly layers: readonly Layer[];
@@ -314,10 +317,11 @@ export abstract class Model implements Network {
   }
 }
 
-function checkPrecision(what: string, value: unknown): Precision {
-  if (value === 'tf32' || value === 'bfloat16')
-    throw new DownhillError('UNSUPPORTED', `${what}: "${value}" is not available on this device; use "float32".`);
-  return checkOneOf(what, value, ['float32'] as const);
+function checkPrecision(what: string, value: unknown, device: string): Precision {
+  const precision = checkOneOf(what, value, ['float32', 'tf32', 'bfloat16'] as const);
+  if (precision !== 'float32' && device === 'cpu')
+    throw new DownhillError('UNSUPPORTED', `${what}: "${precision}" is not available on the CPU; use "float32".`);
+  return precision;
 }
 
 /** (x, y, options), or (batches, options): options are a plain object. */

@@ -1,5 +1,6 @@
 // Programs of loss functions with gradients, for minimize: traced at each call, planned once per structure.
 import { binding, type Storage, type Workspace } from '../binding/index.js';
+import { chosenDevice } from '../devices.js';
 import { scalarOutput } from '../graph/gradients.js';
 import { LruCache } from '../graph/lru.js';
 import { TracedProgram } from '../graph/program.js';
@@ -44,9 +45,10 @@ export class LossPrograms {
 
   /** Computes the loss, and the gradients into their storages. */
   run({ trace, outputs, key }: TracedLoss, gradients: readonly Storage[]): ReturnType<TracedProgram['run']> {
-    const program = this.#programs.get(key, () => {
+    const device = chosenDevice();
+    const program = this.#programs.get(`${device} ${key}`, () => {
       this.#workspace ??= binding.workspaceNew();
-      return new TracedProgram(trace, outputs, this.#workspace, [null, ...gradients]);
+      return new TracedProgram(trace, outputs, this.#workspace, device, [null, ...gradients]);
     });
     const captured = trace.inputs.filter((input): input is Tensor => input !== null);
     return program.run([], captured, this.#runs++);

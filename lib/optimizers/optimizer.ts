@@ -1,6 +1,7 @@
 // What all optimizers share: hyperparameters, slots, native updaters, and updates of a user's own variables.
 import { binding, type Storage, type Updater } from '../binding/index.js';
 import type { Config } from '../config/values.js';
+import { chosenDevice } from '../devices.js';
 import { DownhillError, show } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
 import { arrived } from '../graph/program.js';
@@ -163,7 +164,7 @@ export abstract class Optimizer {
         types,
         gradients.map((gradient) => storageOf(gradient)),
       );
-      await binding.updaterApply(this.#activate(bound.updater));
+      await binding.updaterApply(this.#activate(bound.updater), chosenDevice());
     });
   }
 
@@ -185,7 +186,7 @@ export abstract class Optimizer {
       const bound = this.#own(variables);
       const { outputs, done } = this.#losses.run(traced, bound.gradients);
       if (done) await done;
-      await binding.updaterApply(this.#activate(bound.updater));
+      await binding.updaterApply(this.#activate(bound.updater), chosenDevice());
       return outputs[0];
     });
   }

@@ -68,9 +68,9 @@ export class Tensor {
     return sizeOf(this.shape);
   }
 
-  /** The device that holds the values. */
+  /** The device that holds the values; they move when another one needs them. */
   get device(): string {
-    return 'cpu';
+    return binding.storageDevice(this.#use());
   }
 
   get disposed(): boolean {

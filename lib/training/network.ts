@@ -1,10 +1,12 @@
 // What training needs of a model.
-import type { DType } from '../binding/native.js';
+import type { DType, Precision } from '../binding/native.js';
 import type { CallContext, Computed } from '../layers/layer.js';
 import type { Weight } from '../layers/weight.js';
 import type { Shape } from '../tensor/shape.js';
 
 export interface Network {
+  readonly device: string;
+  readonly precision: Precision;
   /** Of one example, without the batch. */
   readonly inputShape: Shape;
   readonly inputDtype: DType;

@@ -35,7 +35,7 @@ export async function predict(
   const column = inputColumn(trainer.network, x);
   const { rows } = column;
   const shape = [rows, ...trainer.network.outputShape];
-  const [results] = binding.arena([sizeOf(shape) * kElement]);
+  const [results] = binding.arena([sizeOf(shape) * kElement], trainer.network.device);
   const session = trainer.predictSession([results]);
   // Not checked: a row that is not finite shows in its own output, and must not spoil the others.
   const dataset = datasetOf([column], false);

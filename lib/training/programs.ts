@@ -63,19 +63,15 @@ function numbersOf(
   return { loss: penalty ? ops.add(mean, penalty) : mean, logs };
 }
 
-const committing = new WeakSet<Program>();
-
-/** Whether runs of the program assign to variables, beside what an updater does. */
-export const commits = (program: Program): boolean => committing.has(program);
-
-function build(body: (trace: Trace) => { outputs: SymbolicTensor[]; targets?: (Storage | null)[] }): Program {
+function build(
+  { device, precision }: Network,
+  body: (trace: Trace) => { outputs: SymbolicTensor[]; targets?: (Storage | null)[] },
+): Program {
   const trace = new Trace();
   try {
     const { outputs, targets } = trace.run(() => body(trace));
     const nodes = outputs.map((output) => output.node);
-    const program = binding.compile(trace.graph, nodes, targets ?? [], trace.writes);
-    if (trace.writes.length > 0) committing.add(program);
-    return program;
+    return binding.compile(trace.graph, nodes, targets ?? [], trace.writes, device, precision);
   } finally {
     trace.ended = true;
   }
@@ -90,7 +86,7 @@ export function trainProgram(
   trained: readonly Weight[],
   gradients: readonly Storage[],
 ): Program {
-  return build((trace) => {
+  return build(network, (trace) => {
     const { loss, logs } = numbersOf(network, compiled, rows, target, trace, true);
     const leaves = trained.map((weight) => trace.variable(weight.variable));
     const outputs = [...logs, ...trace.gradients(loss, leaves)];
@@ -100,12 +96,12 @@ export function trainProgram(
 
 /** The logs of a batch, without training. */
 export function evaluateProgram(network: Network, compiled: Compiled, rows: number, target: RowType): Program {
-  return build((trace) => ({ outputs: numbersOf(network, compiled, rows, target, trace, false).logs }));
+  return build(network, (trace) => ({ outputs: numbersOf(network, compiled, rows, target, trace, false).logs }));
 }
 
 /** The outputs of a batch. */
 export function predictProgram(network: Network, rows: number): Program {
-  return build((trace) => {
+  return build(network, (trace) => {
     const x = trace.input([rows, ...network.inputShape], network.inputDtype, 'x');
     return { outputs: [network.call(x, { training: false }) as SymbolicTensor] };
   });

@@ -2,6 +2,7 @@
 #include "addon/exports.h"
 #include "addon/handles.h"
 #include "addon/queue.h"
+#include "backend/device.h"
 #include "plan/plan.h"
 #include "training/run_once.h"
 #include "training/snapshot.h"
@@ -55,6 +56,14 @@ void check_inputs(const Plan& plan, const Run& run) {
                                             ".");
 }
 
+Precision precision(const Napi::Value& value) {
+  const std::string name = text(value, "precision");
+  if (name == "float32") return Precision::float32;
+  if (name == "tf32") return Precision::tf32;
+  if (name == "bfloat16") return Precision::bfloat16;
+  throw Error(code::kUnknownName, "precision must be 'float32', 'tf32' or 'bfloat16'; received \"" + name + "\".");
+}
+
 Napi::Value compile(const Napi::CallbackInfo& info) {
   const auto graph = handle<Graph>(info[0]);
   PlanOptions options;
@@ -68,7 +77,8 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
     const Napi::Array write = list(writes.Get(i), "write");
     options.writes.emplace_back(handle<Storage>(write.Get(0u)), static_cast<NodeId>(integer(write.Get(1u), "node")));
   }
-  std::shared_ptr<Program> program = cpu::compile(make_plan(*graph, options));
+  Device& device = devices::get(text(info[4], "device"));
+  std::shared_ptr<Program> program = device.compile(make_plan(*graph, options), precision(info[5]));
   return make_handle<Program>(info.Env(), std::move(program));
 }
 
@@ -88,7 +98,7 @@ Napi::Value run_program(const Napi::CallbackInfo& info) {
     }
     Storage output;
     output.bytes = plan.values[value].bytes();
-    output.buffer = std::make_shared<Buffer>(output.bytes);
+    output.buffer = std::make_shared<Buffer>(output.bytes, run->program->device().memory());
     run->outputs.push_back(std::move(output));
   }
 

@@ -7,6 +7,7 @@
 #include "addon/check.h"
 #include "addon/exports.h"
 #include "addon/handles.h"
+#include "backend/device.h"
 #include "data/random_fill.h"
 
 namespace downhill::addon {
@@ -36,7 +37,8 @@ Napi::Value arena(const Napi::CallbackInfo& info) {
       throw Error(code::kOutOfRange, "arena: a size of " + std::to_string(size) + " bytes is out of range.");
     total += (static_cast<size_t>(size) + kAlignment - 1) / kAlignment * kAlignment;
   }
-  const auto buffer = std::make_shared<Buffer>(total);
+  const auto buffer =
+      std::make_shared<Buffer>(total, info[1].IsUndefined() ? nullptr : devices::get(text(info[1], "device")).memory());
   Napi::Array views = Napi::Array::New(info.Env(), sizes.size());
   size_t offset = 0;
   for (size_t i = 0; i < sizes.size(); ++i) {
@@ -56,7 +58,7 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   void* data = nullptr;
   const Napi::Value array = new_array(info.Env(), type, storage->bytes / size_of(type), &data);
   const std::shared_lock<std::shared_mutex> lock(storage->buffer->guard);
-  if (storage->bytes) std::memcpy(data, storage->data(), storage->bytes);
+  read_contents(*storage, data);
   return array;
 }
 
@@ -67,8 +69,7 @@ Napi::Value copy(const Napi::CallbackInfo& info) {
   {
     std::vector<std::shared_lock<std::shared_mutex>> locks;
     for (Buffer* buffer : distinct_buffers(sources)) locks.emplace_back(buffer->guard);
-    for (size_t i = 0; i < sources.size(); ++i)
-      if (sources[i]->bytes) std::memcpy(copies[i]->data(), sources[i]->data(), sources[i]->bytes);
+    for (size_t i = 0; i < sources.size(); ++i) read_contents(*sources[i], copies[i]->data());
   }
   Napi::Array result = Napi::Array::New(info.Env(), copies.size());
   for (size_t i = 0; i < copies.size(); ++i)
@@ -89,7 +90,7 @@ Napi::Value write(const Napi::CallbackInfo& info) {
       const auto source = ready_storage(value);
       staged.push_back(new_storage(source->bytes));
       const std::shared_lock<std::shared_mutex> lock(source->buffer->guard);
-      if (source->bytes) std::memcpy(staged.back()->data(), source->data(), source->bytes);
+      read_contents(*source, staged.back()->data());
     } else {
       const ArrayView view = array_view(value, "values");
       const DType type = dtype(dtypes.Get(static_cast<uint32_t>(i)));
@@ -144,6 +145,10 @@ void export_storage(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("storagesWrite", { return write(info); });
   DH_EXPORT("storageBytes",
             { return Napi::Number::New(info.Env(), static_cast<double>(handle<Storage>(info[0])->bytes)); });
+  DH_EXPORT("storageDevice", {
+    const DeviceMemory* const home = handle<Storage>(info[0])->buffer->home();
+    return Napi::String::New(info.Env(), home ? home->device() : "cpu");
+  });
   DH_EXPORT("storageDispose", {
     dispose<Storage>(info[0]);
     return info.Env().Undefined();

@@ -4,6 +4,7 @@
 #include "addon/exports.h"
 #include "addon/handles.h"
 #include "addon/queue.h"
+#include "backend/device.h"
 #include "training/locks.h"
 
 namespace downhill::addon {
@@ -99,12 +100,20 @@ void export_updater(Napi::Env env, Napi::Object exports) {
             { return Napi::Number::New(info.Env(), handle<Schedule>(info[0])->at(number(info[1], "step"))); });
   DH_EXPORT("updaterApply", {
     const auto updater = handle<Updater>(info[0]);
-    return Queue::of(info.Env()).run(Lane::compute, [updater]() -> Queue::Make {
+    Device& device = devices::get(text(info[1], "device"));
+    return Queue::of(info.Env()).run(Lane::compute, [updater, &device]() -> Queue::Make {
       LockSet locks;
       locks.own(updater->written());
       locks.share(updater->read());
       const Locked locked(locks);
-      updater->apply();
+      if (updater->device != &device) {
+        updater->device_update = device.update(*updater);
+        updater->device = &device;
+      }
+      if (updater->device_update)
+        updater->device_update->apply();
+      else
+        updater->apply();
       return [](Napi::Env env) { return env.Undefined(); };
     });
   });

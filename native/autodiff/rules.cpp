@@ -76,7 +76,7 @@ Result grad_div(const Tangents& t) { return pair(t, t.d_y / t.x[1], -(t.d_y * t.
 double constant_of(Expr x) {
   const Node& node = x.node();
   if (node.op != Op::constant || node.shape.size() != 1 || node.dtype != DType::float32) return NAN;
-  return *reinterpret_cast<const float*>(node.storage->data());
+  return *reinterpret_cast<const float*>(node.storage->host());
 }
 
 /// a^b: d_a = b a^(b−1), 0 where b = 0; d_b = a^b log a, 0 where a ≤ 0.

@@ -14,19 +14,23 @@ namespace downhill {
 /// Scratch memory shared by the programs of one model; grows on demand between runs.
 class Workspace {
  public:
-  std::byte* reserve(size_t bytes);
+  /// Memory of the host (null) or a device, with any contents.
+  std::byte* reserve(size_t bytes, DeviceMemory* where = nullptr);
   size_t bytes() const { return buffer_ ? buffer_->bytes() : 0; }
   TurnMutex in_use;  // held by whoever runs a program in it
 
  private:
   std::unique_ptr<Buffer> buffer_;
+  DeviceMemory* where_ = nullptr;
 };
 
+/// Addresses are of the memory of the program's device.
 struct Bindings {
   const void* const* inputs = nullptr;  // by input index
   void* const* outputs = nullptr;       // by output index; ignored for outputs with a target
   Workspace* workspace = nullptr;
-  uint64_t step = 0;  // Philox counter of dropout
+  uint64_t step = 0;   // Philox counter of dropout
+  bool commit = true;  // false: state is written by commit(), if at all
   /// Reads variables of this buffer from a copy of it instead (a snapshot taken while training goes on).
   const Buffer* rebase_from = nullptr;
   const std::byte* rebase_to = nullptr;
@@ -37,12 +41,14 @@ class Device;
 class Program {
  public:
   virtual ~Program() = default;
-  /// Where it runs: what Bindings point to must lie there.
+  /// Where it runs.
   virtual Device& device() const = 0;
   /// Runs all steps, then the state writes. Takes no locks on variables (the caller holds them). Allocates nothing once
   /// the workspace is large enough. Throws LABEL_OUT_OF_RANGE and the like when values break an op's rule; state is
   /// unwritten then.
   virtual void run(const Bindings& bindings) = 0;
+  /// The state writes of the last run, which was told not to do them. Nothing else may have used the workspace since.
+  virtual void commit() = 0;
   const Plan& plan() const { return plan_; }
   TurnMutex in_use;  // held by whoever runs it; taken before the workspace's, and both before the locks of buffers
 

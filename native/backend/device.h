@@ -3,11 +3,13 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "backend/backend.h"
 #include "core/device_memory.h"
+#include "core/error.h"
 #include "data/dataset.h"
 #include "optim/updater.h"
 
@@ -20,6 +22,8 @@ enum class Precision : uint8_t {
   bfloat16,  // operands rounded to bfloat16
 };
 
+struct StepLoopOptions;
+
 /// Several steps of a session in one go, for devices where the host should not take part in every step.
 class StepLoop {
  public:
@@ -27,19 +31,23 @@ class StepLoop {
   struct Launch {
     int64_t position = 0;  // rows of this epoch before it
     int steps = 1;
-    uint64_t counter = 0;  // Philox counter of the first step
+    uint64_t counter = 0;  // Philox counter of the first step, if there is no updater
+    /// Reads variables of this buffer from a copy of it instead, as in Bindings.
+    const Buffer* rebase_from = nullptr;
+    const std::byte* rebase_to = nullptr;
   };
-  /// What came of it: `steps` of them ended (all of those asked for unless a step failed), with their logs.
+  /// `steps` of them ended, all of those asked for unless the next one failed; that one updated nothing.
   struct Outcome {
     int steps = 0;
-    const float* logs = nullptr;  // (steps [+ 1 when the loss was not finite], logs); valid until the next launch
-    bool non_finite = false;      // the step after them had a loss that is not finite, and updated nothing
+    const float* logs = nullptr;  // (steps + 1 if the loss of the next one was not finite, logs); until the next launch
+    bool non_finite = false;
+    std::optional<Error> error;  // values broke an op's rule: LABEL_OUT_OF_RANGE and the like
   };
   virtual ~StepLoop() = default;
-  /// The caller holds the program, its workspace and the locks of all buffers. Throws LABEL_OUT_OF_RANGE and the like
-  /// when values break an op's rule: `completed` then says how many steps had ended.
-  virtual Outcome run(const Launch& launch, int& completed) = 0;
+  /// The caller holds the program, its workspace and the locks of all buffers. Throws what is the device's own trouble.
+  virtual Outcome run(const Launch& launch) = 0;
   virtual int max_steps() const = 0;  // of one launch
+  virtual const StepLoopOptions& options() const = 0;
 };
 
 struct StepLoopOptions {
@@ -51,7 +59,21 @@ struct StepLoopOptions {
   int64_t batch = 0;            // rows of a step
   int logs = 0;
   bool stop_non_finite = true;
-  std::shared_ptr<Buffer> order;  // uint32 positions in this epoch's order; null: in order
+  const Buffer* order = nullptr;  // uint32: rows of the epoch in its order; null: as they stand
+
+  bool operator==(const StepLoopOptions& o) const {
+    return program == o.program && workspace == o.workspace && updater == o.updater && dataset == o.dataset &&
+           begin == o.begin && rows == o.rows && batch == o.batch && logs == o.logs &&
+           stop_non_finite == o.stop_non_finite && order == o.order;
+  }
+};
+
+/// Updates of one updater's variables on a device.
+class DeviceUpdate {
+ public:
+  virtual ~DeviceUpdate() = default;
+  /// As Updater::apply().
+  virtual void apply() = 0;
 };
 
 class Device {
@@ -63,6 +85,8 @@ class Device {
   virtual std::unique_ptr<Program> compile(Plan plan, Precision precision) = 0;
   /// Null where steps are run one by one by the host (the CPU).
   virtual std::unique_ptr<StepLoop> loop(const StepLoopOptions& options) = 0;
+  /// Null where Updater::apply() does it (the CPU). The updater outlives it.
+  virtual std::unique_ptr<DeviceUpdate> update(Updater& updater) = 0;
 };
 
 /// What devices() lists.

@@ -8,6 +8,7 @@ namespace downhill {
 class DeviceMemory {
  public:
   virtual ~DeviceMemory() = default;
+  virtual const char* device() const = 0;  // "cuda:0"
   virtual std::byte* allocate(size_t bytes) = 0;
   virtual void release(std::byte* memory, size_t bytes) noexcept = 0;
   virtual void clear(std::byte* to, size_t bytes) = 0;

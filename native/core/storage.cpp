@@ -131,6 +131,14 @@ DeviceMemory* Buffer::home() const {
   return home_;
 }
 
+bool Buffer::is_in(const DeviceMemory* where) const {
+  if (plain_.load(std::memory_order_acquire)) return !where;
+  const std::lock_guard<std::mutex> lock(moving_);
+  if (!where) return host_valid_;
+  return std::any_of(copies_.begin(), copies_.end(),
+                     [&](const Copy& copy) { return copy.device == where && copy.valid; });
+}
+
 void copy_contents(const Buffer& from, Buffer& to) {
   DeviceMemory* const where = from.home();
   std::byte* const target = to.overwrite(where);

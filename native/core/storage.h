@@ -41,6 +41,8 @@ class Buffer {
   size_t bytes() const { return bytes_; }
   /// Where the contents are without copying; null: (also) on the host.
   DeviceMemory* home() const;
+  /// Whether that memory has the contents.
+  bool is_in(const DeviceMemory* where) const;
 
   /// Readers of mutable contents (variables) hold it shared, whoever changes them holds it alone.
   std::shared_mutex guard;

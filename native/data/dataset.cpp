@@ -57,7 +57,7 @@ void check_values(const Column& column, int64_t rows) {
   cpu::parallel_for(chunks_of(elements), [&](int64_t chunk) {
     const int64_t begin = chunk * kChunk, n = std::min(kChunk, elements - begin);
     if (begin >= first.load(std::memory_order_relaxed)) return;
-    const std::byte* at = column.storage.data() + static_cast<size_t>(begin) * size_of(column.element);
+    const std::byte* at = column.storage.host() + static_cast<size_t>(begin) * size_of(column.element);
     if (!column.converts() && table.all_finite(reinterpret_cast<const float*>(at), n)) return;
     const int64_t index =
         with_element(column.element, at, [&](const auto* x) { return first_unusable(x, n, column.dtype); });
@@ -69,15 +69,16 @@ void check_values(const Column& column, int64_t rows) {
   const int64_t index = first.load(std::memory_order_relaxed);
   if (index == elements) return;
   const double value =
-      with_element(column.element, column.storage.data(), [&](const auto* x) { return static_cast<double>(x[index]); });
+      with_element(column.element, column.storage.host(), [&](const auto* x) { return static_cast<double>(x[index]); });
   throw_unusable(column, index, value);
 }
 
 Storage copy_of(const void* data, size_t bytes) {
   Storage storage{std::make_shared<Buffer>(bytes), 0, bytes, nullptr};
+  std::byte* const to = storage.data();
   cpu::parallel_for(chunks_of(static_cast<int64_t>(bytes)), [&](int64_t chunk) {
     const size_t begin = static_cast<size_t>(chunk * kChunk);
-    std::memcpy(storage.data() + begin, static_cast<const std::byte*>(data) + begin,
+    std::memcpy(to + begin, static_cast<const std::byte*>(data) + begin,
                 std::min(static_cast<size_t>(kChunk), bytes - begin));
   });
   return storage;

@@ -29,7 +29,7 @@ struct Column {
   DType dtype = DType::float32;
 
   size_t row_bytes() const { return static_cast<size_t>(width) * size_of(element); }
-  const std::byte* row(int64_t index) const { return storage.data() + static_cast<size_t>(index) * row_bytes(); }
+  const std::byte* row(int64_t index) const { return storage.host() + static_cast<size_t>(index) * row_bytes(); }
   bool converts() const { return element != element_of(dtype); }
 };
 

@@ -32,6 +32,10 @@ struct GroupStep {
   float clip_value = 0, clip_norm = 0;  // 0: none
 };
 
+/// Elements of a span that squares are summed up over for norms; a multiple of the alignment, so that chunks never
+/// share a cache line.
+inline constexpr int64_t kUpdateChunk = 16384;
+
 /// Flat float32 memory of one variable, or of several of a group that lie side by side.
 struct UpdateSpan {
   Storage parameter, gradient;

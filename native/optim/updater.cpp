@@ -13,8 +13,6 @@ namespace downhill {
 
 namespace {
 
-constexpr int64_t kChunk = 16384;  // elements; a multiple of the alignment, so that chunks never share a cache line
-
 size_t align_up(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 /// Whether b begins where a, padded to the alignment, ends.
@@ -136,8 +134,8 @@ Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyp
 Updater::Pass Updater::cut(std::vector<UpdateSpan> spans) {
   Pass pass;
   for (size_t i = 0; i < spans.size(); ++i)
-    for (int64_t begin = 0; begin < spans[i].size; begin += kChunk)
-      pass.chunks.push_back({static_cast<int>(i), begin, std::min(kChunk, spans[i].size - begin)});
+    for (int64_t begin = 0; begin < spans[i].size; begin += kUpdateChunk)
+      pass.chunks.push_back({static_cast<int>(i), begin, std::min(kUpdateChunk, spans[i].size - begin)});
   pass.pointers.resize(spans.size());
   pass.spans = std::move(spans);
   return pass;

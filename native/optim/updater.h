@@ -14,6 +14,9 @@
 
 namespace downhill {
 
+class Device;
+class DeviceUpdate;
+
 /// One variable with its gradient and slots, all float32 and of the same size.
 struct UpdateSegment {
   Storage parameter, gradient;
@@ -62,6 +65,10 @@ class Updater {
   /// Steps so far, also those that only accumulated. The number of updates is this divided by accumulation_steps.
   int64_t iterations() const { return iterations_.load(std::memory_order_relaxed); }
   void set_iterations(int64_t iterations);
+
+  /// What updates on the device that was asked for last; for whoever holds the buffers of `written()`.
+  std::shared_ptr<DeviceUpdate> device_update;
+  const Device* device = nullptr;
 
   /// Distinct buffers that apply() writes (parameters, slots, accumulators, averages) and only reads (gradients).
   const std::vector<std::shared_ptr<Buffer>>& written() const { return written_; }

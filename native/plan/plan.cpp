@@ -168,4 +168,11 @@ Plan make_plan(const Graph& graph, const PlanOptions& options) {
   return Planner(ir, graph, options).make();
 }
 
+std::vector<bool> written_values(const Plan& plan) {
+  std::vector<bool> written(plan.values.size());
+  for (const Step& step : plan.steps) written[static_cast<size_t>(step.output)] = true;
+  for (const StateWrite& write : plan.writes) written[static_cast<size_t>(write.to)] = true;
+  return written;
+}
+
 }  // namespace downhill

@@ -72,6 +72,9 @@ struct PlanOptions {
 
 Plan make_plan(const Graph& graph, const PlanOptions& options);
 
+/// By value: whether a step or a state write changes it.
+std::vector<bool> written_values(const Plan& plan);
+
 /// Steps with shapes, bytes and FLOPs, and the totals, as text.
 std::string describe(const Plan& plan);
 /// Estimates for describe(), profiles and the choice between running at once and queueing.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "backend/device.h"
 #include "training/locks.h"
 #include "training/snapshot.h"
 
@@ -32,11 +33,14 @@ void run_once(Program& program, Workspace& workspace, const std::vector<Storage>
   const std::shared_ptr<const Snapshot> snapshot = snapshot_if_training(access.reads);
   const Buffer* const source = snapshot ? snapshot->source.get() : nullptr;
 
+  DeviceMemory* const where = program.device().memory();
+  const std::byte* const copy = snapshot ? snapshot->copy.read(where) : nullptr;
+  const Locked locked(locks, source);
   std::vector<const void*> input_pointers;
   for (const Storage& input : inputs)
-    input_pointers.push_back(input.buffer.get() == source ? snapshot->copy.data() + input.offset : input.data());
+    input_pointers.push_back(input.buffer.get() == source ? copy + input.offset : input.read(where));
   std::vector<void*> output_pointers;
-  for (const Storage& output : outputs) output_pointers.push_back(output.buffer ? output.data() : nullptr);
+  for (const Storage& output : outputs) output_pointers.push_back(output.buffer ? output.write(where) : nullptr);
 
   Bindings bindings;
   bindings.inputs = input_pointers.data();
@@ -44,8 +48,7 @@ void run_once(Program& program, Workspace& workspace, const std::vector<Storage>
   bindings.workspace = &workspace;
   bindings.step = step;
   bindings.rebase_from = source;
-  bindings.rebase_to = snapshot ? snapshot->copy.data() : nullptr;
-  const Locked locked(locks, source);
+  bindings.rebase_to = copy;
   program.run(bindings);
 }
 

@@ -55,6 +55,7 @@ void Session::set_program(int64_t rows, std::shared_ptr<Program> program) {
   entry.program = std::move(program);
   entry.access = access_of(entry.program->plan());
   add_locks(entry);
+  where_ = entry.program->device().memory();
   entries_.push_back(std::move(entry));
   prepared_ = false;
 }
@@ -63,11 +64,15 @@ void Session::set_program(int64_t rows, std::shared_ptr<Program> program) {
 void Session::add_locks(Entry& entry) const {
   entry.forward.share(entry.access.reads);
   entry.forward.own(entry.access.writes);
+  entry.whole = entry.forward;
   if (!options_.updater) return;
   const bool commits = !entry.program->plan().writes.empty();
   LockSet& update = commits ? entry.forward : entry.update;
   update.own(options_.updater->written());
   update.share(options_.updater->read());
+  entry.whole = entry.forward;
+  entry.whole.own(options_.updater->written());
+  entry.whole.share(options_.updater->read());
 }
 
 void Session::set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, int64_t end) {
@@ -78,6 +83,7 @@ void Session::set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, in
   dataset_ = std::move(dataset);
   begin_ = begin;
   end_ = end;
+  for (Entry& entry : entries_) entry.loop.reset();
   started_ = prepared_ = false;
 }
 
@@ -147,9 +153,43 @@ void Session::prepare() {
     order_.resize(static_cast<size_t>(rows));
     permute(order_, seed_, static_cast<uint64_t>(epoch_));
   }
-  place_columns();
+  if (where_ && options_.kind != SessionKind::predict)
+    prepare_loops();
+  else
+    place_columns();
   versions_.reserve(8);
   prepared_ = true;
+}
+
+/// The epoch's order where the device reads it, and a loop for every batch size.
+void Session::prepare_loops() {
+  const int64_t rows = end_ - begin_;
+  const size_t bytes = order_.size() * sizeof(uint32_t);
+  if (shuffle_) {
+    if (!device_order_ || device_order_->bytes() != bytes) {
+      for (Entry& entry : entries_) entry.loop.reset();
+      device_order_ = std::make_unique<Buffer>(bytes, where_);
+    }
+    std::byte* const to = device_order_->overwrite(where_);
+    if (bytes > 0) where_->upload(to, reinterpret_cast<const std::byte*>(order_.data()), bytes);
+  }
+  for (int64_t position = position_; position < rows;) {
+    const int64_t size = rows_at(position);
+    Entry& entry = entry_of(size);
+    StepLoopOptions loop;
+    loop.program = entry.program.get();
+    loop.workspace = options_.workspace.get();
+    loop.updater = options_.updater.get();
+    loop.dataset = dataset_.get();
+    loop.begin = begin_;
+    loop.rows = rows;
+    loop.batch = size;
+    loop.logs = options_.logs;
+    loop.stop_non_finite = options_.on_non_finite == OnNonFinite::error;
+    loop.order = shuffle_ ? device_order_.get() : nullptr;
+    if (!entry.loop || !(entry.loop->options() == loop)) entry.loop = entry.program->device().loop(loop);
+    position += size == batch_size_ ? (rows - position) / size * size : size;
+  }
 }
 
 /// Room for a batch of the columns that cannot be read where they lie.
@@ -160,7 +200,7 @@ void Session::place_columns() {
   inputs_.resize(columns.size());
   batch_offset_.resize(columns.size());
   for (size_t i = 0; i < columns.size(); ++i) {
-    if (!shuffle_ && !columns[i].converts()) continue;
+    if (!where_ && !shuffle_ && !columns[i].converts()) continue;
     batch_offset_[i] = bytes;
     const size_t column = rows * static_cast<size_t>(columns[i].width) * size_of(columns[i].dtype);
     bytes += (column + kAlignment - 1) / kAlignment * kAlignment;
@@ -205,19 +245,23 @@ void Session::check(const Entry& entry) const {
 /// Points inputs_ at the next `rows` rows.
 void Session::load(int64_t rows) {
   const std::vector<Column>& columns = dataset_->columns();
+  std::byte* const batch = batch_ ? batch_->data() : nullptr;
   for (size_t i = 0; i < columns.size(); ++i) {
     const Column& column = columns[i];
-    if (!shuffle_ && !column.converts()) {
+    if (!where_ && !shuffle_ && !column.converts()) {
       inputs_[i] = column.row(begin_ + position_);
       continue;
     }
-    std::byte* const to = batch_->data() + batch_offset_[i];
+    std::byte* const to = batch + batch_offset_[i];
     if (shuffle_)
       gather(column, begin_, order_.data() + position_, rows, to);
     else
       gather(column, begin_ + position_, nullptr, rows, to);
     inputs_[i] = to;
   }
+  if (!where_ || !batch) return;
+  const std::byte* const there = batch_->read(where_);
+  for (size_t i = 0; i < columns.size(); ++i) inputs_[i] = there + batch_offset_[i];
 }
 
 void Session::bind_outputs(const Entry& entry) {
@@ -229,8 +273,8 @@ void Session::bind_outputs(const Entry& entry) {
     else if (options_.kind != SessionKind::predict)
       outputs_[j] = &logs_[j];
     else
-      outputs_[j] =
-          options_.results[j].data() + value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(position_);
+      outputs_[j] = options_.results[j].write(where_) +
+                    value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(position_);
   }
 }
 
@@ -245,10 +289,21 @@ Stretch Session::run(int64_t max_steps, double max_milliseconds) {
   bool aborted = false;
   try {
     if (options_.kind == SessionKind::train && !mark_ && position_ < rows) mark_.emplace(trained());
-    for (int64_t taken = 0; position_ < rows; ++taken) {
+    for (int64_t taken = 0; position_ < rows;) {
       aborted = abort_.exchange(false, std::memory_order_relaxed);
       if (aborted || (taken > 0 && (taken == max_steps || (timed && Clock::now() >= deadline)))) break;
-      step();
+      Entry& entry = entry_of(rows_at(position_));
+      if (entry.loop) {
+        int64_t most = max_steps > 0 ? max_steps - taken : rows;
+        if (timed) {
+          const double left = std::chrono::duration<double>(deadline - Clock::now()).count();
+          most = std::min(most, std::max<int64_t>(1, static_cast<int64_t>(left / std::max(step_seconds_, 1e-7))));
+        }
+        taken += launch(entry, most);
+      } else {
+        step();
+        ++taken;
+      }
     }
   } catch (...) {
     release();
@@ -276,17 +331,66 @@ void Session::step() {
     else if (!read(entry, bindings))
       return start_again();
   }
-  for (size_t j = 0; j < logs_.size(); ++j) sums_[j] += last_[j] = static_cast<double>(logs_[j]);
+  add_logs();
   position_ += rows;
   ++steps_;
+}
+
+void Session::add_logs() {
+  for (size_t j = 0; j < logs_.size(); ++j) sums_[j] += last_[j] = static_cast<double>(logs_[j]);
+}
+
+int64_t Session::steps_of_launch(const Entry& entry, int64_t most) const {
+  constexpr double kLongest = 0.02;  // seconds: readers and aborts wait for a launch
+  const int64_t left = (end_ - begin_ - position_) / entry.rows;
+  const auto paced = step_seconds_ > 0 ? static_cast<int64_t>(kLongest / step_seconds_) : 1;
+  return std::max<int64_t>(1, std::min({most, left, paced, static_cast<int64_t>(entry.loop->max_steps())}));
+}
+
+/// Up to `most` steps on the device; gives how many ended.
+int64_t Session::launch(Entry& entry, int64_t most) {
+  StepLoop::Launch launch;
+  launch.position = position_;
+  launch.steps = static_cast<int>(steps_of_launch(entry, most));
+  launch.counter = static_cast<uint64_t>(steps_);
+  const auto started = Clock::now();
+  StepLoop::Outcome outcome;
+  {
+    const std::lock_guard<TurnMutex> program(entry.program->in_use);
+    const std::lock_guard<TurnMutex> workspace(options_.workspace->in_use);
+    const bool reads = options_.kind != SessionKind::train;
+    if (reads) launch.rebase_from = rebase(entry, &launch.rebase_to);
+    const Locked locked(entry.whole, launch.rebase_from);
+    if (reads && !same_versions(entry.access.reads, launch.rebase_from)) {
+      start_again();
+      return 0;
+    }
+    outcome = entry.loop->run(launch);
+  }
+  for (int i = 0; i < outcome.steps; ++i) {
+    std::copy_n(outcome.logs + static_cast<size_t>(i) * logs_.size(), logs_.size(), logs_.begin());
+    if (options_.on_non_finite != OnNonFinite::error) check_loss();
+    add_logs();
+    position_ += entry.rows;
+    ++steps_;
+  }
+  if (outcome.error) throw Error(*outcome.error);
+  if (outcome.non_finite) {
+    std::copy_n(outcome.logs + static_cast<size_t>(outcome.steps) * logs_.size(), logs_.size(), logs_.begin());
+    check_loss();
+  }
+  step_seconds_ = std::chrono::duration<double>(Clock::now() - started).count() / std::max(1, outcome.steps);
+  return outcome.steps;
 }
 
 void Session::train(Entry& entry, Bindings& bindings) {
   bindings.step = static_cast<uint64_t>(options_.updater->iterations());
   if (!entry.program->plan().writes.empty()) {
     const Locked all(entry.forward);
+    bindings.commit = false;
     entry.program->run(bindings);
     check_loss();
+    entry.program->commit();
     options_.updater->apply();
     return;
   }
@@ -302,18 +406,21 @@ void Session::train(Entry& entry, Bindings& bindings) {
 /// False when the variables have changed since the first batch.
 bool Session::read(Entry& entry, Bindings& bindings) {
   bindings.step = static_cast<uint64_t>(steps_);
-  const std::vector<std::shared_ptr<Buffer>>& reads = entry.access.reads;
-  if (!snapshot_) snapshot_ = snapshot_if_training(reads);
-  const Buffer* rebased = nullptr;
-  if (snapshot_ && std::find(reads.begin(), reads.end(), snapshot_->source) != reads.end()) {
-    rebased = bindings.rebase_from = snapshot_->source.get();
-    bindings.rebase_to = snapshot_->copy.data();
-  }
+  const Buffer* const rebased = bindings.rebase_from = rebase(entry, &bindings.rebase_to);
   const Locked forward(entry.forward, rebased);
-  if (!same_versions(reads, rebased)) return false;
+  if (!same_versions(entry.access.reads, rebased)) return false;
   entry.program->run(bindings);
   check_loss();
   return true;
+}
+
+/// The buffer that is read from a copy, because something trains it; else null.
+const Buffer* Session::rebase(const Entry& entry, const std::byte** to) {
+  const std::vector<std::shared_ptr<Buffer>>& reads = entry.access.reads;
+  if (!snapshot_) snapshot_ = snapshot_if_training(reads);
+  if (!snapshot_ || std::find(reads.begin(), reads.end(), snapshot_->source) == reads.end()) return nullptr;
+  *to = snapshot_->copy.read(where_);
+  return snapshot_->source.get();
 }
 
 /// All batches of a walk must see the variables as of one moment. Remembers that moment at the first batch.

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "backend/backend.h"
+#include "backend/device.h"
 #include "core/storage.h"
 #include "data/dataset.h"
 #include "optim/updater.h"
@@ -69,7 +69,9 @@ class Session {
     int64_t rows;
     std::shared_ptr<Program> program;
     Access access;
-    LockSet forward, update;  // held for the program; for the update
+    LockSet forward, update;         // held for the program; for the update
+    LockSet whole;                   // both, for a loop
+    std::unique_ptr<StepLoop> loop;  // where the device runs several steps at a time
   };
 
   std::unique_lock<std::mutex> claim();
@@ -77,16 +79,21 @@ class Session {
   Entry& entry_of(int64_t rows);
   int64_t rows_at(int64_t position) const;  // of the batch that begins there
   void prepare();
+  void prepare_loops();
   void place_columns();
   void check(const Entry& entry) const;
   void load(int64_t rows);
   void bind_outputs(const Entry& entry);
   void step();
+  int64_t launch(Entry& entry, int64_t most);
+  int64_t steps_of_launch(const Entry& entry, int64_t most) const;
   void train(Entry& entry, Bindings& bindings);
   bool read(Entry& entry, Bindings& bindings);
+  const Buffer* rebase(const Entry& entry, const std::byte** to);
   bool same_versions(const std::vector<std::shared_ptr<Buffer>>& reads, const Buffer* rebased);
   void start_again();
   void check_loss();
+  void add_logs();
   std::vector<std::shared_ptr<Buffer>> trained() const;
   void release();
   Stretch state(bool aborted) const;
@@ -104,11 +111,14 @@ class Session {
   bool shuffle_ = false;
   uint64_t seed_ = 0;
   std::vector<uint32_t> order_;
-  std::unique_ptr<Buffer> batch_;     // gathered rows, column after column
-  std::vector<size_t> batch_offset_;  // by column, bytes
-  std::vector<const void*> inputs_;   // by column
-  std::vector<void*> outputs_;        // by output of the program
-  std::vector<float> logs_;           // of the batch in hand
+  DeviceMemory* where_ = nullptr;         // memory that the programs work in; null: the host's
+  std::unique_ptr<Buffer> device_order_;  // order_ there
+  double step_seconds_ = 0;               // of the last launch
+  std::unique_ptr<Buffer> batch_;         // gathered rows, column after column
+  std::vector<size_t> batch_offset_;      // by column, bytes
+  std::vector<const void*> inputs_;       // by column
+  std::vector<void*> outputs_;            // by output of the program
+  std::vector<float> logs_;               // of the batch in hand
   std::vector<double> sums_, last_;
   std::optional<TrainingMark> mark_;                          // from the first step of an epoch to its end
   std::shared_ptr<const Snapshot> snapshot_;                  // that the rest of this epoch reads

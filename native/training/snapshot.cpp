@@ -1,7 +1,6 @@
 #include "training/snapshot.h"
 
 #include <atomic>
-#include <cstring>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
@@ -67,11 +66,11 @@ std::shared_ptr<const Snapshot> snapshot_if_training(const std::shared_ptr<Buffe
     const auto& latest = entry->second.latest;
     if (latest && latest->version == buffer->version.load(std::memory_order_acquire)) return latest;
   }
-  const auto snapshot = std::make_shared<Snapshot>(buffer, 0, buffer->bytes());  // allocated before the lock is held
+  const auto snapshot = std::make_shared<Snapshot>(buffer, buffer->home());  // allocated before the lock is held
   {
     const std::shared_lock<std::shared_mutex> lock(buffer->guard);
     snapshot->version = buffer->version.load(std::memory_order_acquire);
-    std::memcpy(snapshot->copy.data(), buffer->data(), buffer->bytes());
+    copy_contents(*buffer, snapshot->copy);
   }
   std::shared_ptr<const Snapshot> previous;  // freed outside the lock
   const std::lock_guard<std::mutex> lock(all.mutex);

@@ -11,11 +11,10 @@ namespace downhill {
 
 /// A whole buffer as of one version.
 struct Snapshot {
-  Snapshot(std::shared_ptr<Buffer> source, uint64_t version, size_t bytes)
-      : source(std::move(source)), version(version), copy(bytes) {}
+  Snapshot(const std::shared_ptr<Buffer>& source, DeviceMemory* where) : source(source), copy(source->bytes(), where) {}
   const std::shared_ptr<Buffer> source;
-  uint64_t version;
-  Buffer copy;
+  uint64_t version = 0;
+  Buffer copy;  // where the source is
 };
 
 /// Marks buffers as being trained for as long as it lives.

@@ -40,6 +40,8 @@ void gathers_and_scatters() {
     }
   }
   expect_as_on_cpu(Op::scatterAdd, {ints({0}), floats({0, 3})}, Attrs().set("axis", 0).set("size", 0));
+  for (const int64_t count : {1023, 1024, 1025})  // one tile of the sort and a bit
+    expect_as_on_cpu(Op::scatterAdd, {ints({count}, 0, 400), floats({count})}, Attrs().set("axis", 0).set("size", 401));
   // A few rows that many indices share, over several tiles of the sort.
   const Array many = ints({5000}, 0, 3);
   expect_as_on_cpu(Op::scatterAdd, {many, floats({5000, 3}, -1e4f, 1e4f)}, Attrs().set("axis", 0).set("size", 300));
@@ -86,9 +88,20 @@ void checks() {
   const Array y = run_on_emulator(Op::gather, {x, indices}, Attrs().set("axis", 0), stopped);
   for (int i = 0; i < 72; ++i) CHECK(y.f[i] == (i / 8 == 4 ? x.f[16 + i % 8] : 0), "element %d", i);
   CHECK(stopped.stopped != 0 && stopped.where == 0);
-  const Array sums =
-      run_on_emulator(Op::scatterAdd, {indices, floats({9, 3}, 1, 1)}, Attrs().set("axis", 0).set("size", 4));
-  for (int i = 0; i < 12; ++i) CHECK(sums.f[i] == (i / 3 == 2 ? 1 : 0), "element %d", i);
+  for (const int64_t count : {9, 3000}) {
+    Array wild = ints({count}, 0, 299);
+    std::vector<float> expected(300);
+    const Array updates = floats({count});
+    for (int64_t i = 0; i < count; ++i) {
+      int32_t& index = wild.i[static_cast<size_t>(i)];
+      if (i % 3 == 1)
+        index = i % 2 == 0 ? index - 65536 : index + 65536;
+      else
+        expected[static_cast<size_t>(index)] += updates.f[static_cast<size_t>(i)];
+    }
+    const Array sums = run_on_emulator(Op::scatterAdd, {wild, updates}, Attrs().set("axis", 0).set("size", 300));
+    for (size_t i = 0; i < 300; ++i) CHECK(sums.f[i] == expected[i], "sum %zu beside wrong indices", i);
+  }
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ void slices() {
       {{4, 5}, {4, 0}, {0, 5}},
       {{3000}, {8}, {2001}},
       {{3000}, {1}, {2001}},
+      {{6, 9}, {0, 0}, {4, 8}},
   };
   for (const Case& c : cases) {
     const Attrs attrs = Attrs().set("begin", c.begin).set("size", c.size);

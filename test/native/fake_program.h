@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "backend/backend.h"
+#include "backend/device.h"
 
 namespace downhill::test {
 
@@ -41,6 +41,8 @@ class FakeProgram : public Program {
   int64_t runs = 0;
   uint64_t last_step = 0;
 
+  Device& device() const override { return devices::cpu(); }
+
   void run(const Bindings& bindings) override {
     bindings.workspace->reserve(plan_.arena_bytes);
     ++runs;
@@ -68,6 +70,10 @@ class FakeProgram : public Program {
     }
     *static_cast<float*>(bindings.outputs[0]) = loss;
     *static_cast<float*>(bindings.outputs[1]) = static_cast<float>(rows_);
+    if (bindings.commit) commit();
+  }
+
+  void commit() override {
     if (model_.commits) *reinterpret_cast<float*>(model_.state.data()) += 1;
   }
 

@@ -207,6 +207,12 @@ void state() {
   CHECK(error_of([&] { program->run(bindings); }).find("label 3 at position 0") != std::string::npos);
   CHECK(value[0] == 7, "nothing is written by a run that fails");
   label.i[0] = 0;
+  bindings.commit = false;
+  program->run(bindings);
+  CHECK(doubled[0] == 14 && value[0] == 7, "state waits for commit()");
+  program->commit();
+  CHECK(value[0] == 8);
+  bindings.commit = true;
   const float snapshot[16] = {100, 200};
   bindings.rebase_from = counter->buffer.get();
   bindings.rebase_to = reinterpret_cast<const std::byte*>(snapshot);

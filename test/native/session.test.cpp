@@ -301,6 +301,12 @@ void test_state_is_committed_with_the_update() {
   fit.session->run(0, 0);
   CHECK(*reinterpret_cast<float*>(model.state.data()) == 2);
   CHECK(model.weights.buffer->version == before + 2 && model.state.buffer->version == 2);
+
+  const auto bad = data_with_bad_row();
+  fit.session->set_data(bad, 0, 64);
+  fit.session->begin_epoch(1, 16, false, 0);
+  CHECK(starts(message_of([&] { fit.session->run(0, 0); }), "NON_FINITE"));
+  CHECK(*reinterpret_cast<float*>(model.state.data()) == 4, "the step whose loss is NaN writes no state");
 }
 
 void test_errors() {

@@ -59,7 +59,10 @@ std::unique_ptr<Launch> compile_step(const Build& build) {
 class CpuProgram final : public Program {
  public:
   explicit CpuProgram(Plan plan)
-      : Program(std::move(plan)), at_(plan_.values.size()), scratch_at_(aligned(plan_.arena_bytes)) {
+      : Program(std::move(plan)),
+        at_(plan_.values.size()),
+        written_(written_values(plan_)),
+        scratch_at_(aligned(plan_.arena_bytes)) {
     const KernelTable& table = kernels();
     size_t scratch = 0;
     for (const Step& step : plan_.steps) {
@@ -78,6 +81,10 @@ class CpuProgram final : public Program {
     bind(bindings, base);
     const Run run{at_.data(), base ? base + scratch_at_ : nullptr, bindings.step};
     for (const std::unique_ptr<Launch>& launch : launches_) launch->run(run);
+    if (bindings.commit) commit();
+  }
+
+  void commit() override {
     for (const StateWrite& write : plan_.writes) {
       const Value& to = plan_.values[write.to];
       if (to.bytes() > 0) std::memmove(to.storage->data(), at_[write.from], to.bytes());
@@ -99,17 +106,21 @@ class CpuProgram final : public Program {
           at_[i] = bindings.outputs[value.index];
           break;
         case Place::storage:
-          at_[i] = bindings.rebase_from && value.storage->buffer.get() == bindings.rebase_from
-                       ? const_cast<std::byte*>(bindings.rebase_to) + value.storage->offset
-                       : value.storage->data();
+          if (bindings.rebase_from && value.storage->buffer.get() == bindings.rebase_from)
+            at_[i] = const_cast<std::byte*>(bindings.rebase_to) + value.storage->offset;
+          else if (written_[i])
+            at_[i] = value.storage->data();
+          else
+            at_[i] = const_cast<std::byte*>(value.storage->host());  // steps only read it
           break;
       }
     }
   }
 
   std::vector<std::unique_ptr<Launch>> launches_;
-  std::vector<void*> at_;  // by value
-  size_t scratch_at_;      // bytes: behind the arena
+  std::vector<void*> at_;      // by value
+  std::vector<bool> written_;  // by value
+  size_t scratch_at_;          // bytes: behind the arena
   size_t workspace_bytes_ = 0;
   Workspace own_workspace_;  // for callers that bring none
 };
@@ -118,17 +129,9 @@ class CpuProgram final : public Program {
 
 std::unique_ptr<Program> compile(Plan plan) { return std::make_unique<CpuProgram>(std::move(plan)); }
 
-IndexRule::IndexRule(const Build& build, const char* code, const char* what, int64_t n, int64_t limit)
-    : table(&build.table), code(code), who(name_of(build.step.op)), what(what), n(n), limit(limit) {
-  if (!build.step.label.empty()) who += " (" + build.step.label + ")";
-}
-
 void IndexRule::check(const int32_t* indices) const {
-  const int64_t position = table->movement.first_outside(indices, n, limit);
-  if (position >= n) return;
-  throw Error(code, who + ": " + what + " " + std::to_string(indices[position]) + " at position " +
-                        std::to_string(position) + " is out of range; expected " +
-                        (limit > 0 ? "0 to " + std::to_string(limit - 1) : "none") + ".");
+  const int64_t position = table->movement.first_outside(indices, domain.count, domain.limit);
+  if (position < domain.count) throw domain.error(indices[position], position);
 }
 
 }  // namespace downhill::cpu

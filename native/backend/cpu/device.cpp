@@ -11,6 +11,7 @@ class CpuDevice final : public Device {
   DeviceMemory* memory() override { return nullptr; }
   std::unique_ptr<Program> compile(Plan plan, Precision) override { return cpu::compile(std::move(plan)); }
   std::unique_ptr<StepLoop> loop(const StepLoopOptions&) override { return nullptr; }
+  std::unique_ptr<DeviceUpdate> update(Updater&) override { return nullptr; }
 
  private:
   const std::string id_ = "cpu";

@@ -8,6 +8,7 @@
 #include "backend/backend.h"
 #include "backend/cpu/kernels/table.h"
 #include "backend/cpu/pool.h"
+#include "plan/indices.h"
 
 namespace downhill::cpu {
 
@@ -64,16 +65,13 @@ std::unique_ptr<Launch> compile_gather(const Build& build);
 std::unique_ptr<Launch> compile_scatter_add(const Build& build);
 std::unique_ptr<Launch> compile_one_hot(const Build& build);
 
-/// The rule that n indices lie in [0, limit), checked before a kernel uses them.
+/// Checks a step's indices before a kernel uses them.
 struct IndexRule {
   const KernelTable* table;
-  const char* code;  // of the error
-  std::string who;   // op and layer, for the message
-  const char* what;  // "label", "index"
-  int64_t n, limit;
+  IndexDomain domain;
 
-  IndexRule(const Build& build, const char* code, const char* what, int64_t n, int64_t limit);
-  void check(const int32_t* indices) const;  // names value, position and range
+  explicit IndexRule(const Build& build) : table(&build.table), domain(index_domain(build.plan, build.step)) {}
+  void check(const int32_t* indices) const;  // throws what the domain says
 };
 inline constexpr int64_t kChunk = 8192;  // elements of one piece of parallel work
 

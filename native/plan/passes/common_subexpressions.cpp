@@ -24,7 +24,7 @@ size_t hash_of(const Node& node) {
   if (small_constant(node))
     hash =
         mix(hash,
-            std::hash<std::string_view>()({reinterpret_cast<const char*>(node.storage->data()), node.storage->bytes}));
+            std::hash<std::string_view>()({reinterpret_cast<const char*>(node.storage->host()), node.storage->bytes}));
   return hash;
 }
 
@@ -33,7 +33,7 @@ bool same(const Node& a, const Node& b) {
     return false;
   if (small_constant(a) && small_constant(b))
     return a.storage->bytes == b.storage->bytes &&
-           std::memcmp(a.storage->data(), b.storage->data(), a.storage->bytes) == 0;
+           std::memcmp(a.storage->host(), b.storage->host(), a.storage->bytes) == 0;
   return a.index == b.index && a.storage == b.storage;
 }
 

@@ -8,7 +8,7 @@ constexpr NodeId kKeep = -1;
 
 bool is_scalar_constant(const Node& node, float value) {
   return node.op == Op::constant && node.shape.size() == 1 && node.dtype == DType::float32 &&
-         *reinterpret_cast<const float*>(node.storage->data()) == value;
+         *reinterpret_cast<const float*>(node.storage->host()) == value;
 }
 
 /// The last two axes exchanged, all others in place.

@@ -1,7 +1,7 @@
 // Moving, converting and masking elements.
+#include "ops/movement.h"
 #include "backend/cpu/kernels/entries.h"
 #include "core/philox.h"
-#include "ops/movement.h"
 
 namespace downhill::cpu::DH_ISA {
 

@@ -2,9 +2,9 @@
 #include "backend/cpu/kernels/update_entry.h"
 
 #include <cstring>
-#include <limits>
 
 #include "optim/rules.h"
+#include "optim/update_element.h"
 
 #if defined(__clang__)
 #define DH_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
@@ -28,8 +28,7 @@ template <typename Functor>
 void apply_rule(const Functor& rule, const UpdateScale& scale, float* p, const float* g, float* const* slots,
                 int64_t n) {
   constexpr int kSlots = Functor::kSlots;
-  const float factor = scale.gradient, l2 = scale.l2, decay = scale.decay;
-  const float limit = scale.clip_value > 0 ? scale.clip_value : std::numeric_limits<float>::infinity();
+  const rules::ElementStep step{scale.gradient, rules::limit_of(scale.clip_value), scale.l2, scale.decay};
   float* rows[kSlots ? kSlots : 1] = {};
   for (int s = 0; s < kSlots; ++s) rows[s] = slots[s];
 
@@ -37,11 +36,7 @@ void apply_rule(const Functor& rule, const UpdateScale& scale, float* p, const f
   for (int64_t i = 0; i < n; ++i) {
     float slot[kSlots ? kSlots : 1];
     for (int s = 0; s < kSlots; ++s) slot[s] = rows[s][i];
-    float gradient = g[i] * factor;
-    gradient = gradient > limit ? limit : gradient;  // NaN stays NaN
-    gradient = gradient < -limit ? -limit : gradient;
-    gradient += l2 * p[i];
-    p[i] = rule(gradient, p[i] - decay * p[i], slot);
+    p[i] = rules::update_element(rule, step, g[i], p[i], slot);
     for (int s = 0; s < kSlots; ++s) rows[s][i] = slot[s];
   }
 }
@@ -52,7 +47,7 @@ void add(const float* x, const float* y, float* sum, int64_t n) {
 
 void average(const UpdateScale& scale, float* p, float* e, int64_t n) {
   const float keep = scale.keep, take = scale.take;
-  for (int64_t i = 0; i < n; ++i) e[i] = keep * e[i] + take * p[i];
+  for (int64_t i = 0; i < n; ++i) e[i] = rules::moving_average(keep, take, e[i], p[i]);
   if (scale.overwrite) std::memcpy(p, e, static_cast<size_t>(n) * sizeof(float));
 }
 

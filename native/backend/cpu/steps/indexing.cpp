@@ -25,7 +25,7 @@ std::unique_ptr<Launch> compile_gather(const Build& build) {
   const int64_t count = build.in(1).shape.size();
   const int from = build.id(0), at = build.id(1), to = build.step.output;
   const auto gather = build.table.movement.gather;
-  const IndexRule rule(build, code::kOutOfRange, "index", count, n);
+  const IndexRule rule(build);
   return launch([=](const Run& run) {
     const int32_t *x = static_cast<const int32_t*>(run.at[from]), *indices = static_cast<const int32_t*>(run.at[at]);
     int32_t* y = static_cast<int32_t*>(run.at[to]);
@@ -53,7 +53,7 @@ std::unique_ptr<Launch> compile_scatter_add(const Build& build) {
   const int at = build.id(0), from = build.id(1), to = build.step.output;
   const auto add = build.table.movement.scatter_add[static_cast<int>(build.out().dtype)];
   const size_t bytes = build.out().bytes();
-  const IndexRule rule(build, code::kOutOfRange, "index", count, n);
+  const IndexRule rule(build);
   return launch([=](const Run& run) {
     const int32_t *indices = static_cast<const int32_t*>(run.at[at]), *x = static_cast<const int32_t*>(run.at[from]);
     int32_t* y = static_cast<int32_t*>(run.at[to]);
@@ -74,7 +74,7 @@ std::unique_ptr<Launch> compile_one_hot(const Build& build) {
   const int64_t n = build.in(0).shape.size(), depth = build.step.attrs.integer("depth");
   const int from = build.id(0), to = build.step.output;
   const auto one_hot = build.table.movement.one_hot;
-  const IndexRule rule(build, code::kLabelOutOfRange, "label", n, depth);
+  const IndexRule rule(build);
   return launch([=](const Run& run) {
     const int32_t* labels = static_cast<const int32_t*>(run.at[from]);
     float* y = static_cast<float*>(run.at[to]);

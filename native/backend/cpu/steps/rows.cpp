@@ -76,7 +76,7 @@ std::unique_ptr<Launch> cross_entropy(const Build& build) {
   const bool gradient = op == Op::softmaxCrossEntropyGrad || op == Op::sparseSoftmaxCrossEntropyGrad;
   const int logits = build.id(0), targets = build.id(1), d_loss = gradient ? build.id(2) : -1, to = build.step.output;
   const RowKernels* kernels = &build.table.rows;
-  const IndexRule rule(build, code::kLabelOutOfRange, "label", sparse ? rows : 0, n);
+  const IndexRule rule(build);
   return launch([=](const Run& run) {
     if (sparse) rule.check(static_cast<const int32_t*>(run.at[targets]));
     const float *x = static_cast<const float*>(run.at[logits]), *t = static_cast<const float*>(run.at[targets]);

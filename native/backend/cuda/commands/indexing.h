@@ -45,8 +45,8 @@ inline constexpr int64_t kScatterDigits = 256;
 /// Four-byte words of scratch: keys and positions twice, a histogram per tile, and where each row begins.
 struct ScatterScratch {
   int64_t run, tiles, words;
-  ScatterScratch(int64_t n, int64_t count)
-      : run(count < kScatterRun ? count : kScatterRun),
+  ScatterScratch(int64_t n, int64_t count, int64_t longest_run = kScatterRun)
+      : run(count < longest_run ? count : longest_run),
         tiles((run + kScatterTile - 1) / kScatterTile),
         words(4 * run + kScatterDigits * tiles + n + 1) {}
 };

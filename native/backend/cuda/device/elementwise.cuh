@@ -59,7 +59,7 @@ __device__ __forceinline__ void load_nested(const ElementwiseLaunch<kArity>& arg
 }
 
 template <int kArity, typename T, typename R, typename F>
-__global__ void __launch_bounds__(256) elementwise_kernel(F f, ElementwiseLaunch<kArity> args) {
+__global__ void __launch_bounds__(kBlockThreads) elementwise_kernel(F f, ElementwiseLaunch<kArity> args) {
   const uint32_t first = (blockIdx.x * blockDim.x + threadIdx.x) * kQuad;
   if (first >= args.n) return;
   const int count = args.n - first < kQuad ? static_cast<int>(args.n - first) : kQuad;
@@ -123,8 +123,8 @@ void launch_elements(const F& f, const Nest& nest, void* const* at, Stream strea
           args.any_nested = args.any_nested || args.in[k].reading == Reading::nested;
         }
         args.offsets = Offsets<kArity>(piece, 1);
-        const int64_t blocks = blocks_for(piece.size(), 256 * kQuad);
-        launch(elementwise_kernel<kArity, T, R, F>, static_cast<unsigned>(blocks), 256, 0, stream, f, args);
+        const int64_t blocks = blocks_for(piece.size(), kBlockThreads * kQuad);
+        launch(elementwise_kernel<kArity, T, R, F>, static_cast<unsigned>(blocks), kBlockThreads, 0, stream, f, args);
       },
       limit);
 }

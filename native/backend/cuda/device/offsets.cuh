@@ -6,7 +6,10 @@
 
 namespace downhill::cuda {
 
-constexpr int64_t kNarrow = int64_t{1} << 31;
+#if !defined(DH_NARROW)  // a test makes it small
+#define DH_NARROW (int64_t{1} << 31)
+#endif
+constexpr int64_t kNarrow = DH_NARROW;
 
 /// Division of x < 2^31 by a divisor in [1, 2^31) with a multiplication (Granlund & Montgomery 1994, section 4).
 class FastDivide {
@@ -85,6 +88,9 @@ void for_narrow(const Nest& nest, Visit&& visit, int64_t limit = kNarrow, const 
   for_narrow(head, visit, limit, offsets);
   for_narrow(tail, visit, limit, rest);
 }
+
+/// Threads of a block, where nothing asks for another number.
+constexpr unsigned kBlockThreads = 256;
 
 /// Blocks of `per_block` items each.
 inline int64_t blocks_for(int64_t items, int64_t per_block) { return (items + per_block - 1) / per_block; }

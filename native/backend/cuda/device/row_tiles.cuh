@@ -5,8 +5,6 @@
 
 namespace downhill::cuda {
 
-constexpr unsigned kRowThreads = 256;
-
 struct RowTiles {
   int64_t rows, columns;
   unsigned shift = 0;  // 2^shift threads along a row
@@ -18,10 +16,10 @@ struct RowTiles {
   dim3 blocks() const {
     constexpr int64_t kMostStretches = 65535;
     const int64_t stretches = blocks_for(columns, int64_t{1} << shift);
-    return dim3(static_cast<unsigned>(blocks_for(rows, kRowThreads >> shift)),
+    return dim3(static_cast<unsigned>(blocks_for(rows, kBlockThreads >> shift)),
                 static_cast<unsigned>(stretches < kMostStretches ? stretches : kMostStretches));
   }
-  __device__ int64_t row() const { return int64_t{blockIdx.x} * (kRowThreads >> shift) + (threadIdx.x >> shift); }
+  __device__ int64_t row() const { return int64_t{blockIdx.x} * (kBlockThreads >> shift) + (threadIdx.x >> shift); }
   /// body(column) for this thread's columns.
   template <typename Body>
   __device__ __forceinline__ void columns_of(Body&& body) const {

@@ -22,6 +22,8 @@ Allocator::Allocator(CudaDevice& device)
       exact_(device.target().emulated),
       keep_at_most_(std::max<uint64_t>(device.info().memory_bytes / 8, 16 * kPage)) {}
 
+const char* Allocator::device() const { return device_.id().c_str(); }
+
 Allocator::~Allocator() { free_kept(); }
 
 uint64_t Allocator::block_size(uint64_t bytes) {

@@ -27,6 +27,7 @@ class Allocator final : public DeviceMemory {
   explicit Allocator(CudaDevice& device);
   ~Allocator() override;
 
+  const char* device() const override;
   /// Throws OUT_OF_MEMORY when neither the device nor the limit has room after all kept blocks were freed.
   std::byte* allocate(size_t bytes) override;
   /// Nothing on the device may use it any more.

@@ -33,6 +33,8 @@ std::unique_ptr<Program> CudaDevice::compile(Plan, Precision) {
 std::unique_ptr<StepLoop> CudaDevice::loop(const StepLoopOptions&) { return nullptr; }
 #endif
 
+std::unique_ptr<DeviceUpdate> CudaDevice::update(Updater& updater) { return make_update(*this, updater); }
+
 std::string CudaDevice::lost() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return lost_;

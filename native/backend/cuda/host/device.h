@@ -82,6 +82,7 @@ class CudaDevice final : public Device {
   Allocator* memory() override { return allocator_.get(); }
   std::unique_ptr<Program> compile(Plan plan, Precision precision) override;
   std::unique_ptr<StepLoop> loop(const StepLoopOptions& options) override;
+  std::unique_ptr<DeviceUpdate> update(Updater& updater) override;
 
   const DhCudaApi& api() const { return api_; }
   DhContext* context() const { return context_; }
@@ -112,6 +113,8 @@ class CudaDevice final : public Device {
 
 /// host/program.cpp
 std::unique_ptr<Program> make_program(CudaDevice& device, Plan plan, Precision precision);
+/// host/update.cpp
+std::unique_ptr<DeviceUpdate> make_update(CudaDevice& device, Updater& updater);
 /// host/loop.cpp
 std::unique_ptr<StepLoop> make_loop(CudaDevice& device, const StepLoopOptions& options);
 

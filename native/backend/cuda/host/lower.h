@@ -63,6 +63,9 @@ void lower_argmax(Lowering& lowering);
 void lower_rows(Lowering& lowering);
 void lower_matmul(Lowering& lowering);
 
+/// Copies plain bytes, unless the step was stopped (null state: always). For state writes; host/lower/movement.cpp.
+DhCommand copy_unless_stopped(void* to, const void* from, size_t bytes, const StepState* state);
+
 /// Which of them lowers an op (host/lower.cpp).
 void lower(Lowering& lowering);
 

@@ -8,7 +8,6 @@ namespace downhill::cuda {
 
 namespace {
 
-constexpr unsigned kThreads = 256;
 constexpr unsigned kCheckThreads = 1024;
 constexpr int64_t kPerCheckBlock = 16 * kCheckThreads;
 constexpr uint64_t kNowhere = uint64_t{1} << 62;
@@ -60,7 +59,7 @@ struct Gather {
 };
 
 template <typename V>
-__global__ void __launch_bounds__(kRowThreads) gather_kernel(Gather<V> args) {
+__global__ void __launch_bounds__(kBlockThreads) gather_kernel(Gather<V> args) {
   const int64_t row = args.tiles.row();
   if (row >= args.tiles.rows) return;
   const uint32_t o = args.count(static_cast<uint32_t>(row)), i = static_cast<uint32_t>(row) - o * args.count.divisor();
@@ -85,14 +84,14 @@ void gather(const GatherArgs& args, int64_t inner, Stream stream) {
                           args.n,
                           x_outer,
                           y_outer};
-    launch(gather_kernel<V>, tiles.blocks(), kRowThreads, 0, stream, piece);
+    launch(gather_kernel<V>, tiles.blocks(), kBlockThreads, 0, stream, piece);
   });
 }
 
 /// y[i] for columns [begin, begin + columns.divisor()) of consecutive rows.
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kBlockThreads)
     one_hot_kernel(const int32_t* labels, float* y, uint32_t n, FastDivide columns, int64_t begin, bool aligned) {
-  const uint32_t first = (blockIdx.x * kThreads + threadIdx.x) * kQuad;
+  const uint32_t first = (blockIdx.x * kBlockThreads + threadIdx.x) * kQuad;
   if (first >= n) return;
   const int count = n - first < kQuad ? static_cast<int>(n - first) : kQuad;
   float hot[kQuad] = {};
@@ -125,7 +124,7 @@ void launch_one_hot(const OneHotArgs& args, Stream stream) {
   for_row_pieces(args.n, args.depth, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
     float* const y = args.y + row * args.depth + column;
     const int64_t n = rows * columns;
-    launch(one_hot_kernel, static_cast<unsigned>(blocks_for(n, kThreads * kQuad)), kThreads, 0, stream,
+    launch(one_hot_kernel, static_cast<unsigned>(blocks_for(n, kBlockThreads * kQuad)), kBlockThreads, 0, stream,
            args.labels + row, y, static_cast<uint32_t>(n), FastDivide(static_cast<uint32_t>(columns)), column,
            is_aligned(y));
   });

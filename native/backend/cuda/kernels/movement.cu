@@ -8,19 +8,18 @@ namespace downhill::cuda {
 
 namespace {
 
-constexpr unsigned kThreads = 256;
-constexpr int64_t kPerBlock = kThreads * kQuad;  // elements
+constexpr int64_t kPerBlock = kBlockThreads * kQuad;  // elements
 
 __device__ bool stopped(const StepState* state) { return state && state->stopped; }
 
 /// V: one element, or a quad that is one step of the nest.
 template <typename V>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kBlockThreads)
     copy_kernel(const V* from, V* to, uint32_t n, Offsets<2> offsets, const StepState* unless_stopped) {
   if (stopped(unless_stopped)) return;
-  constexpr uint32_t kSteps = kPerBlock * sizeof(uint32_t) / sizeof(V) / kThreads;
+  constexpr uint32_t kSteps = kPerBlock * sizeof(uint32_t) / sizeof(V) / kBlockThreads;
   for (uint32_t i = 0; i < kSteps; ++i) {
-    const uint32_t position = (blockIdx.x * kSteps + i) * kThreads + threadIdx.x;
+    const uint32_t position = (blockIdx.x * kSteps + i) * kBlockThreads + threadIdx.x;
     if (position >= n) return;
     uint32_t offset[2];
     offsets.at(position, offset);
@@ -38,7 +37,7 @@ struct Transposition {
 };
 
 /// A tile of 32 x 32 goes through shared memory, so that reads and writes both run along lines.
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kBlockThreads)
     transpose_kernel(const uint32_t* from, uint32_t* to, Transposition args, const StepState* unless_stopped) {
   __shared__ uint32_t tile[kTile][kTile + 1];
   if (stopped(unless_stopped)) return;
@@ -48,11 +47,11 @@ __global__ void __launch_bounds__(kThreads)
   const uint32_t x = threadIdx.x % kTile, y = threadIdx.x / kTile;
   uint32_t offset[2];
   args.batch.at(matrix, offset);
-  for (uint32_t i = y; i < kTile; i += kThreads / kTile)
+  for (uint32_t i = y; i < kTile; i += kBlockThreads / kTile)
     if (column + i < args.columns && row + x < args.rows)
       tile[i][x] = from[offset[1] + (column + i) * args.from_column + row + x];
   __syncthreads();
-  for (uint32_t i = y; i < kTile; i += kThreads / kTile)
+  for (uint32_t i = y; i < kTile; i += kBlockThreads / kTile)
     if (row + i < args.rows && column + x < args.columns)
       to[offset[0] + (row + i) * args.to_row + column + x] = tile[x][i];
 }
@@ -80,7 +79,7 @@ void launch_transpose(const uint32_t* from, uint32_t* to, Nest nest, int axis, c
   args.batch = Offsets<2>(nest, 0, 1);
   const int64_t matrices = nest.size() / args.columns;
   launch(transpose_kernel, static_cast<unsigned>(matrices * args.row_tiles.divisor() * args.column_tiles.divisor()),
-         kThreads, 0, stream, from, to, args, state);
+         kBlockThreads, 0, stream, from, to, args, state);
 }
 
 /// The same nest in steps of four elements; false: a row does not consist of quads that lie side by side.
@@ -99,7 +98,7 @@ bool in_quads(Nest& nest, const void* to, const void* from) {
 template <typename V>
 void launch_steps(const void* from, void* to, const Nest& nest, const StepState* state, Stream stream) {
   const int64_t steps = nest.size(), per_block = kPerBlock * sizeof(uint32_t) / sizeof(V);
-  launch(copy_kernel<V>, static_cast<unsigned>(blocks_for(steps, per_block)), kThreads, 0, stream,
+  launch(copy_kernel<V>, static_cast<unsigned>(blocks_for(steps, per_block)), kBlockThreads, 0, stream,
          static_cast<const V*>(from), static_cast<V*>(to), static_cast<uint32_t>(steps), Offsets<2>(nest), state);
 }
 
@@ -121,17 +120,17 @@ void copy_piece(const uint32_t* from, uint32_t* to, Nest nest, const StepState* 
     launch_steps<uint32_t>(from, to, nest, state, stream);
 }
 
-__global__ void __launch_bounds__(kThreads) fill_kernel(uint32_t* to, int64_t n, uint32_t value, bool aligned) {
-  const int64_t first = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * kQuad;
+__global__ void __launch_bounds__(kBlockThreads) fill_kernel(uint32_t* to, int64_t n, uint32_t value, bool aligned) {
+  const int64_t first = (int64_t{blockIdx.x} * kBlockThreads + threadIdx.x) * kQuad;
   if (first >= n) return;
   const uint32_t x[kQuad] = {value, value, value, value};
   store_quad(to + first, aligned, n - first < kQuad ? static_cast<int>(n - first) : kQuad, x);
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kBlockThreads)
     dropout_kernel(const float* x, float* y, int64_t n, downhill::DH_ISA::Dropout f, uint64_t key, bool aligned,
                    const StepState* state) {
-  const int64_t block = int64_t{blockIdx.x} * kThreads + threadIdx.x, first = block * kQuad;
+  const int64_t block = int64_t{blockIdx.x} * kBlockThreads + threadIdx.x, first = block * kQuad;
   if (first >= n) return;
   const int count = n - first < kQuad ? static_cast<int>(n - first) : kQuad;
   const downhill::DH_ISA::Philox4 random = downhill::DH_ISA::philox(key, state->counter, static_cast<uint64_t>(block));
@@ -162,7 +161,7 @@ void launch_copy(const CopyArgs& args, Stream stream) {
 
 void launch_fill(const FillArgs& args, Stream stream) {
   if (args.n == 0) return;
-  launch(fill_kernel, static_cast<unsigned>(blocks_for(args.n, kPerBlock)), kThreads, 0, stream,
+  launch(fill_kernel, static_cast<unsigned>(blocks_for(args.n, kPerBlock)), kBlockThreads, 0, stream,
          static_cast<uint32_t*>(args.to), args.n, args.value, is_aligned(args.to));
 }
 
@@ -176,7 +175,7 @@ void launch_cast(const CastArgs& args, Stream stream) {
 
 void launch_dropout(const DropoutArgs& args, Stream stream) {
   if (args.n == 0) return;
-  launch(dropout_kernel, static_cast<unsigned>(blocks_for(args.n, kPerBlock)), kThreads, 0, stream, args.x, args.y,
+  launch(dropout_kernel, static_cast<unsigned>(blocks_for(args.n, kPerBlock)), kBlockThreads, 0, stream, args.x, args.y,
          args.n, downhill::DH_ISA::Dropout(args.rate), args.key, is_aligned(args.x) && is_aligned(args.y), args.state);
 }
 

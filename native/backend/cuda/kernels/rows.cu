@@ -157,8 +157,8 @@ __device__ __forceinline__ float sums_online(const Team& team, const RowsArgs& a
                                              RowSums& sums) {
   float top = -math::kInf;
   for_elements<Op>(team, args, row, [&](int64_t, float x, float s) {
-    if (!(x <= top) && !math::is_nan(top)) {
-      sums.of[0] *= math::exp(top - x);  // 0 · 0 at the first
+    if (!(x <= top) && !math::is_nan(top)) {  // NaN stays the largest
+      sums.of[0] *= math::exp(top - x);       // 0 · 0 at the first
       top = x;
     }
     const float pivot = top == -math::kInf ? 0.0f : top;
@@ -167,7 +167,6 @@ __device__ __forceinline__ float sums_online(const Team& team, const RowsArgs& a
   const float of_row = team.all(top, Largest(), -math::kInf);
   if (top != of_row) sums.of[0] *= math::exp(top - of_row);
   sum_up<Op>(team, sums);
-  if (of_row == -math::kInf) sums.of[0] = math::nan();  // -inf - -inf
   return of_row;
 }
 

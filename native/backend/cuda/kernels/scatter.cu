@@ -1,8 +1,6 @@
 // gather's transpose: sums of the rows with the same index, in the order in which they stand. The indices are sorted
-// together with their positions (least significant digits first, which keeps equal ones in order); then every row of
-// the result has one owner, which adds up its list.
-#include <utility>
-
+// together with their positions (least significant digits first, which keeps equal ones in order); then every element
+// of the result has one owner, which adds up its row's list.
 #include "backend/cuda/commands.h"
 #include "backend/cuda/device/block.cuh"
 #include "backend/cuda/device/row_tiles.cuh"
@@ -11,11 +9,10 @@ namespace downhill::cuda {
 
 namespace {
 
-constexpr unsigned kThreads = 256;
-constexpr int kWarps = kThreads / kWarpSize;
+constexpr int kWarps = kBlockThreads / kWarpSize;
 constexpr int kDigitBits = 8;
 constexpr unsigned kScanThreads = 1024;
-static_assert(kThreads == kScatterDigits, "a thread per digit");
+static_assert(kBlockThreads == kScatterDigits, "a thread per digit");
 
 struct Sum {
   __device__ uint32_t operator()(uint32_t a, uint32_t b) const { return a + b; }
@@ -39,12 +36,12 @@ struct Pass {
   __device__ uint32_t digit(uint32_t key) const { return key >> shift & (kScatterDigits - 1); }
 };
 
-__global__ void __launch_bounds__(kThreads) count_digits_kernel(Pass pass) {
+__global__ void __launch_bounds__(kBlockThreads) count_digits_kernel(Pass pass) {
   __shared__ uint32_t histogram[kScatterDigits];
   histogram[threadIdx.x] = 0;
   __syncthreads();
   const uint32_t begin = blockIdx.x * static_cast<uint32_t>(kScatterTile);
-  for (uint32_t i = threadIdx.x; i < kScatterTile && begin + i < pass.count; i += kThreads)
+  for (uint32_t i = threadIdx.x; i < kScatterTile && begin + i < pass.count; i += kBlockThreads)
     atomicAdd(&histogram[pass.digit(pass.key(begin + i))], 1u);
   __syncthreads();
   pass.histogram[threadIdx.x * pass.tiles + blockIdx.x] = histogram[threadIdx.x];
@@ -73,12 +70,12 @@ __device__ __forceinline__ uint32_t peers_of(uint32_t digit, bool valid) {
   return peers;
 }
 
-__global__ void __launch_bounds__(kThreads) place_kernel(Pass pass) {
+__global__ void __launch_bounds__(kBlockThreads) place_kernel(Pass pass) {
   __shared__ uint32_t next[kScatterDigits];           // where the next key with that digit goes
   __shared__ uint32_t begin[kWarps][kScatterDigits];  // … of each warp
   const uint32_t tid = threadIdx.x, lane = tid % kWarpSize, warp = tid / kWarpSize;
   next[tid] = pass.histogram[tid * pass.tiles + blockIdx.x];
-  for (uint32_t from = 0; from < kScatterTile; from += kThreads) {
+  for (uint32_t from = 0; from < kScatterTile; from += kBlockThreads) {
     for (int w = 0; w < kWarps; ++w) begin[w][tid] = 0;
     __syncthreads();
     const uint32_t i = blockIdx.x * static_cast<uint32_t>(kScatterTile) + from + tid;
@@ -103,10 +100,24 @@ __global__ void __launch_bounds__(kThreads) place_kernel(Pass pass) {
   }
 }
 
+/// Few keys are sorted at once: each counts those that belong before it.
+__global__ void __launch_bounds__(kBlockThreads) rank_kernel(Pass pass) {
+  __shared__ uint32_t keys[kScatterTile];
+  for (uint32_t i = threadIdx.x; i < pass.count; i += kBlockThreads) keys[i] = pass.key(i);
+  __syncthreads();
+  const uint32_t i = blockIdx.x * kBlockThreads + threadIdx.x;
+  if (i >= pass.count) return;
+  const uint32_t key = keys[i];
+  uint32_t rank = 0;
+  for (uint32_t j = 0; j < pass.count; ++j) rank += keys[j] < key || (keys[j] == key && j < i) ? 1 : 0;
+  pass.keys_out[rank] = key;
+  pass.positions_out[rank] = i;
+}
+
 /// starts[r] ← the first place of a key that is not below r, for r in [0, n].
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kBlockThreads)
     row_starts_kernel(const uint32_t* keys, uint32_t count, uint32_t* starts, int64_t n) {
-  const int64_t row = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  const int64_t row = int64_t{blockIdx.x} * kBlockThreads + threadIdx.x;
   if (row > n) return;
   uint32_t low = 0, high = count;
   while (low < high) {
@@ -132,7 +143,7 @@ struct Sums {
 };
 
 template <typename T>
-__global__ void __launch_bounds__(kRowThreads) add_rows_kernel(Sums<T> args) {
+__global__ void __launch_bounds__(kBlockThreads) add_rows_kernel(Sums<T> args) {
   const int64_t row = args.tiles.row(), inner = args.tiles.columns;
   if (row >= args.tiles.rows) return;
   const uint32_t o = args.n(static_cast<uint32_t>(row)), r = static_cast<uint32_t>(row) - o * args.n.divisor();
@@ -149,7 +160,8 @@ __global__ void __launch_bounds__(kRowThreads) add_rows_kernel(Sums<T> args) {
 
 class Scatter {
  public:
-  Scatter(const ScatterAddArgs& args, Stream stream) : args_(args), stream_(stream), sizes_(args.n, args.count) {
+  Scatter(const ScatterAddArgs& args, const ScatterScratch& sizes, Stream stream)
+      : args_(args), stream_(stream), sizes_(sizes) {
     uint32_t* at = static_cast<uint32_t*>(args.scratch);
     for (uint32_t** part : {&keys_[0], &keys_[1], &positions_[0], &positions_[1]}) {
       *part = at;
@@ -165,8 +177,8 @@ class Scatter {
     do {
       const int64_t count = args_.count - begin < sizes_.run ? args_.count - begin : sizes_.run;
       const int sorted = sort(begin, static_cast<uint32_t>(count));
-      launch(row_starts_kernel, static_cast<unsigned>(blocks_for(args_.n + 1, kThreads)), kThreads, 0, stream_,
-             keys_[sorted], static_cast<uint32_t>(count), starts_, args_.n);
+      launch(row_starts_kernel, static_cast<unsigned>(blocks_for(args_.n + 1, kBlockThreads)), kBlockThreads, 0,
+             stream_, keys_[sorted], static_cast<uint32_t>(count), starts_, args_.n);
       if (args_.dtype == DType::float32)
         add<float>(begin, positions_[sorted]);
       else
@@ -176,15 +188,23 @@ class Scatter {
   }
 
  private:
-  /// Returns which of the two lists is in order. Rows from 2^31 on have no index, so that keys have 32 bits.
+  /// Returns which of the two lists is in order.
   int sort(int64_t begin, uint32_t count) {
     Pass pass{};
     pass.count = count;
-    pass.n = static_cast<uint32_t>(args_.n < kNarrow ? args_.n : kNarrow);
+    constexpr int64_t kMostRows = int64_t{1} << 31;  // that have an index
+    pass.n = static_cast<uint32_t>(args_.n < kMostRows ? args_.n : kMostRows);
     pass.tiles = static_cast<uint32_t>(blocks_for(count, kScatterTile));
     pass.histogram = histogram_;
+    if (count == 0) return 0;
+    if (pass.tiles == 1) {
+      pass.indices = args_.indices + begin;
+      pass.keys_out = keys_[0];
+      pass.positions_out = positions_[0];
+      launch(rank_kernel, static_cast<unsigned>(blocks_for(count, kBlockThreads)), kBlockThreads, 0, stream_, pass);
+      return 0;
+    }
     int list = 0;
-    if (count == 0) return list;
     for (pass.shift = 0; pass.shift == 0 || (pass.shift < 32 && pass.n >> pass.shift != 0); pass.shift += kDigitBits) {
       pass.indices = pass.shift == 0 ? args_.indices + begin : nullptr;
       pass.keys = keys_[list];
@@ -192,10 +212,10 @@ class Scatter {
       list ^= 1;
       pass.keys_out = keys_[list];
       pass.positions_out = positions_[list];
-      launch(count_digits_kernel, pass.tiles, kThreads, 0, stream_, pass);
+      launch(count_digits_kernel, pass.tiles, kBlockThreads, 0, stream_, pass);
       launch(exclusive_scan_kernel, 1, kScanThreads, 0, stream_, histogram_,
              static_cast<uint32_t>(kScatterDigits) * pass.tiles);
-      launch(place_kernel, pass.tiles, kThreads, 0, stream_, pass);
+      launch(place_kernel, pass.tiles, kBlockThreads, 0, stream_, pass);
     }
     return list;
   }
@@ -214,7 +234,7 @@ class Scatter {
                           x_outer,
                           y_outer,
                           begin == 0};
-      launch(add_rows_kernel<T>, tiles.blocks(), kRowThreads, 0, stream_, piece);
+      launch(add_rows_kernel<T>, tiles.blocks(), kBlockThreads, 0, stream_, piece);
     });
   }
 
@@ -226,6 +246,8 @@ class Scatter {
 
 }  // namespace
 
-void launch_scatter_add(const ScatterAddArgs& args, Stream stream) { Scatter(args, stream).run(); }
+void launch_scatter_add(const ScatterAddArgs& args, Stream stream) {
+  Scatter(args, ScatterScratch(args.n, args.count), stream).run();
+}
 
 }  // namespace downhill::cuda

@@ -31,6 +31,16 @@ void add_copy(Lowering& lowering, const Shape& dims, const Strides& to, const St
 
 }  // namespace
 
+DhCommand copy_unless_stopped(void* to, const void* from, size_t bytes, const StepState* state) {
+  CopyArgs args{};
+  args.to = to;
+  args.from = from;
+  const Shape whole{static_cast<int64_t>(bytes / 4)};
+  args.nest = collapse(whole, {strides_of(whole), strides_of(whole)});
+  args.unless_stopped = state;
+  return command(args);
+}
+
 void lower_copy(Lowering& lowering) {
   const Attrs& attrs = lowering.step.attrs;
   const Shape &in = lowering.in(0).shape, &out = lowering.out().shape;

@@ -1,0 +1,213 @@
+// A training (or evaluation) step as one graph: load a batch, run the program, keep the logs, update, go on. It is
+// captured once and replayed without the host; what changes from step to step lies in device memory (commands/step.h).
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "backend/cuda/host/feed.h"
+#include "backend/cuda/host/program.h"
+#include "backend/cuda/host/update.h"
+
+namespace downhill::cuda {
+
+namespace {
+
+class CudaLoop final : public StepLoop {
+ public:
+  CudaLoop(CudaDevice& device, const StepLoopOptions& options)
+      : device_(device),
+        memory_(device.memory()),
+        options_(options),
+        program_(static_cast<CudaProgram&>(*options.program)),
+        stream_(device),
+        feed_(device, options),
+        state_(sizeof(StepState), memory_),
+        scalars_(static_cast<size_t>(options.logs) * sizeof(float), memory_),
+        log_(logs_bytes(max_steps()), memory_),
+        host_log_(device, std::max<size_t>(logs_bytes(max_steps()), 1)),
+        host_state_(device, sizeof(StepState)) {
+    if (options.logs > kMaxLogs)
+      throw Error(code::kUnsupported, "A model trained on " + device.id() + " has at most " +
+                                          std::to_string(kMaxLogs / 2) + " losses and metrics, received " +
+                                          std::to_string(options.logs / 2) + ".");
+    if (options.updater) update_ = std::make_unique<UpdateCommands>(device, *options.updater, max_steps());
+    place_batch();
+  }
+
+  Outcome run(const Launch& launch) override {
+    const int steps = std::min(launch.steps, max_steps());
+    auto& state = *new (host_state_.data()) StepState;
+    try {
+      replay(launch, steps, state);
+    } catch (...) {
+      finish();
+      throw;
+    }
+
+    Outcome outcome;
+    outcome.steps = static_cast<int>(state.index);
+    outcome.logs = reinterpret_cast<const float*>(host_log_.data());
+    outcome.non_finite = state.stopped == static_cast<uint32_t>(Stop::non_finite);
+    outcome.error = program_.error_of(state);
+    if (update_) options_.updater->count(outcome.steps);
+    return outcome;
+  }
+
+  int max_steps() const override { return feed_.max_steps(); }
+  const StepLoopOptions& options() const override { return options_; }
+
+ private:
+  /// A graph and all that its commands point to.
+  struct Captured {
+    std::vector<const void*> addresses;
+    std::unique_ptr<CudaGraph> graph;
+  };
+
+  Captured& captured() { return captured_[feed_.side()]; }
+  size_t logs_bytes(int steps) const { return static_cast<size_t>(steps * options_.logs) * sizeof(float); }
+
+  void replay(const Launch& launch, int steps, StepState& state) {
+    feed_.load(launch, steps, stream_);
+    prepare(launch);
+    state.position = feed_.position(launch);
+    state.counter = update_ ? static_cast<uint64_t>(options_.updater->iterations()) : launch.counter;
+    stream_.upload(state_at_, &state, sizeof state);
+    if (update_) update_->stage(stream_, steps);
+    stream_.launch(captured().graph->get(), steps);
+    stream_.download(&state, state_at_, sizeof state);
+    if (options_.logs > 0) stream_.download(host_log_.data(), log_at_, logs_bytes(steps));
+    feed_.load_ahead(launch.position + steps * options_.batch, steps);
+    stream_.synchronize();
+  }
+
+  /// After a failure: memory may be given back only when the device is done with it.
+  void finish() noexcept {
+    try {
+      stream_.synchronize();
+    } catch (const std::exception&) {  // the failure itself is reported
+    }
+  }
+
+  /// Room for a batch, column after column.
+  void place_batch() {
+    size_t bytes = 0;
+    for (const Column& column : options_.dataset->columns()) {
+      batch_offset_.push_back(bytes);
+      bytes += (static_cast<size_t>(options_.batch * column.width) * size_of(column.dtype) + 255) / 256 * 256;
+    }
+    batch_ = std::make_unique<Buffer>(bytes, memory_);
+  }
+
+  /// Everything where the graph expects it; captures again when something has moved.
+  void prepare(const Launch& launch) {
+    const Plan& plan = program_.plan();
+    const size_t columns = options_.dataset->columns().size();
+    std::byte* const workspace =
+        program_.workspace_bytes() > 0 ? options_.workspace->reserve(program_.workspace_bytes(), memory_) : nullptr;
+    std::byte* const batch = batch_->overwrite(memory_);
+    std::byte* const scalars = scalars_.overwrite(memory_);
+    state_at_ = reinterpret_cast<StepState*>(state_.overwrite(memory_));
+    log_at_ = reinterpret_cast<float*>(log_.overwrite(memory_));
+
+    inputs_.resize(columns);
+    for (size_t i = 0; i < columns; ++i) inputs_[i] = batch + batch_offset_[i];
+    outputs_.assign(plan.outputs.size(), nullptr);
+    for (size_t j = 0; j < plan.outputs.size() && j < static_cast<size_t>(options_.logs); ++j)
+      outputs_[j] = scalars + j * sizeof(float);
+    Bindings bindings;
+    bindings.inputs = inputs_.data();
+    bindings.outputs = outputs_.data();
+    bindings.rebase_from = launch.rebase_from;
+    bindings.rebase_to = launch.rebase_to;
+    program_.bind(bindings, workspace, at_);
+
+    addresses_.assign(at_.begin(), at_.end());
+    for (const void* input : inputs_) addresses_.push_back(input);
+    for (size_t i = 0; i < columns; ++i) addresses_.push_back(feed_.column(i));
+    addresses_.push_back(feed_.order());
+    addresses_.push_back(workspace);
+    addresses_.push_back(scalars);
+    addresses_.push_back(state_at_);
+    addresses_.push_back(log_at_);
+    if (update_ && update_->bind())
+      for (Captured& other : captured_) other.graph.reset();
+    if (captured().graph && addresses_ == captured().addresses) return;
+    captured().graph.reset();
+    capture(workspace);
+    captured().addresses = addresses_;
+  }
+
+  void capture(std::byte* workspace) {
+    commands_.clear();
+    load_batch();
+    program_.lower_steps(at_, workspace, state_at_, commands_);
+    add_log();
+    program_.lower_writes(at_, state_at_, commands_);
+    if (update_) update_->add(commands_, state_at_);
+    commands_.push_back(command(AdvanceArgs{options_.batch, state_at_}));
+    captured().graph = std::make_unique<CudaGraph>(device_, commands_);
+  }
+
+  void load_batch() {
+    const std::vector<Column>& columns = options_.dataset->columns();
+    for (size_t i = 0; i < columns.size(); ++i) {
+      if (program_.plan().inputs[i] < 0) continue;  // nothing uses it
+      LoadBatchArgs args{};
+      args.column = feed_.column(i);
+      args.order = feed_.order();
+      args.to = const_cast<void*>(inputs_[i]);
+      args.begin = feed_.begin();
+      args.rows = options_.batch;
+      args.width = columns[i].width;
+      args.element = feed_.element(i);
+      args.dtype = columns[i].dtype;
+      args.state = state_at_;
+      commands_.push_back(command(args));
+    }
+  }
+
+  void add_log() {
+    if (options_.logs == 0) return;
+    LogArgs args{};
+    // An output may have a place of its own: a constant, a variable.
+    for (int j = 0; j < options_.logs; ++j)
+      args.scalars[j] =
+          static_cast<const float*>(at_[static_cast<size_t>(program_.plan().outputs[static_cast<size_t>(j)])]);
+    args.count = options_.logs;
+    args.stop_non_finite = options_.stop_non_finite;
+    args.log = log_at_;
+    args.state = state_at_;
+    commands_.push_back(command(args));
+  }
+
+  CudaDevice& device_;
+  DeviceMemory* const memory_;
+  const StepLoopOptions options_;
+  CudaProgram& program_;
+  CudaStream stream_;
+  Feed feed_;
+  Buffer state_, scalars_, log_;
+  PinnedMemory host_log_, host_state_;
+  std::unique_ptr<UpdateCommands> update_;
+  std::unique_ptr<Buffer> batch_;
+  std::vector<size_t> batch_offset_;  // by column, bytes
+
+  StepState* state_at_ = nullptr;
+  float* log_at_ = nullptr;
+  std::vector<const void*> inputs_;
+  std::vector<void*> outputs_;
+  std::vector<void*> at_;               // by value of the plan
+  std::vector<const void*> addresses_;  // all that the commands point to
+  std::vector<DhCommand> commands_;
+  Captured captured_[2];  // by the feed's side
+};
+
+}  // namespace
+
+std::unique_ptr<StepLoop> make_loop(CudaDevice& device, const StepLoopOptions& options) {
+  return std::make_unique<CudaLoop>(device, options);
+}
+
+}  // namespace downhill::cuda

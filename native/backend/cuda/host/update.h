@@ -1,0 +1,33 @@
+// The update of a model's variables as commands: one pass over all of them, after norms where clipping asks for them.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "backend/cuda/host/device.h"
+#include "optim/updater.h"
+
+namespace downhill::cuda {
+
+class UpdateCommands {
+ public:
+  /// For launches of at most max_steps steps.
+  UpdateCommands(CudaDevice& device, Updater& updater, int max_steps);
+  ~UpdateCommands();
+
+  /// Moves variables and slots to the device where they are not there yet. True when commands made before no longer do
+  /// what is asked for. The caller holds the buffers' locks, and nothing runs on the device that uses the tables.
+  bool bind();
+  void add(std::vector<DhCommand>& commands, const StepState* state);
+  /// What the next `steps` steps do, rates and all, computed on the host and put in order on the stream.
+  void stage(CudaStream& stream, int steps);
+
+ private:
+  struct Memory;
+  CudaDevice& device_;
+  Updater& updater_;
+  const int max_steps_;
+  std::unique_ptr<Memory> memory_;
+  std::vector<const void*> addresses_;
+};
+
+}  // namespace downhill::cuda
