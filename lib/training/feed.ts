@@ -79,8 +79,6 @@ export class ArrayFeed implements Feed {
   #last: Progress;
   /** Of this pass, before it was taken up again. */
   #nonFinite = 0;
-  /** Programs assign to variables: a batch that fails may have done so. */
-  readonly #commits: boolean;
   #failed = false;
 
   constructor(
@@ -91,7 +89,7 @@ export class ArrayFeed implements Feed {
     const { kind, batchSize, onNonFinite } = options;
     this.#options = options;
     this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
-    this.#commits = trainer.load(this.#session, kind, { ...data, batchSize });
+    trainer.load(this.#session, kind, { ...data, batchSize });
     this.rows = data.end - data.begin;
     this.batches = Math.ceil(this.rows / batchSize);
     this.#zero = nothing(trainer.compiled.labels.length);
@@ -156,10 +154,10 @@ export class ArrayFeed implements Feed {
     this.#left = this.#within = !done;
   }
 
-  /** The steps before a batch that failed are made: a save tells of them. */
+  /** The steps before a batch that failed are made, and it changed nothing: a save tells of them. */
   async #takeUntilError(error: unknown): Promise<void> {
     this.#failed = true;
-    if (this.#commits || !(error instanceof DownhillError) || !ofBatch.includes(error.code)) return;
+    if (!(error instanceof DownhillError) || !ofBatch.includes(error.code)) return;
     binding.sessionAbort(this.#session);
     this.#take(await binding.sessionRun(this.#session, 0, 0)); // ends before its first step
     this.#failed = false;

@@ -63,11 +63,6 @@ function numbersOf(
   return { loss: penalty ? ops.add(mean, penalty) : mean, logs };
 }
 
-const committing = new WeakSet<Program>();
-
-/** Whether runs of the program assign to variables, beside what an updater does. */
-export const commits = (program: Program): boolean => committing.has(program);
-
 function build(
   { device, precision }: Network,
   body: (trace: Trace) => { outputs: SymbolicTensor[]; targets?: (Storage | null)[] },
@@ -76,9 +71,7 @@ function build(
   try {
     const { outputs, targets } = trace.run(() => body(trace));
     const nodes = outputs.map((output) => output.node);
-    const program = binding.compile(trace.graph, nodes, targets ?? [], trace.writes, device, precision);
-    if (trace.writes.length > 0) committing.add(program);
-    return program;
+    return binding.compile(trace.graph, nodes, targets ?? [], trace.writes, device, precision);
   } finally {
     trace.ended = true;
   }

@@ -16,7 +16,7 @@ import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
 import { Pauses } from './pauses.js';
 import type { Position } from './position.js';
-import { batchRows, commits, evaluateProgram, kPrograms, predictProgram, trainProgram } from './programs.js';
+import { batchRows, evaluateProgram, kPrograms, predictProgram, trainProgram } from './programs.js';
 
 /** Gradients of the trainable weights, one arena parallel to theirs. */
 interface Gradients {
@@ -123,6 +123,11 @@ export class Trainer {
     return session;
   }
 
+  /** The end of a fit: weights with a moving average become it. */
+  finalize(): void {
+    this.compiled.optimizer.finalizeVariableValues(this.#trained().weights.map((weight) => weight.variable));
+  }
+
   evaluateSession(onNonFinite: OnNonFinite): Session {
     this.#reading ??= binding.workspaceNew();
     return binding.sessionNew({
@@ -147,21 +152,17 @@ export class Trainer {
     });
   }
 
-  /** Gives a session rows [begin, end) and the programs for their batches; tells whether any of these commits state of its own. */
+  /** Gives a session rows [begin, end) and the programs for their batches. */
   load(
     session: Session,
     kind: 'train' | 'evaluate' | 'predict',
     data: { dataset: Dataset; columns: readonly Column[]; begin: number; end: number; batchSize: number },
-  ): boolean {
+  ): void {
     const target = data.columns[1] ?? null;
     if (kind === 'train') this.#latest = { rows: Math.min(data.batchSize, data.end - data.begin), target };
-    const programs = batchRows(kind, data.end - data.begin, data.batchSize).map((rows) => {
-      const program = this.program(kind, rows, target);
-      binding.sessionProgram(session, rows, program);
-      return program;
-    });
+    for (const rows of batchRows(kind, data.end - data.begin, data.batchSize))
+      binding.sessionProgram(session, rows, this.program(kind, rows, target));
     binding.sessionData(session, data.dataset, data.begin, data.end);
-    return programs.some(commits);
   }
 
   /** The program for batches of `rows` rows. */

@@ -92,7 +92,7 @@ test('a label out of range', async () => {
   expect(stateOf(second)).toEqual(stateOf(straight));
 });
 
-test('state that the failing batch may have changed has no place', async () => {
+test('a failing batch leaves variables that the loss assigns to as they were', async () => {
   const counter = variable([0]);
   const counting = (t: SymbolicTensor, p: SymbolicTensor) => {
     counter.assign(ops.add(counter, 1));
@@ -102,8 +102,11 @@ test('state that the failing batch may have changed has no place', async () => {
   made.compile({ optimizer: 'sgd', loss: counting });
   await made.fit(x, y, { ...options, epochs: 1 });
   expect((await saved(made)).training).toMatchObject({ epoch: 1 });
+  const { optimizer } = made.compiled!;
+  const validated = counter.dataSync()[0] - optimizer.iterations;
   await fails('NON_FINITE', /./, () => made.fit(x, broken(111), options));
-  expect((await saved(made)).training).toBeUndefined();
+  expect((await saved(made)).training).toMatchObject({ stage: 'batches' });
+  expect(counter.dataSync()[0] - optimizer.iterations).toBe(validated);
 });
 
 describe('states of callbacks that cannot be', () => {

@@ -42,7 +42,7 @@ std::string CudaDevice::lost() const {
 
 void CudaDevice::fail(const DhError& error) {
   const Error thrown = error_of(error);
-  if (thrown.code() == code::kDeviceLost) {
+  if (std::strcmp(thrown.code(), code::kDeviceLost) == 0) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (lost_.empty()) lost_ = error.message;
   }
