@@ -139,12 +139,14 @@ void check_threads(Allocator& memory) {
   CHECK(memory.usage().bytes == 0);
 }
 
-void check_guard(CudaDevice& device) {
+void check_guard([[maybe_unused]] CudaDevice& device) {
+#if !defined(__SANITIZE_ADDRESS__)  // which ends the process there
   std::byte* const block = device.memory()->allocate(300);
   const std::vector<std::byte> host(301);
   const std::string found = thrown([&] { device.memory()->upload(block, host.data(), 301); });
   CHECK(has(found, "INTERNAL") && has(found, "behind an allocation of 300 bytes"), "%s", found.c_str());
   device.memory()->release(block, 300);
+#endif
 }
 
 void check_commands(CudaDevice& device) {

@@ -1,6 +1,7 @@
 #include "backend/cuda/host/allocator.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "backend/cuda/host/device.h"
@@ -53,7 +54,7 @@ std::byte* Allocator::allocate(size_t bytes) {
     try {
       allocate();
     } catch (const Error& error) {
-      if (error.code() != code::kOutOfMemory || usage_.kept_bytes == 0) throw;
+      if (std::strcmp(error.code(), code::kOutOfMemory) != 0 || usage_.kept_bytes == 0) throw;
       free_kept();
       allocate();
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -79,7 +80,7 @@ std::string text(cudaError_t error) {
   cudaGetLastError();  // forgotten, unless it is one that stays
   const char* const code = code_of(error);
   std::string message = "CUDA failed " + doing + ": " + text(error) + ".";
-  if (code == code::kDeviceLost)
+  if (std::strcmp(code, code::kDeviceLost) == 0)
     message += " The device can no longer be used by this process, and what its memory held is gone: start it again.";
   throw Failure(code, message);
 }

@@ -1,0 +1,167 @@
+// Buffers whose contents move between the host and devices: what is read is what was written last, wherever that was;
+// copies are given back; readers may ask at once.
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "check.h"
+#include "core/error.h"
+#include "core/storage.h"
+
+using namespace downhill;
+
+namespace {
+
+/// Memory as a device has it, that counts what is done.
+class FakeMemory final : public DeviceMemory {
+ public:
+  explicit FakeMemory(const char* name) : name_(name) {}
+  const char* device() const override { return name_; }
+  std::byte* allocate(size_t bytes) override {
+    if (full) throw Error(code::kOutOfMemory, "full");
+    ++blocks;
+    auto* memory = static_cast<std::byte*>(std::malloc(bytes + 1));
+    std::memset(memory, 0x5a, bytes + 1);
+    return memory;
+  }
+  void release(std::byte* memory, size_t) noexcept override {
+    --blocks;
+    std::free(memory);
+  }
+  void clear(std::byte* to, size_t bytes) override { std::memset(to, 0, bytes); }
+  void upload(std::byte* to, const std::byte* from, size_t bytes) override {
+    ++uploads;
+    std::memcpy(to, from, bytes);
+  }
+  void download(std::byte* to, const std::byte* from, size_t bytes) override {
+    ++downloads;
+    std::memcpy(to, from, bytes);
+  }
+  void copy(std::byte* to, const std::byte* from, size_t bytes) override { std::memmove(to, from, bytes); }
+
+  std::atomic<int> blocks{0}, uploads{0}, downloads{0};
+  bool full = false;
+
+ private:
+  const char* name_;
+};
+
+constexpr size_t kBytes = 100;
+
+bool holds(const std::byte* memory, int value) {
+  for (size_t i = 0; i < kBytes; ++i)
+    if (memory[i] != static_cast<std::byte>(value)) return false;
+  return true;
+}
+
+void random_moves() {
+  FakeMemory a("a"), b("b");
+  DeviceMemory* const places[] = {nullptr, &a, &b};
+  std::mt19937 random(7);
+  for (int round = 0; round < 200; ++round) {
+    Buffer buffer(kBytes, places[random() % 3]);
+    int value = 0;  // zeros at first
+    for (int i = 0; i < 30; ++i) {
+      DeviceMemory* const where = places[random() % 3];
+      switch (random() % 4) {
+        case 0:
+          value = static_cast<int>(random() % 256);
+          std::memset(buffer.write(where), value, kBytes);
+          CHECK(buffer.home() == where && buffer.is_in(where));
+          break;
+        case 1:
+          value = static_cast<int>(random() % 256);
+          std::memset(buffer.overwrite(where), value, kBytes);
+          CHECK(buffer.home() == where);
+          break;
+        case 2: {
+          Buffer copy(kBytes, places[random() % 3]);
+          copy_contents(buffer, copy);
+          CHECK(holds(copy.read(where), value));
+          break;
+        }
+        default:
+          CHECK(holds(buffer.read(where), value) && buffer.is_in(where));
+      }
+    }
+    Storage storage{std::shared_ptr<Buffer>(&buffer, [](Buffer*) {}), 10, 50, nullptr};
+    std::byte part[50];
+    read_contents(storage, part);
+    CHECK(part[0] == static_cast<std::byte>(value) && part[49] == static_cast<std::byte>(value));
+  }
+  CHECK(a.blocks == 0 && b.blocks == 0, "all memory is given back");
+}
+
+void no_needless_copies() {
+  FakeMemory device("device");
+  Buffer buffer(kBytes, &device);
+  buffer.write(&device);
+  buffer.read(&device);
+  CHECK(device.uploads == 0 && device.downloads == 0, "zeros are made where they are used");
+  buffer.read(nullptr);
+  buffer.read(nullptr);
+  buffer.read(&device);
+  CHECK(device.downloads == 1 && device.uploads == 0, "reading leaves copies");
+  const std::byte* const before = buffer.read(&device);
+  CHECK(buffer.overwrite(&device) == before, "the block stays where it is");
+  buffer.overwrite(nullptr);
+  CHECK(device.downloads == 1 && device.blocks == 0);
+}
+
+void host_memory_is_counted() {
+  FakeMemory device("device");
+  const int64_t before = Buffer::total_bytes();
+  Buffer buffer(kBytes, &device);
+  CHECK(Buffer::total_bytes() == before);
+  buffer.read(nullptr);
+  CHECK(Buffer::total_bytes() == before + static_cast<int64_t>(kBytes));
+  buffer.write(&device);
+  CHECK(Buffer::total_bytes() == before, "the host's copy is given back when it is out of date");
+}
+
+void a_full_device_loses_nothing() {
+  FakeMemory device("device");
+  Buffer buffer(kBytes);
+  std::memset(buffer.data(), 3, kBytes);
+  device.full = true;
+  bool failed = false;
+  try {
+    buffer.write(&device);
+  } catch (const Error& error) {
+    failed = std::strcmp(error.code(), code::kOutOfMemory) == 0;
+  }
+  CHECK(failed && holds(buffer.read(nullptr), 3));
+  device.full = false;
+  CHECK(holds(buffer.write(&device), 3));
+}
+
+void readers_at_once() {
+  FakeMemory a("a"), b("b");
+  for (int round = 0; round < 50; ++round) {
+    Buffer buffer(kBytes);
+    std::memset(buffer.data(), round, kBytes);
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> readers;
+    for (DeviceMemory* where : {static_cast<DeviceMemory*>(nullptr), static_cast<DeviceMemory*>(&a),
+                                static_cast<DeviceMemory*>(&b), static_cast<DeviceMemory*>(nullptr)})
+      readers.emplace_back([&, where] {
+        for (int i = 0; i < 20; ++i) wrong += !holds(buffer.read(where), round);
+      });
+    for (std::thread& reader : readers) reader.join();
+    CHECK(wrong == 0 && a.blocks == 1 && b.blocks == 1);
+  }
+}
+
+}  // namespace
+
+int main() {
+  random_moves();
+  no_needless_copies();
+  host_memory_is_counted();
+  a_full_device_loses_nothing();
+  readers_at_once();
+  return downhill::test::report("buffer");
+}
