@@ -15,7 +15,7 @@ using MmaSmall = GemmTile<64, 32, 32, 32, 16, 4, 0>;         // 4 warps, up to 5
 
 // Float32 cores:
 using FfmaLarge = GemmTile<128, 128, 8, 64, 32, 4, 2>;  // 8 warps, 33 KiB
-using FfmaMedium = GemmTile<64, 64, 16, 32, 32, 4, 0>;  // 4 warps, 34 KiB
+using FfmaMedium = GemmTile<64, 64, 16, 32, 32, 4, 4>;  // 4 warps, 34 KiB
 using FfmaSmall = GemmTile<64, 32, 16, 32, 16, 4, 0>;   // 4 warps, 26 KiB
 
 }  // namespace downhill::cuda
