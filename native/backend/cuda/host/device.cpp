@@ -1,6 +1,7 @@
 #include "backend/cuda/host/device.h"
 
 #include <cstring>
+#include <exception>
 
 namespace downhill::cuda {
 
@@ -17,22 +18,15 @@ CudaDevice::CudaDevice(const DhCudaApi& api, int number, std::string id) : api_(
 }
 
 CudaDevice::~CudaDevice() {
+  idle_streams_.clear();
   allocator_.reset();
   api_.close(context_);
 }
 
-#if __has_include("backend/cuda/host/program.h")
 std::unique_ptr<Program> CudaDevice::compile(Plan plan, Precision precision) {
   return make_program(*this, std::move(plan), precision);
 }
 std::unique_ptr<StepLoop> CudaDevice::loop(const StepLoopOptions& options) { return make_loop(*this, options); }
-#else
-std::unique_ptr<Program> CudaDevice::compile(Plan, Precision) {
-  throw Error(code::kUnsupported, "Programs do not run on \"" + id_ + "\" yet.");
-}
-std::unique_ptr<StepLoop> CudaDevice::loop(const StepLoopOptions&) { return nullptr; }
-#endif
-
 std::unique_ptr<DeviceUpdate> CudaDevice::update(Updater& updater) { return make_update(*this, updater); }
 
 std::string CudaDevice::lost() const {
@@ -71,6 +65,32 @@ void CudaStream::run(const std::vector<DhCommand>& commands) {
 }
 void CudaStream::launch(DhGraph* graph, int times) { device_.call(device_.api().graph_launch, stream_, graph, times); }
 void CudaStream::synchronize() { device_.call(device_.api().synchronize, stream_); }
+
+// ---- StreamLease -----------------------------------------------------------------------------------------------
+
+StreamLease::StreamLease(CudaDevice& device) : exceptions_(std::uncaught_exceptions()) {
+  {
+    const std::lock_guard<std::mutex> lock(device.streams_mutex_);
+    if (!device.idle_streams_.empty()) {
+      stream_ = std::move(device.idle_streams_.back());
+      device.idle_streams_.pop_back();
+      return;
+    }
+  }
+  stream_ = std::make_unique<CudaStream>(device);
+}
+
+StreamLease::~StreamLease() {
+  CudaDevice& device = stream_->device();
+  if (std::uncaught_exceptions() > exceptions_) {  // memory in use may be given back now
+    try {
+      stream_->synchronize();
+    } catch (const Error&) {  // the failure itself is reported
+    }
+  }
+  const std::lock_guard<std::mutex> lock(device.streams_mutex_);
+  device.idle_streams_.push_back(std::move(stream_));
+}
 
 // ---- CudaGraph, PinnedMemory -----------------------------------------------------------------------------------
 

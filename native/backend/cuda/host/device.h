@@ -39,6 +39,21 @@ class CudaStream {
   DhStream* stream_ = nullptr;
 };
 
+/// A stream of the device's for the work of one scope, so that a thousand programs need no thousand streams.
+class StreamLease {
+ public:
+  explicit StreamLease(CudaDevice& device);
+  ~StreamLease();
+  StreamLease(const StreamLease&) = delete;
+  StreamLease& operator=(const StreamLease&) = delete;
+  CudaStream* operator->() const { return stream_.get(); }
+  CudaStream& operator*() const { return *stream_; }
+
+ private:
+  const int exceptions_;
+  std::unique_ptr<CudaStream> stream_;
+};
+
 /// Commands captured for replay; the memory that they point to must outlive it.
 class CudaGraph {
  public:
@@ -99,6 +114,7 @@ class CudaDevice final : public Device {
   }
 
  private:
+  friend class StreamLease;
   [[noreturn]] void fail(const DhError& error);
 
   const DhCudaApi& api_;
@@ -107,6 +123,8 @@ class CudaDevice final : public Device {
   Target target_;
   DhContext* context_ = nullptr;
   std::unique_ptr<Allocator> allocator_;
+  std::mutex streams_mutex_;
+  std::vector<std::unique_ptr<CudaStream>> idle_streams_;
   mutable std::mutex mutex_;
   std::string lost_;
 };

@@ -20,7 +20,6 @@ CudaProgram::CudaProgram(CudaDevice& device, Plan plan, Precision precision)
       precision_(precision),
       written_(written_values(plan_)),
       scratch_at_(aligned(plan_.arena_bytes)),
-      stream_(device),
       state_(sizeof(StepState), device.memory()) {
   // Lowered once without addresses, to know the sizes of scratch and that every step has a kernel.
   const std::vector<void*> nowhere(plan_.values.size(), nullptr);
@@ -97,18 +96,20 @@ void CudaProgram::run(const Bindings& bindings) {
   }
   StepState now;
   now.counter = bindings.step;
-  stream_.upload(state, &now, sizeof now);
-  stream_.run(commands_);
-  if (bindings.commit && !writes_.empty()) stream_.run(writes_);
-  if (can_stop_) stream_.download(&now, state, sizeof now);
-  stream_.synchronize();
+  const StreamLease stream(device_);
+  stream->upload(state, &now, sizeof now);
+  stream->run(commands_);
+  if (bindings.commit && !writes_.empty()) stream->run(writes_);
+  if (can_stop_) stream->download(&now, state, sizeof now);
+  stream->synchronize();
   if (std::optional<Error> error = error_of(now)) throw Error(*error);
 }
 
 void CudaProgram::commit() {
   if (writes_.empty()) return;
-  stream_.run(writes_);
-  stream_.synchronize();
+  const StreamLease stream(device_);
+  stream->run(writes_);
+  stream->synchronize();
 }
 
 std::optional<Error> CudaProgram::error_of(const StepState& state) const {

@@ -39,7 +39,6 @@ class CudaProgram final : public Program {
   bool can_stop_ = false;
 
   // Of run().
-  CudaStream stream_;
   Buffer state_;             // a StepState
   Workspace own_workspace_;  // for callers that bring none
   std::vector<void*> at_, bound_;

@@ -136,7 +136,6 @@ class SingleUpdate final : public DeviceUpdate {
       : device_(device),
         commands_of_(device, updater, 1),
         updater_(updater),
-        stream_(device),
         state_(sizeof(StepState), device.memory()) {}
 
   void apply() override {
@@ -145,16 +144,12 @@ class SingleUpdate final : public DeviceUpdate {
       commands_.clear();
       commands_of_.add(commands_, state);
     }
-    try {
-      const StepState fresh;
-      stream_.upload(state, &fresh, sizeof fresh);
-      commands_of_.stage(stream_, 1);
-      stream_.run(commands_);
-      stream_.synchronize();
-    } catch (...) {
-      commands_.clear();
-      throw;
-    }
+    const StepState fresh;
+    const StreamLease stream(device_);
+    stream->upload(state, &fresh, sizeof fresh);
+    commands_of_.stage(*stream, 1);
+    stream->run(commands_);
+    stream->synchronize();
     updater_.count(1);
   }
 
@@ -162,7 +157,6 @@ class SingleUpdate final : public DeviceUpdate {
   CudaDevice& device_;
   UpdateCommands commands_of_;
   Updater& updater_;
-  CudaStream stream_;
   Buffer state_;
   std::vector<DhCommand> commands_;
 };
