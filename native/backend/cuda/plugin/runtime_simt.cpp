@@ -3,8 +3,8 @@
 // Variables of the environment, for tests, read before the device is used:
 //   DOWNHILL_SIMT_MEMORY    bytes of the device; 4 GiB by default
 //   DOWNHILL_SIMT_COMPUTE   compute capability, such as 7.5; 8.0 by default
-//   DOWNHILL_SIMT_FAIL      3:DEVICE_LOST: the third command from now on fails so; read whenever the devices are listed. A
-//                           device that is lost stays so.
+//   DOWNHILL_SIMT_FAIL      3:DEVICE_LOST: the third command from now on fails so. A device that is lost stays so.
+//                           Read again whenever the devices are listed.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
