@@ -1,6 +1,6 @@
 // Update rules, clipping, decay and dropout inside of fits: the same bits on every device. The gradients of these models are exact on all of
 // them, since all numbers in them have few digits.
-import { layers, optimizers, seed, sequential } from 'downhill';
+import { layers, optimizers, schedules, seed, sequential } from 'downhill';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bitsOf, goHome, testDevices } from '../support-devices.js';
 
@@ -18,6 +18,12 @@ const rules = {
   'adam, decay': () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.02 }),
   'adam, clipNorm': () => optimizers.adam({ learningRate: 0.01, clipNorm: 0.05 }),
   'adam of PyTorch': () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.07 }),
+  'accumulated gradients': () =>
+    optimizers.adam({ learningRate: 0.01, gradientAccumulationSteps: 2, globalClipNorm: 0.07 }),
+  'averages of the weights': () =>
+    optimizers.sgd({ learningRate: 0.05, useEma: true, emaMomentum: 0.75, emaOverwriteFrequency: 4 }),
+  'a rate by schedule': () =>
+    optimizers.adam({ learningRate: schedules.exponential({ initial: 0.02, steps: 3, rate: 0.7 }) }),
 };
 
 const rows = 20;
