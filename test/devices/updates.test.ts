@@ -18,12 +18,20 @@ const rules = {
   'adam, decay': () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.02 }),
   'adam, clipNorm': () => optimizers.adam({ learningRate: 0.01, clipNorm: 0.05 }),
   'adam of PyTorch': () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.07 }),
-  'accumulated gradients': () =>
-    optimizers.adam({ learningRate: 0.01, gradientAccumulationSteps: 2, globalClipNorm: 0.07 }),
-  'averages of the weights': () =>
-    optimizers.sgd({ learningRate: 0.05, useEma: true, emaMomentum: 0.75, emaOverwriteFrequency: 4 }),
-  'a rate by schedule': () =>
-    optimizers.adam({ learningRate: schedules.exponential({ initial: 0.02, steps: 3, rate: 0.7 }) }),
+  schedule: () => optimizers.sgd({ learningRate: schedules.cosine({ initial: 0.1, steps: 7 }), momentum: 0.9 }),
+  'schedule of one’s own': () => optimizers.adam({ learningRate: (step) => 0.02 / (1 + step) }),
+  average: () => optimizers.adam({ learningRate: 0.01, useEma: true, emaMomentum: 0.7, emaOverwriteFrequency: 4 }),
+  accumulation: () => optimizers.sgd({ learningRate: 0.05, clipNorm: 0.1, gradientAccumulationSteps: 2 }),
+  everything: () =>
+    optimizers.adam({
+      learningRate: schedules.warmup({ steps: 2, then: schedules.exponential({ initial: 0.05, rate: 0.5, steps: 2 }) }),
+      weightDecay: 0.02,
+      globalClipNorm: 0.07,
+      useEma: true,
+      emaMomentum: 0.7,
+      emaOverwriteFrequency: 2,
+      gradientAccumulationSteps: 2,
+    }),
 };
 
 const rows = 20;
