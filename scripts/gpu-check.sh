@@ -52,7 +52,7 @@ record() { # stage, step, ok|failed|out of time|not run, seconds, detail
 # What a log says in one line.
 gist() {
   local line
-  line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E '^ *Tests |ERROR SUMMARY|error:|Error:|FAILED' | head -1)
+  line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E '^ *Tests +[0-9]|ERROR SUMMARY|error:|Error:|FAILED' | head -1)
   [ -n "$line" ] || line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -v '^ *$' | tail -1)
   printf '%s' "$line" | tr '\t' ' ' | sed 's/^ *//' | cut -c1-150
 }
