@@ -154,7 +154,7 @@ fi
 if wanted test; then
   step tests "${ends[test]}" env DOWNHILL_TEST_DEVICES="$device" "$node" node_modules/vitest/vitest.mjs run --project suite \
     --typecheck.enabled=false --reporter=default --reporter=json "--outputFile.json=$logs/tests.json" \
-    test/devices test/conformance test/golden
+    test/devices/ test/conformance/ test/golden/
 fi
 
 # ---- sanitize ------------------------------------------------------------------------------------------------------------
