@@ -120,6 +120,7 @@ if [ -z "$node" ] || [ ! -d node_modules/vitest ]; then
 fi
 export PATH="$(dirname "$(command -v "$node")"):$PATH"
 
+command -v nvcc >/dev/null || [ ! -x /usr/local/cuda/bin/nvcc ] || export PATH="$PATH:/usr/local/cuda/bin"
 gpu=$(nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader 2>/dev/null | head -1)
 echo "GPU: ${gpu:-none is found by nvidia-smi}; Node $("$node" --version); $(nvcc --version 2>/dev/null | grep -o 'release [0-9.]*' || echo 'no nvcc')"
 if [ "$device" = cuda ] && [ -z "$gpu" ]; then
