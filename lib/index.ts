@@ -30,6 +30,7 @@ export { Model, type ModelOptions, type ProgramView, Sequential, sequential } fr
 export * as optimizers from './optimizers/index.js';
 export { seed } from './random.js';
 export * as regularizers from './regularizers/index.js';
+export * as schedules from './schedules/index.js';
 export {
   type ArrayOf,
   type NestedArray,

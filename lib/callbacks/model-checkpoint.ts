@@ -12,7 +12,7 @@ import { PathPattern } from './path-pattern.js';
 import { type Moment, Saver } from './saver.js';
 
 export interface ModelCheckpointOptions {
-  /** Where to: may have the fields {epoch} (from 1), {step} (updates made) and any key of the logs, as {epoch:03d}, {val_loss:.2f}. */
+  /** Where to: may have the fields {epoch} (from 1), {step} (steps made) and any key of the logs, as {epoch:03d}, {val_loss:.2f}. */
   path: string;
   /** Key of the logs for saveBestOnly; 'val_loss' by default. */
   monitor?: string;
@@ -22,7 +22,7 @@ export interface ModelCheckpointOptions {
   saveBestOnly?: boolean;
   /** Saves what net.saveWeights saves; no fit can go on from that. False by default. */
   saveWeightsOnly?: boolean;
-  /** Saves whenever the number of updates is a multiple of this, in place of every epoch's end. */
+  /** Saves whenever the number of steps is a multiple of this, in place of every epoch's end. */
   everySteps?: number;
   /** Saves when so many minutes have gone by, in place of every epoch's end. */
   everyMinutes?: number;

@@ -8,7 +8,7 @@ export interface Moment {
   kind: 'step' | 'epoch';
   /** Of the logs, counted from 0: the one in progress, or the one that has ended. */
   epoch: number;
-  /** Updates made by the optimizer. */
+  /** Steps made by the optimizer. */
   step: number;
   logs: Logs;
   /** The model as of now. */

@@ -9,6 +9,7 @@ import type { Model } from '../model/model.js';
 import { camelCase } from '../names.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Regularizer } from '../regularizers/regularizer.js';
+import type { ScheduleLike } from '../schedules/schedule.js';
 import { type Config, decode, encode, isPlain, malformed } from './values.js';
 
 /** What each kind of config is rebuilt to. */
@@ -22,6 +23,7 @@ export interface Kinds {
   model: Model;
   optimizer: Optimizer;
   regularizer: Regularizer;
+  schedule: ScheduleLike;
 }
 
 export type Kind = keyof Kinds;
@@ -57,7 +59,7 @@ export interface Entry {
   type?: abstract new (
     ...args: never[]
   ) => unknown;
-  /** Options that hold an object, or a list of objects, of a kind. */
+  /** Options that hold an object, or a list of objects, of a kind; or a number. */
   nested?: Readonly<Record<string, Kind>>;
 }
 
@@ -67,7 +69,7 @@ interface Family {
 }
 
 /** Kinds that a plain function may be. */
-const functions: readonly Kind[] = ['activation', 'loss', 'metric', 'regularizer'];
+const functions: readonly Kind[] = ['activation', 'loss', 'metric', 'regularizer', 'schedule'];
 
 const families = new Map<Kind, Family>();
 const classes = new Map<unknown, { className: string; entry: Entry }>();
@@ -116,7 +118,8 @@ export function serialize(object: object, anonymous = 'anonymous'): Serialized {
 
 function describe(object: object, anonymous = 'anonymous'): Serialized | undefined {
   const { getConfig, className, name } = object as { getConfig?: unknown; className?: unknown; name?: unknown };
-  if (typeof getConfig === 'function' && (typeof object !== 'function' || typeof className === 'string')) {
+  const isInstance = typeof object !== 'function' || object.constructor !== Function;
+  if (typeof getConfig === 'function' && (isInstance || typeof className === 'string')) {
     if (typeof className === 'string' && typeof object === 'function')
       return { className, config: plain(className, (object as unknown as Configurable).getConfig()) };
     const known = classes.get(object.constructor);
@@ -273,7 +276,7 @@ function nestedOf(config: Config, nested: Entry['nested'], customObjects: Custom
   const options = { ...config };
   for (const [option, kind] of Object.entries(nested)) {
     const value = Object.hasOwn(config, option) ? config[option] : undefined;
-    if (value === undefined || value === null) continue;
+    if (value === undefined || value === null || typeof value === 'number') continue;
     options[option] = Array.isArray(value)
       ? value.map((item, i) => revive(kind, item, customObjects, `${path}.${option}[${i}]`))
       : revive(kind, value, customObjects, `${path}.${option}`);

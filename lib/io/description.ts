@@ -15,6 +15,8 @@ export interface Description {
   compile: Config | null;
   /** Updates made by the optimizer. */
   iterations: number;
+  /** Steps that it made, also those that only accumulated gradients. */
+  steps: number;
   random: RandomState | null;
   /** Where its fit stood, as position.ts reads it; undefined when no fit had begun. */
   training: unknown;
@@ -56,11 +58,13 @@ export function describeModel(path: string, head: Head): Description {
   const { where, values } = Claims.of(`${path}: state`, read('state'));
   const state = new Claims(where, decode(values, where) as Config);
   const compile = read('compile');
+  const iterations = state.values.iterations === undefined ? 0 : state.count('iterations');
   return {
     content,
     model: read('model'),
     compile: compile === undefined ? null : Claims.of(`${path}: compile`, compile).values,
-    iterations: state.values.iterations === undefined ? 0 : state.count('iterations'),
+    iterations,
+    steps: state.values.steps === undefined ? iterations : state.count('steps'),
     random: state.values.random === undefined ? null : randomOf(state.object('random')),
     training: state.values.training,
   };

@@ -90,7 +90,17 @@ function checkSame(path: string, net: Model, { model, compile }: Description): v
       'INVALID_ARGUMENT',
       `fit: resume: ${path} was saved before compile(): it has no optimizer.`,
     );
-  refuse(path, 'a model compiled otherwise', differences(compile, plain(compileConfig(net)), 'compile', decidedByFile));
+  const here = plain(compileConfig(net));
+  const found = [...differences(compile, here, 'compile', decidedByFile), ...scheduleDifferences(compile, here)];
+  refuse(path, 'a model compiled otherwise', found);
+}
+
+/** A number is the file's to decide; schedules must agree. */
+function scheduleDifferences(file: unknown, here: unknown): string[] {
+  type Compile = { optimizer?: { config?: { learningRate?: unknown } } };
+  const [theirs, ours] = [file, here].map((compile) => (compile as Compile).optimizer?.config?.learningRate);
+  if (typeof theirs !== 'object' && typeof ours !== 'object') return [];
+  return differences(theirs, ours, 'compile.optimizer.config.learningRate', () => false);
 }
 
 function checkOptions(path: string, position: Position, options: CheckedFitOptions): void {
@@ -143,7 +153,7 @@ async function put(
   trainer: Trainer,
   slotted: readonly Weight[],
   staged: Staged,
-  { iterations, random }: Description,
+  { steps, random }: Description,
 ): Promise<void> {
   const { optimizer } = trainer.compiled;
   const variables = slotted.map((weight) => weight.variable);
@@ -157,6 +167,6 @@ async function put(
   for (const storage of from) binding.storageDispose(storage);
   if (slotted.length === 0) optimizer.forget();
   else if (fresh) optimizer.adoptSlots(variables, staged.slots);
-  optimizer.iterations = iterations;
+  optimizer.steps = steps;
   if (random) setRandomState(random);
 }

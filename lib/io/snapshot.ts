@@ -120,6 +120,7 @@ function addTraining(net: Model, position: Position | null, sources: TensorToWri
     metadata.compile = JSON.stringify(compileConfig(net));
     const { optimizer } = compiled;
     state.iterations = optimizer.iterations;
+    state.steps = optimizer.steps;
     optimizer.slotNames.forEach((slot, i) => {
       for (const weight of net.weights) {
         const slots = optimizer.slotsOf(weight.variable);

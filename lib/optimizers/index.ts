@@ -11,9 +11,12 @@ export { type SgdOptions, sgd } from './sgd.js';
 
 const factories: Readonly<Record<string, () => Optimizer>> = { sgd, adam };
 
+/** Options of every optimizer. */
+const nested = { learningRate: 'schedule' } as const;
+
 register('optimizer', (value) => value instanceof Optimizer, {
-  Adam: { type: Adam, make: adam },
-  SGD: { type: Sgd, make: sgd },
+  Adam: { type: Adam, make: adam, nested },
+  SGD: { type: Sgd, make: sgd, nested },
 });
 
 /** An optimizer, or the name of one with its defaults. */

@@ -1,12 +1,19 @@
 // What all optimizers share: hyperparameters, slots, native updaters, and updates of a user's own variables.
-import { binding, type Storage, type Updater } from '../binding/index.js';
+import {
+  binding,
+  type Schedule as NativeSchedule,
+  type Storage,
+  type Updater,
+  type UpdaterOptions,
+} from '../binding/index.js';
 import type { Config } from '../config/values.js';
 import { chosenDevice } from '../devices.js';
 import { DownhillError, show } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
 import { arrived } from '../graph/program.js';
 import type { Output } from '../graph/structure.js';
-import { checkCount, checkFunction, checkNumber, type Options } from '../options.js';
+import { checkCount, checkFunction, type Options } from '../options.js';
+import { checkSchedule, nativeOf, nativeSchedule, rateOf, type ScheduleLike } from '../schedules/schedule.js';
 import type { TensorLike } from '../tensor/convert.js';
 import { asTensor } from '../tensor/make.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
@@ -18,8 +25,8 @@ import { idsOf } from './variable-ids.js';
 
 /** Options that every optimizer takes. */
 export interface OptimizerOptions {
-  /** Step size, at least 0. */
-  learningRate?: number;
+  /** Step size, at least 0, or a schedule: one of `schedules.…` or of your own, or a function (step) => rate of updates counted from 0. */
+  learningRate?: number | ScheduleLike;
   /** Decay of the weights: decoupled (w ← w − rate · decay · w), under preset 'torch' added to the gradient (g + decay · w). */
   weightDecay?: number | null;
   /** Scales each variable's gradient to at most this norm. At most one of the three clips. */
@@ -28,6 +35,14 @@ export interface OptimizerOptions {
   clipValue?: number | null;
   /** Scales all gradients together to at most this norm. */
   globalClipNorm?: number | null;
+  /** Keep a moving average of the weights, which they become at the end of fit. */
+  useEma?: boolean;
+  /** In [0, 1]: average ← emaMomentum · average + (1 − emaMomentum) · weight, after each update; the first one copies the weight. */
+  emaMomentum?: number;
+  /** Updates after which the weights become their averages, again and again. */
+  emaOverwriteFrequency?: number | null;
+  /** Steps, at least 2, whose gradients make one update, by their mean. */
+  gradientAccumulationSteps?: number | null;
   name?: string;
   /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
   preset?: Preset;
@@ -41,6 +56,10 @@ export const commonKeys = [
   'clipNorm',
   'clipValue',
   'globalClipNorm',
+  'useEma',
+  'emaMomentum',
+  'emaOverwriteFrequency',
+  'gradientAccumulationSteps',
   'name',
   'preset',
 ] as const;
@@ -66,8 +85,15 @@ interface Bound {
   updater: Updater;
 }
 
+/** Names of the slots that no rule has. */
+const averageSlot = 'average';
+const accumulatorSlot = 'gradientAccumulator';
+
 /** Updaters that one optimizer keeps; one per list of variables. */
 const kBound = 8;
+
+/** Rates of a user's own schedule that are computed ahead, at most. */
+const kAhead = 1024;
 
 const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;
 
@@ -79,14 +105,17 @@ export abstract class Optimizer {
   readonly slotNames: readonly string[];
   readonly #rule: string;
   readonly #hyper: Record<string, number>;
-  readonly #globalClipNorm: number;
+  readonly #options: UpdaterOptions;
   readonly #optional: Config;
+  #schedule: ScheduleLike | null = null;
+  /** What the updaters take their rates from, where there is a schedule. */
+  #rates: NativeSchedule | null = null;
   readonly #slots: Slots;
   readonly #losses = new LossPrograms();
   readonly #owned = new LruCache<Bound>(kBound);
   #bound: Bound[] = [];
   #active: Updater | null = null;
-  #iterations = 0;
+  #steps = 0;
   #queue: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
@@ -102,48 +131,118 @@ export abstract class Optimizer {
     this.#rule = rule.rule;
     this.#hyper = {
       ...rule.hyper,
-      learningRate: read.number('learningRate', rule.learningRate, { min: 0 }),
+      learningRate: rule.learningRate,
       weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? 0,
       coupledDecay: this.preset === 'torch' ? 1 : 0,
       clipNorm: read.optionalNumber('clipNorm') ?? 0,
       clipValue: read.optionalNumber('clipValue') ?? 0,
     };
-    this.#globalClipNorm = read.optionalNumber('globalClipNorm') ?? 0;
-    this.#optional = Object.fromEntries(
-      (['weightDecay', ...clips] as const).map((key) => [key, read.raw[key] ?? null]),
-    );
-    this.slotNames = rule.slots;
+    this.#follow(checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate));
+    const useEma = read.flag('useEma', false);
+    const emaMomentum = read.number('emaMomentum', 0.99, { min: 0, max: 1 });
+    this.#options = {
+      globalClipNorm: read.optionalNumber('globalClipNorm') ?? 0,
+      accumulationSteps: read.optionalCount('gradientAccumulationSteps', { min: 2 }) ?? 1,
+      emaMomentum: useEma ? emaMomentum : null,
+      emaOverwriteFrequency: read.optionalCount('emaOverwriteFrequency') ?? 0,
+    };
+    const optional = ['weightDecay', ...clips, 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
+    this.#optional = {
+      ...Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null])),
+      useEma,
+      emaMomentum,
+    };
+    this.slotNames = [
+      ...rule.slots,
+      ...(useEma ? [averageSlot] : []),
+      ...(this.#options.accumulationSteps > 1 ? [accumulatorSlot] : []),
+    ];
     if (slotsOf(rule.rule) !== rule.slots.length)
       throw new DownhillError(
         'INTERNAL',
         `The update rule "${rule.rule}" needs the names of its ${slotsOf(rule.rule)} slots.`,
       );
-    this.#slots = new Slots(rule.slots.length);
+    this.#slots = new Slots(this.slotNames.length, useEma ? rule.slots.length : null);
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
   getConfig(): Config {
-    return { name: this.name, learningRate: this.learningRate, ...this.#optional, preset: this.preset };
+    const learningRate = this.#schedule ?? this.learningRate;
+    return { name: this.name, learningRate, ...this.#optional, preset: this.preset };
   }
 
-  /** Step size of the next update; may be set at any time, also while a model trains. */
+  /**
+   * Step size of the next update; may be set at any time, also while a model trains. Under a schedule it is the schedule's, and only
+   * another schedule can be set.
+   */
   get learningRate(): number {
-    return this.#hyper.learningRate;
+    return this.#schedule
+      ? rateOf(`${this.name}: learningRate`, this.#schedule, this.iterations)
+      : this.#hyper.learningRate;
   }
 
-  set learningRate(value: number) {
-    this.#hyper.learningRate = checkNumber(`${this.name}: learningRate`, value, { min: 0 });
-    for (const { updater } of this.#bound) binding.updaterSet(updater, 0, 'learningRate', value);
+  set learningRate(value: number | ScheduleLike) {
+    const checked = checkSchedule(`${this.name}: learningRate`, value);
+    if (this.#schedule && typeof checked === 'number')
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${this.name}: learningRate follows a schedule, so that it cannot be set to ${checked}. Set another schedule, such as ` +
+          `schedules.constant(${checked}), or make the optimizer with a number.`,
+      );
+    this.#follow(checked);
+    for (const { updater } of this.#bound) this.#tell(updater);
   }
 
   /** Updates made so far. */
   get iterations(): number {
-    return this.#active ? binding.updaterIterations(this.#active) : this.#iterations;
+    return Math.floor(this.steps / this.#options.accumulationSteps);
   }
 
   set iterations(value: number) {
-    this.#iterations = checkCount(`${this.name}: iterations`, value, { min: 0 });
+    const { accumulationSteps } = this.#options;
+    const max = Math.floor(Number.MAX_SAFE_INTEGER / accumulationSteps);
+    this.steps = checkCount(`${this.name}: iterations`, value, { min: 0, max }) * accumulationSteps;
+  }
+
+  /** Steps so far: updates, and those that only accumulated gradients. For training and files. */
+  get steps(): number {
+    return this.#active ? binding.updaterIterations(this.#active) : this.#steps;
+  }
+
+  set steps(value: number) {
+    this.#steps = checkCount(`${this.name}: steps`, value, { min: 0 });
     if (this.#active) binding.updaterSetIterations(this.#active, value);
+  }
+
+  /**
+   * Computes the rates of the next steps, at most `limit` (0: any number), where the schedule is a user's own, and gives how many steps may
+   * be made with them (0: any number). For training.
+   */
+  ready(limit: number): number {
+    if (!this.#schedule || nativeOf(this.#schedule)) return limit;
+    const { accumulationSteps } = this.#options;
+    const steps = limit > 0 ? Math.min(limit, kAhead) : kAhead;
+    const first = this.iterations;
+    const updates = Math.floor((this.steps + steps) / accumulationSteps) - first;
+    const rates = Array.from({ length: updates }, (_, i) =>
+      rateOf(`${this.name}: learningRate`, this.#schedule!, first + i),
+    );
+    this.#rates = nativeSchedule('table', [first, ...rates]);
+    for (const { updater } of this.#bound) this.#tell(updater);
+    return steps;
+  }
+
+  /** With useEma, gives variables the values of their moving averages, as fit does at its end. */
+  finalizeVariableValues(variables: readonly Variable[]): void {
+    this.#checkAlive();
+    this.#checkVariables('finalizeVariableValues', variables);
+    const slot = this.slotNames.indexOf(averageSlot);
+    const averaged = slot < 0 || this.iterations === 0 ? [] : variables.filter((variable) => this.#slots.get(variable));
+    binding.storagesWrite(
+      averaged.map(storageOf),
+      averaged.map(() => 'float32'),
+      averaged.map((variable) => this.#slots.get(variable)![slot]),
+    );
   }
 
   /**
@@ -164,7 +263,7 @@ export abstract class Optimizer {
         types,
         gradients.map((gradient) => storageOf(gradient)),
       );
-      await binding.updaterApply(this.#activate(bound.updater), chosenDevice());
+      await this.#apply(bound.updater);
     });
   }
 
@@ -186,7 +285,7 @@ export abstract class Optimizer {
       const bound = this.#own(variables);
       const { outputs, done } = this.#losses.run(traced, bound.gradients);
       if (done) await done;
-      await binding.updaterApply(this.#activate(bound.updater), chosenDevice());
+      await this.#apply(bound.updater);
       return outputs[0];
     });
   }
@@ -218,7 +317,7 @@ export abstract class Optimizer {
 
   /** Back to no slots and no updates made. For files. */
   forget(): void {
-    this.#iterations = 0;
+    this.#steps = 0;
     this.#active = null;
     this.#bound = [];
     this.#owned.clear();
@@ -227,7 +326,7 @@ export abstract class Optimizer {
 
   /** Releases slots and updaters; later updates reject with DISPOSED. */
   dispose(): void {
-    this.#iterations = this.iterations;
+    this.#steps = this.steps;
     this.#active = null;
     this.#bound = [];
     this.#owned.clear();
@@ -242,20 +341,18 @@ export abstract class Optimizer {
 
   #make(variables: readonly Variable[], gradients: readonly Storage[]): Bound {
     const slots = this.#slots.of(variables);
+    const rules = slotsOf(this.#rule);
+    const named = (name: string, storages: readonly Storage[]) => storages[this.slotNames.indexOf(name)] ?? null;
     const segments = variables.map((variable, i) => ({
       parameter: storageOf(variable),
       gradient: gradients[i],
-      slots: slots[i],
+      slots: slots[i].slice(0, rules),
       group: 0,
-      accumulator: null,
-      average: null,
+      average: named(averageSlot, slots[i]),
+      accumulator: named(accumulatorSlot, slots[i]),
     }));
-    const updater = binding.updaterNew(this.#rule, segments, [this.#hyper], {
-      globalClipNorm: this.#globalClipNorm,
-      accumulationSteps: 1,
-      emaMomentum: null,
-      emaOverwriteFrequency: 0,
-    });
+    const updater = binding.updaterNew(this.#rule, segments, [this.#hyper], this.#options);
+    this.#tell(updater);
     const bound = { variables: [...variables], gradients: [...gradients], updater };
     this.#bound = [...this.#bound.slice(1 - kBound), bound];
     return bound;
@@ -269,11 +366,34 @@ export abstract class Optimizer {
 
   #activate(updater: Updater): Updater {
     if (updater !== this.#active) {
-      binding.updaterSetIterations(updater, this.iterations);
-      binding.updaterSet(updater, 0, 'learningRate', this.#hyper.learningRate);
+      binding.updaterSetIterations(updater, this.steps);
       this.#active = updater;
+      this.#tell(updater);
     }
     return updater;
+  }
+
+  #follow(rate: number | ScheduleLike): void {
+    if (typeof rate === 'number') {
+      this.#hyper.learningRate = rate;
+      this.#schedule = this.#rates = null;
+    } else {
+      this.#schedule = rate;
+      // One's own becomes a table of rates before the next steps; those in hand go on with what they have.
+      this.#rates = nativeOf(rate) ?? this.#rates;
+    }
+  }
+
+  /** The rate, or where it comes from. */
+  #tell(updater: Updater): void {
+    binding.updaterSet(updater, 0, 'learningRate', this.#hyper.learningRate);
+    binding.updaterSchedule(updater, 0, this.#rates);
+  }
+
+  #apply(updater: Updater): Promise<void> {
+    this.#activate(updater);
+    this.ready(1);
+    return binding.updaterApply(updater, chosenDevice());
   }
 
   #enqueue<T>(work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 // Storages that belong to variables: an optimizer's slots, made when a variable is first updated.
 import { binding, type Storage } from '../binding/index.js';
 import { sizeOf } from '../tensor/shape.js';
+import { storageOf } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 
 /** Bytes of a float32. */
@@ -14,7 +15,11 @@ export function arenaFor(variables: readonly Variable[]): Storage[] {
 export class Slots {
   #slots = new WeakMap<Variable, Storage[]>();
 
-  constructor(readonly count: number) {}
+  /** copied: the slot, if any, that begins as its variable's values; the others are zeros. */
+  constructor(
+    readonly count: number,
+    readonly copied: number | null = null,
+  ) {}
 
   /** The slots of each variable. New ones are laid out in the variables' order, one arena per slot, so that updates merge. */
   of(variables: readonly Variable[]): Storage[][] {
@@ -26,6 +31,12 @@ export class Slots {
         arenas.map((arena) => arena[i]),
       );
     });
+    if (this.copied !== null && fresh.length > 0)
+      binding.storagesWrite(
+        arenas[this.copied],
+        fresh.map(() => 'float32'),
+        fresh.map(storageOf),
+      );
     return variables.map((variable) => this.#slots.get(variable)!);
   }
 

@@ -83,6 +83,7 @@ class Fit {
         await this.#epoch(epoch, this.#feeds, from);
         if (this.#model.stopTraining) break;
       }
+      this.#trainer.finalize();
       await this.#hook('onTrainEnd', this.#logs);
       return this.#history;
     } finally {
@@ -260,7 +261,7 @@ class Fit {
   /** Steps that the next stretch may have; 0: no limit. */
   #limit(steps: number): number {
     const { stepsPerEpoch } = this.#options;
-    const made = this.#savers.length > 0 ? this.#trainer.compiled.optimizer.iterations : 0;
+    const made = this.#savers.length > 0 ? this.#trainer.compiled.optimizer.steps : 0;
     const limits = [stepsPerEpoch && stepsPerEpoch - steps, ...this.#savers.map((saver) => saver.stepsLeft(made))];
     const real = limits.filter((limit) => limit > 0);
     return real.length > 0 ? Math.min(...real) : 0;
@@ -271,7 +272,8 @@ class Fit {
     const { steps } = feed.progress;
     await pauses.begin();
     try {
-      return await this.#watch(feed, () => feed.run(limit, kStretch));
+      const most = this.#trainer.compiled.optimizer.ready(limit);
+      return await this.#watch(feed, () => feed.run(most, kStretch));
     } finally {
       if (feed.progress.steps > steps) this.#place = { epoch, stage: hooked ? 'onTrainBatchEnd' : 'batches', next: 0 };
       pauses.end();
@@ -285,7 +287,7 @@ class Fit {
       await saver.between({
         kind,
         epoch,
-        step: compiled.optimizer.iterations,
+        step: compiled.optimizer.steps,
         logs: { ...this.#logs, ...logs },
         snapshot: (content) => pauses.look(() => Snapshot.of(this.#model, content, () => this.#position())),
       });

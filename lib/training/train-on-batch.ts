@@ -18,6 +18,7 @@ export async function trainOnBatch(trainer: Trainer, x: unknown, y: unknown): Pr
     trainer.load(session, 'train', { dataset, columns, begin: 0, end: rows, batchSize: rows });
     binding.sessionEpoch(session, 0, rows, false, 0);
     trainer.position = () => null;
+    trainer.compiled.optimizer.ready(1);
     await trainer.pauses.begin();
     const { sums } = await binding.sessionRun(session, 0, 0).finally(() => trainer.pauses.end());
     trainer.checkAlive();

@@ -123,6 +123,11 @@ export class Trainer {
     return session;
   }
 
+  /** The end of a fit: weights with a moving average become it. */
+  finalize(): void {
+    this.compiled.optimizer.finalizeVariableValues(this.#trained().weights.map((weight) => weight.variable));
+  }
+
   evaluateSession(onNonFinite: OnNonFinite): Session {
     this.#reading ??= binding.workspaceNew();
     return binding.sessionNew({

@@ -10,6 +10,7 @@ import {
   optimizers,
   ops,
   regularizers,
+  schedules,
   serialize,
   type Serialized,
   type Tensor,
@@ -106,12 +107,19 @@ const rows: Record<string, Record<string, Row>> = {
         learningRate: 0.3,
         weightDecay: 0.1,
         clipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 3,
         beta1: 0.5,
         beta2: 0.75,
         epsilon: 0.01,
         preset: 'torch',
       },
-      also: [{ preset: 'torch', clipValue: 0.25 }, { globalClipNorm: 0.25 }],
+      also: [
+        { preset: 'torch', clipValue: 0.25 },
+        { globalClipNorm: 0.25, learningRate: schedules.inverseTime({ initial: 0.5, decay: 1 }) },
+      ],
     },
     SGD: {
       factory: 'sgd',
@@ -120,6 +128,10 @@ const rows: Record<string, Record<string, Row>> = {
         learningRate: 0.3,
         weightDecay: 0.1,
         globalClipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 2,
         momentum: 0.5,
         nesterov: true,
         preset: 'keras',
@@ -128,6 +140,42 @@ const rows: Record<string, Record<string, Row>> = {
         { preset: 'torch', momentum: 0.5, dampening: 0.25, clipValue: 0.5 },
         { preset: 'torch', clipNorm: 0.25 },
       ],
+    },
+  },
+  schedule: {
+    Constant: { factory: 'constant', options: { value: 0.3 } },
+    CosineDecay: {
+      factory: 'cosine',
+      options: { initial: 0.1, steps: 3, alpha: 0.2, warmupTarget: 0.7, warmupSteps: 2 },
+    },
+    CosineDecayRestarts: {
+      factory: 'cosineRestarts',
+      options: { initial: 0.1, steps: 2, tMul: 1.5, mMul: 0.7, alpha: 0.2 },
+    },
+    ExponentialDecay: { factory: 'exponential', options: { initial: 0.1, rate: 0.4, steps: 2, staircase: true } },
+    InverseSqrt: { factory: 'inverseSqrt', options: { initial: 0.1, warmupSteps: 3 } },
+    InverseTimeDecay: { factory: 'inverseTime', options: { initial: 0.1, decay: 0.4, steps: 2, staircase: true } },
+    Linear: { factory: 'linear', options: { initial: 0.1, final: 0.01, steps: 4 } },
+    OneCycle: {
+      factory: 'oneCycle',
+      options: {
+        max: 0.5,
+        steps: 6,
+        pctStart: 0.4,
+        annealStrategy: 'linear',
+        divFactor: 3,
+        finalDivFactor: 7,
+        threePhase: true,
+      },
+    },
+    PiecewiseConstantDecay: { factory: 'piecewise', options: { boundaries: [1, 3], values: [0.3, 0.2, 0.1] } },
+    PolynomialDecay: {
+      factory: 'polynomial',
+      options: { initial: 0.1, final: 0.02, steps: 3, power: 2, cycle: true },
+    },
+    Warmup: {
+      factory: 'warmup',
+      options: { steps: 2, then: schedules.exponential({ initial: 0.1, rate: 0.5, steps: 1 }), initial: 0.01 },
     },
   },
   callback: {
@@ -170,6 +218,7 @@ const exported: Record<string, Record<string, unknown>> = {
   loss: losses,
   metric: metrics,
   optimizer: optimizers,
+  schedule: schedules,
   callback: callbacks,
 };
 
@@ -210,6 +259,7 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
     for (let step = 0; step < 3; step++) await optimizer.applyGradients([[tensor([0.5, step, -1]), w]]);
     return [optimizer.name, optimizer.learningRate, ...w.dataSync()];
   },
+  schedule: (schedule: schedules.ScheduleLike) => [0, 1, 2, 3, 5, 8].map((step) => schedule(step)),
   callback: (callback: object) => Object.keys(callback),
 };
 
@@ -318,6 +368,17 @@ const required: Record<string, Options> = {
   input: { shape: [1] },
   modelCheckpoint: { path: 'm' },
   reshape: { targetShape: [-1] },
+  constant: { value: 0 },
+  cosine: { initial: 1, steps: 1 },
+  cosineRestarts: { initial: 1, steps: 1 },
+  exponential: { initial: 1, rate: 1, steps: 1 },
+  inverseSqrt: { initial: 1 },
+  inverseTime: { initial: 1, decay: 1 },
+  linear: { initial: 1, final: 1, steps: 1 },
+  oneCycle: { max: 1, steps: 1 },
+  piecewise: { boundaries: [], values: [1] },
+  polynomial: { initial: 1, steps: 1 },
+  warmup: { steps: 1, then: 1 },
 };
 
 /** The options that a factory knows, from what it says of one that it does not. */

@@ -1,5 +1,15 @@
 // What the tests of saved models share.
-import { callbacks, layers, type Model, optimizers, regularizers, seed, sequential, setThreads } from 'downhill';
+import {
+  callbacks,
+  layers,
+  type Model,
+  optimizers,
+  regularizers,
+  schedules,
+  seed,
+  sequential,
+  setThreads,
+} from 'downhill';
 import { binding } from '../../lib/binding/index.js';
 import { storageOf } from '../../lib/tensor/tensor.js';
 
@@ -7,7 +17,8 @@ import { storageOf } from '../../lib/tensor/tensor.js';
 export function stateOf(net: Model): Record<string, unknown> {
   const { optimizer } = net.compiled!;
   const bytes = (values: Float32Array | Int32Array) => Buffer.from(values.buffer).toString('base64');
-  const state: Record<string, unknown> = { iterations: optimizer.iterations, learningRate: optimizer.learningRate };
+  const { iterations, steps, learningRate } = optimizer;
+  const state: Record<string, unknown> = { iterations, steps, learningRate };
   for (const weight of net.parameters) {
     state[weight.name] = bytes(binding.storageRead(storageOf(weight), 'float32'));
     for (const [i, slot] of (optimizer.slotsOf(weight) ?? []).entries())
@@ -23,6 +34,30 @@ export const optimizersByName = {
   torchMomentum: () => optimizers.sgd({ learningRate: 0.03, momentum: 0.9, dampening: 0.1, preset: 'torch' }),
   adam: () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.01 }),
   torchAdam: () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.3 }),
+  averaging: () =>
+    optimizers.adam({
+      learningRate: schedules.cosine({ initial: 0, warmupTarget: 0.02, warmupSteps: 5, steps: 20 }),
+      useEma: true,
+      emaMomentum: 0.8,
+      emaOverwriteFrequency: 5,
+    }),
+  accumulating: () =>
+    optimizers.sgd({
+      learningRate: schedules.inverseTime({ initial: 0.1, decay: 0.2 }),
+      momentum: 0.9,
+      clipNorm: 0.5,
+      gradientAccumulationSteps: 4,
+    }),
+  everything: () =>
+    optimizers.adam({
+      learningRate: schedules.warmup({ steps: 3, then: (step) => 0.03 / (1 + step) }),
+      weightDecay: 0.01,
+      globalClipNorm: 0.4,
+      useEma: true,
+      emaMomentum: 0.7,
+      emaOverwriteFrequency: 3,
+      gradientAccumulationSteps: 4,
+    }),
 };
 export type OptimizerName = keyof typeof optimizersByName;
 

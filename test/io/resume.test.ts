@@ -36,7 +36,7 @@ test.each(Object.keys(optimizersByName) as OptimizerName[])('after every step, %
   const path = `${fresh()}-{step}`;
   const watched = await run(optimizer, { callbacks: [callbacks.modelCheckpoint({ path, everySteps: 1 })] });
   expect(ended(watched)).toEqual(expected);
-  const steps = watched.net.compiled!.optimizer.iterations;
+  const { steps } = watched.net.compiled!.optimizer;
   expect(steps % 6).toBe(0);
   for (let step = 1; step <= steps; step++) {
     const more = {

@@ -307,7 +307,7 @@ __global__ void gradient_kernel(MatrixOperand<Along::depth> a, MatrixOperand<Alo
                                 ActivationGradient<DH_ISA::ReluGrad> epilogue) {
   DH_DYNAMIC_SHARED(float, shared);
   gemm<Warp, Tile>(shared, a, b, int64_t{blockIdx.y} * Tile::kRows, int64_t{blockIdx.x} * Tile::kColumns, 0, a.depth,
-                   epilogue);
+                   [&] { return epilogue; });
 }
 
 void gradient_epilogue() {

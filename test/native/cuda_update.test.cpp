@@ -96,7 +96,7 @@ void run_steps(Model& model, int steps, bool clipped, cuda::StepState& state) {
   std::vector<StepHead> heads(static_cast<size_t>(steps));
   std::vector<GroupStep> groups(static_cast<size_t>(steps) * updater.groups());
   updater.plan(updater.iterations(), steps, heads.data(), groups.data());
-  const cuda::UpdateTables tables = update_tables(updater.variables(), emulator().memory());
+  const cuda::UpdateTables tables = cuda::update_tables(updater.variables(), emulator().memory());
   const auto copy_of = [](const auto& items) {
     return std::make_unique<DeviceArray>(items.size() * sizeof(items[0]), items.data());
   };

@@ -15,73 +15,18 @@
 #include "backend/cpu/pool.h"
 #include "check.h"
 #include "core/error.h"
+#include "updater_model.h"
 
 using namespace downhill;
+using namespace downhill::test;
 
 namespace {
 
 constexpr int kSteps = 7;
-const std::vector<int64_t> kSizes = {1, 17, 64, 40000, 5, 0, 16384};  // several chunks, tails, padding
 
 struct State {  // of one variable, in double
   std::vector<double> p, s0, s1;
 };
-
-size_t align_up(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
-struct Model {
-  std::shared_ptr<Buffer> parameters, gradients, slots[2];
-  std::vector<UpdateSegment> segments;
-  std::vector<int> groups;
-
-  explicit Model(Rule rule, const std::vector<int>& group_of = {}) {
-    size_t bytes = 0;
-    for (int64_t size : kSizes) bytes += align_up(static_cast<size_t>(size) * 4);
-    parameters = std::make_shared<Buffer>(bytes);
-    gradients = std::make_shared<Buffer>(bytes);
-    for (auto& slot : slots) slot = std::make_shared<Buffer>(bytes);
-    size_t offset = 0;
-    std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    for (size_t i = 0; i < kSizes.size(); ++i) {
-      const size_t size = static_cast<size_t>(kSizes[i]) * 4;
-      const auto view = [&](const std::shared_ptr<Buffer>& buffer) { return Storage{buffer, offset, size, nullptr}; };
-      UpdateSegment segment{view(parameters), view(gradients), {}, group_of.empty() ? 0 : group_of[i]};
-      for (int s = 0; s < slots_of(rule); ++s) segment.slots.push_back(view(slots[s]));
-      for (int64_t k = 0; k < kSizes[i]; ++k) at(segment.parameter)[k] = normal(random);
-      segments.push_back(segment);
-      offset += align_up(size);
-    }
-  }
-
-  static float* at(const Storage& storage) { return reinterpret_cast<float*>(storage.data()); }
-
-  /// The gradient of step t, the same for every run.
-  void draw_gradients(int t) {
-    std::mt19937 random(static_cast<unsigned>(100 + t));
-    std::normal_distribution<float> normal;
-    for (const UpdateSegment& segment : segments)
-      for (size_t k = 0; k < segment.gradient.bytes / 4; ++k) at(segment.gradient)[k] = normal(random);
-  }
-
-  std::vector<std::byte> bytes() const {
-    std::vector<std::byte> all;
-    for (const Buffer* buffer : {parameters.get(), slots[0].get(), slots[1].get()})
-      all.insert(all.end(), buffer->data(), buffer->data() + buffer->bytes());
-    return all;
-  }
-};
-
-Hyper unusual() {
-  Hyper h;
-  h.learning_rate = 0.013;
-  h.momentum = 0.83;
-  h.dampening = 0.21;
-  h.beta1 = 0.81;
-  h.beta2 = 0.967;
-  h.epsilon = 3e-3;
-  return h;
-}
 
 /// The formulas as the papers and frameworks write them. State in double.
 void reference(Rule rule, const Hyper& h, int t, double g, double& p, double& s0, double& s1) {

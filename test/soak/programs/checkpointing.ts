@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { callbacks, layers, loadModel, optimizers, seed, sequential, setThreads } from 'downhill';
+import { callbacks, layers, loadModel, optimizers, schedules, seed, sequential, setThreads } from 'downhill';
 import { examples } from './network.js';
 
 const [folder, threads] = process.argv.slice(2) as [string, string];
@@ -14,6 +14,7 @@ const files = readdirSync(folder)
   .sort();
 seed(files.length === 0 ? 1 : process.pid);
 
+const falling = (step: number) => 3e-3 / (1 + 0.01 * step);
 const net = sequential([
   layers.dense({ units: 300, activation: 'relu', inputShape: [16] }),
   layers.dropout({ rate: 0.2 }),
@@ -21,13 +22,19 @@ const net = sequential([
   layers.dense({ units: 4, activation: 'softmax' }),
 ]);
 net.compile({
-  optimizer: optimizers.adam({ learningRate: 1e-3, weightDecay: 1e-3 }),
+  optimizer: optimizers.adam({
+    learningRate: schedules.warmup({ steps: 50, then: falling }),
+    weightDecay: 1e-3,
+    useEma: true,
+    emaOverwriteFrequency: 70,
+    gradientAccumulationSteps: 3,
+  }),
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy'],
 });
 
 // None may be unreadable, however the last process ended.
-for (const file of files) (await loadModel(join(folder, file))).dispose();
+for (const file of files) (await loadModel(join(folder, file), { customObjects: { falling } })).dispose();
 const resume = files.length === 0 ? undefined : join(folder, files.at(-1)!);
 
 const { x, y } = examples(1030);

@@ -38,10 +38,11 @@ struct GemmShared {
       sizeof(float) * (kStages * kStageFloats > kStagedFloats ? kStages * kStageFloats : kStagedFloats);
 };
 
-/// c[row0 …, column0 …] of the sum over depths [k_begin, k_end). The operands' `depth` is at most k_end.
-template <class Warp, class Tile, class OperandA, class OperandB, class Epilogue>
+/// c[row0 …, column0 …] of the sum over depths [k_begin, k_end). The operands' `depth` is at most k_end. The epilogue
+/// is asked for, by make_epilogue(), when the sums are there: until then it needs no registers.
+template <class Warp, class Tile, class OperandA, class OperandB, class MakeEpilogue>
 __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const OperandB& b, int64_t row0, int64_t column0,
-                                     int64_t k_begin, int64_t k_end, const Epilogue& epilogue) {
+                                     int64_t k_begin, int64_t k_end, MakeEpilogue make_epilogue) {
   using Shared = GemmShared<Warp, Tile, OperandA::kAlong, OperandB::kAlong>;
   using LayoutA = typename Shared::LayoutA;
   using LayoutB = typename Shared::LayoutB;
@@ -77,6 +78,8 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
   }
   copy_async_wait<0>();
 
+  const auto epilogue = make_epilogue();
+  using Epilogue = std::decay_t<decltype(epilogue)>;
   // Four neighbours a thread: always the same columns.
   constexpr int kAcross = Tile::kColumns / 4, kDown = kThreads / kAcross;
   static_assert(kThreads % kAcross == 0 && Tile::kWarpRows % kDown == 0, "every thread the same number of rows");

@@ -43,6 +43,15 @@ __device__ __forceinline__ TileAt tile_at(int index, int down, int across) {
   return {first + within % height, within / height};
 }
 
+/// The block's number, as thread_again(): what follows from it need not be kept during the main loop.
+__device__ __forceinline__ int block_again() {
+  int block = static_cast<int>(blockIdx.x);
+#if defined(__CUDACC__)
+  asm volatile("" : "+r"(block));
+#endif
+  return block;
+}
+
 template <class Warp, class Tile, Along kAlongA, Along kAlongB>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(const MatmulLaunch launch) {
   DH_DYNAMIC_SHARED(float, shared);
@@ -62,14 +71,16 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(c
   const BatchOffsets offsets = batch_offsets(args, product);
   const MatrixOperand<kAlongA> a = {args.a + offsets.a, args.lda, args.m, k_end, !args.transpose_a, launch.vectors_a};
   const MatrixOperand<kAlongB> b = {args.b + offsets.b, args.ldb, args.n, k_end, args.transpose_b, launch.vectors_b};
-  BiasActivation epilogue;
-  if (args.splits > 1) {
-    float* const to = args.partials + (split * launch.batch + product) * args.m * args.n;
-    epilogue = {{to, args.m, args.n, launch.vectors_c}, nullptr, Op::identity, {}};
-  } else {
-    float* const to = args.c + product * args.m * args.n;
-    epilogue = {{to, args.m, args.n, launch.vectors_c}, args.bias, args.activation, {args.params[0], args.params[1]}};
-  }
+  const auto epilogue = [&]() -> BiasActivation {
+    const int again = block_again() / (down * across);
+    const int64_t of_batch = launch.first + again / args.splits;
+    if (args.splits > 1) {
+      float* const to = args.partials + (again % args.splits * launch.batch + of_batch) * args.m * args.n;
+      return {{to, args.m, args.n, launch.vectors_c}, nullptr, Op::identity, {}};
+    }
+    float* const to = args.c + of_batch * args.m * args.n;
+    return {{to, args.m, args.n, launch.vectors_c}, args.bias, args.activation, {args.params[0], args.params[1]}};
+  };
   gemm<Warp, Tile>(shared, a, b, int64_t{tile.row} * Tile::kRows, int64_t{tile.column} * Tile::kColumns, k_begin, k_end,
                    epilogue);
 }

@@ -11,11 +11,11 @@ using MmaLarge = GemmTile<128, 128, 16, 64, 32, 4, 2>;       // 8 warps, up to 6
 using MmaLargeSplit = GemmTile<128, 128, 16, 64, 32, 4, 0>;  // the same with registers for operands in two parts
 using MmaLargeWide = GemmTile<128, 256, 16, 64, 64, 4, 0>;   // 8 warps, up to 98 KiB: bfloat16 is bound by reads
 using MmaMedium = GemmTile<64, 64, 32, 32, 32, 3, 0>;        // 4 warps, up to 54 KiB
-using MmaSmall = GemmTile<64, 32, 32, 32, 16, 4, 0>;         // 4 warps, up to 56 KiB
+using MmaSmall = GemmTile<64, 32, 32, 32, 16, 4, 4>;         // 4 warps, up to 56 KiB
 
 // Float32 cores:
 using FfmaLarge = GemmTile<128, 128, 8, 64, 32, 4, 2>;  // 8 warps, 33 KiB
-using FfmaMedium = GemmTile<64, 64, 16, 32, 32, 4, 0>;  // 4 warps, 34 KiB
-using FfmaSmall = GemmTile<64, 32, 16, 32, 16, 4, 0>;   // 4 warps, 26 KiB
+using FfmaMedium = GemmTile<64, 64, 16, 32, 32, 4, 4>;  // 4 warps, 34 KiB
+using FfmaSmall = GemmTile<64, 32, 16, 32, 16, 4, 4>;   // 4 warps, 26 KiB
 
 }  // namespace downhill::cuda

@@ -11,6 +11,8 @@
 
 #if !defined(__x86_64__) && !defined(__aarch64__)
 #define DH_SIMT_UCONTEXT 1
+#endif
+#if DH_SIMT_UCONTEXT
 #include <ucontext.h>
 #endif
 
@@ -106,12 +108,16 @@ static void* first_context(char* top, void (*entry)()) {
 
 Fiber::Fiber() {
 #if DH_SIMT_ASAN
-  pthread_attr_t attributes;
-  void* bottom;
-  pthread_getattr_np(pthread_self(), &attributes);
-  pthread_attr_getstack(&attributes, &bottom, &size_);
-  pthread_attr_destroy(&attributes);
+  thread_local void* bottom = nullptr;
+  thread_local size_t size = 0;
+  if (!bottom) {  // slow: reads the process's maps
+    pthread_attr_t attributes;
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstack(&attributes, &bottom, &size);
+    pthread_attr_destroy(&attributes);
+  }
   bottom_ = bottom;
+  size_ = size;
 #endif
 #if DH_SIMT_TSAN
   tsan_ = __tsan_get_current_fiber();
