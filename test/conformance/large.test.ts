@@ -1,18 +1,12 @@
-// Sizes that are cut into many pieces: the same bits at 1, 2 and 3 threads, on every instruction set, and near the reference.
+// Sizes that are cut into many pieces: near the reference on every device and instruction set, and on the CPU the same bits at 1, 2 and 3
+// threads.
 import { ops, setThreads, type Tensor, tensor } from 'downhill';
-import { afterAll, describe, expect, it } from 'vitest';
-import { binding } from '../../lib/binding/index.js';
-import { forgetPrograms } from '../../lib/graph/call.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { goHome, goTo, places } from '../support-devices.js';
 import { expectNear } from './compare.js';
 import * as formulas from './formulas.js';
 import { alongAxis, map, matmul, type Nd, nd, reduce, transpose } from './nd.js';
 import { fill, float32 } from './problems.js';
-
-const start = { threads: binding.threads(), isa: binding.isa() };
-afterAll(() => {
-  setThreads(start.threads);
-  binding.selectIsa(start.isa);
-});
 
 const [a, b] = fill(
   [
@@ -59,12 +53,13 @@ const large: { name: string; call: () => Tensor; expected: Nd; absolute?: number
   },
 ];
 
-describe.each(binding.isas())('large operands on %s', (isa) => {
+describe.each(places)('large operands on $title', (place) => {
+  beforeAll(() => goTo(place));
+  afterAll(goHome);
+
   it.each(large)('$name', async ({ call, expected, absolute = 1e-5 }) => {
-    binding.selectIsa(isa);
-    forgetPrograms();
     let first: ArrayLike<number> | undefined;
-    for (const count of [1, 2, 3]) {
+    for (const count of place.threads) {
       setThreads(count);
       const result = call();
       const data = await result.data();

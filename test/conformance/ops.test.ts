@@ -1,37 +1,31 @@
 // Every op of the table: values beside a double-precision reference, gradients and second derivatives beside finite differences of it, on
-// random shapes, on every instruction set of this machine, at 1, 2 and 3 threads.
+// random shapes, on every device and instruction set of this machine, on the CPU at 1, 2 and 3 threads.
 import { compile, grad, hvp, ops, setThreads, type Tensor, tensor } from 'downhill';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { binding } from '../../lib/binding/index.js';
-import { forgetPrograms } from '../../lib/graph/call.js';
+import { goHome, goTo, isEmulated, places } from '../support-devices.js';
 import { cases } from './cases.js';
 import { expectNear } from './compare.js';
 import { type Nd, nd, sizeOf } from './nd.js';
 import { type Case, type Computed, float32, generator, type Problem } from './problems.js';
 
-const threadCounts = [1, 2, 3];
 /** Coordinates of each operand whose derivatives are checked. */
 const kProbes = 5;
 const kRuns = Number(process.env.CONFORMANCE_RUNS ?? 12);
-const runs = { numRuns: kRuns, seed: Number(process.env.CONFORMANCE_SEED ?? 1) };
-
-const startThreads = binding.threads();
-const startIsa = binding.isa();
-
-afterAll(() => {
-  setThreads(startThreads);
-  binding.selectIsa(startIsa);
-});
+const kEmulatedRuns = Math.ceil(kRuns / 3);
+const seed = Number(process.env.CONFORMANCE_SEED ?? 1);
 
 async function read(t: Tensor): Promise<Nd> {
   return nd(t.shape, await t.data());
 }
 
+let threads: readonly number[] = [1];
+
 /** Runs `body` at every thread count and checks that the bits agree; gives the result. */
 async function atAllThreads(body: () => Promise<Tensor[]>): Promise<Nd[]> {
   let first: Nd[] | undefined;
-  for (const count of threadCounts) {
+  for (const count of threads) {
     setThreads(count);
     const result = await Promise.all((await body()).map(read));
     if (!first) first = result;
@@ -135,13 +129,18 @@ async function checkGradients(item: Case, problem: Problem, expected: Nd): Promi
   }
 }
 
-describe.each(binding.isas())('ops on %s', (isa) => {
+describe.each(places)('ops on $title', (place) => {
+  beforeAll(() => {
+    goTo(place);
+    threads = place.threads;
+  });
+  afterAll(goHome);
+  const runs = { numRuns: isEmulated(place.device) ? kEmulatedRuns : kRuns, seed };
+
   it.each(cases.map((item) => ({ title: [item.op, item.variant].filter(Boolean).join(', '), item })))(
     '$title',
     async ({ item }) => {
-      binding.selectIsa(isa);
-      forgetPrograms();
-      expect(binding.isa()).toBe(isa);
+      if (place.isa) expect(binding.isa()).toBe(place.isa);
       await fc.assert(
         fc.asyncProperty(item.problems, async (problem) => {
           const expected = await checkValues(item, problem);

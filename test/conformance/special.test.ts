@@ -1,15 +1,11 @@
 // NaN, infinities, zeros, huge and tiny values through the elementwise ops and reductions.
 import { ops, type Tensor, tensor } from 'downhill';
-import { afterAll, describe, expect, it } from 'vitest';
-import { binding } from '../../lib/binding/index.js';
-import { forgetPrograms } from '../../lib/graph/call.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { goHome, goTo, places } from '../support-devices.js';
 import { expectNear } from './compare.js';
 import * as formulas from './formulas.js';
 import { nd } from './nd.js';
 import { byName } from './problems.js';
-
-const startIsa = binding.isa();
-afterAll(() => binding.selectIsa(startIsa));
 
 const kSpecial = [
   NaN,
@@ -42,7 +38,10 @@ const limits: Record<string, Record<string, number>> = {
   gelu: { '-Infinity': 0 },
 };
 
-describe.each(binding.isas())('special values on %s', (isa) => {
+describe.each(places)('special values on $title', (place) => {
+  beforeAll(() => goTo(place));
+  afterAll(goHome);
+
   const elementwise = {
     ...formulas.unary,
     gelu: formulas.gelu(false),
@@ -51,8 +50,6 @@ describe.each(binding.isas())('special values on %s', (isa) => {
   };
 
   it.each(Object.keys(elementwise))('%s', async (op) => {
-    binding.selectIsa(isa);
-    forgetPrograms();
     const y = byName[op]!(tensor(special)) as Tensor;
     const expected = special.map((x) => limits[op]?.[String(x)] ?? elementwise[op as keyof typeof elementwise](x));
     // Below the normal range a result may be flushed to zero.
@@ -60,8 +57,6 @@ describe.each(binding.isas())('special values on %s', (isa) => {
   });
 
   it.each(Object.keys(formulas.binary))('%s', async (op) => {
-    binding.selectIsa(isa);
-    forgetPrograms();
     const values = op === 'pow' ? [0, 1, 2, 0.5, 10, Infinity, NaN] : special;
     const a = values.flatMap((x) => values.map(() => x));
     const b = values.flatMap(() => values);
@@ -76,8 +71,6 @@ describe.each(binding.isas())('special values on %s', (isa) => {
   });
 
   it('NaN reaches the result of max, min, clip and argmax', async () => {
-    binding.selectIsa(isa);
-    forgetPrograms();
     for (const length of [3, 16, 17, 40])
       for (const position of [0, 1, length - 1]) {
         const values = Array.from({ length }, (_, i) => (i === position ? NaN : i - 5));
@@ -90,8 +83,6 @@ describe.each(binding.isas())('special values on %s', (isa) => {
   });
 
   it('softmax and its relatives survive huge and infinite logits', async () => {
-    binding.selectIsa(isa);
-    forgetPrograms();
     expect(await ops.softmax([1e4, 0, -1e4]).array()).toEqual([1, 0, 0]);
     expect(await ops.logSoftmax([1e4, 0]).array()).toEqual([0, -1e4]);
     expect(await ops.logSumExp([1e4, 1e4]).array()).toBeCloseTo(1e4 + Math.log(2), 2);

@@ -1,5 +1,6 @@
-import { grad, layers, ops, sequential, type Tensor, tensor } from 'downhill';
-import { describe, expect, it } from 'vitest';
+import { grad, layers, ops, sequential, setDevice, type Tensor, tensor } from 'downhill';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { goHome, testDevices } from '../support-devices.js';
 import { expectClose, read, type Values } from './golden.js';
 
 interface Case {
@@ -41,7 +42,10 @@ function call({ name, attributes }: Case, x: Tensor): Tensor {
   return ops.gelu(x, { approximate: true });
 }
 
-describe('activations beside PyTorch', () => {
+describe.each(testDevices)('activations beside PyTorch, on %s', (device) => {
+  beforeAll(() => setDevice(device));
+  afterAll(goHome);
+
   it.each(golden.elementwise)('$name $attributes', async (row) => {
     const x = tensor(golden.points);
     expectClose(await call(row, x).data(), row.values, 'value', TOLERANCE);

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { setDevice } from 'downhill';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { goHome, testDevices } from '../support-devices.js';
 import {
   column,
   expectClose,
@@ -50,7 +52,10 @@ function expectScores(
   }
 }
 
-describe('fit, evaluate and predict beside Keras', () => {
+describe.each(testDevices)('fit, evaluate and predict beside Keras, on %s', (device) => {
+  beforeAll(() => setDevice(device));
+  afterAll(goHome);
+
   it.each(golden.cases)('$name', async (row) => {
     const net = makeNet(row.layers, golden.x[0]!.length, row.start);
     net.compile({ optimizer: makeOptimizer(row), loss: makeLoss(row.loss), metrics: row.metrics });

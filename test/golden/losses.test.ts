@@ -1,5 +1,6 @@
-import { grad, type Tensor, tensor } from 'downhill';
-import { describe, expect, it } from 'vitest';
+import { grad, setDevice, type Tensor, tensor } from 'downhill';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { goHome, testDevices } from '../support-devices.js';
 import { expectClose, type LossSpec, makeLoss, read, type Values } from './golden.js';
 
 interface Case {
@@ -15,7 +16,10 @@ interface Case {
 
 const golden = read<{ cases: Case[] }>('losses');
 
-describe('losses beside Keras', () => {
+describe.each(testDevices)('losses beside Keras, on %s', (device) => {
+  beforeAll(() => setDevice(device));
+  afterAll(goHome);
+
   it.each(golden.cases)('$loss: $name', async (row) => {
     const loss = makeLoss({ name: row.loss, options: row.options });
     const targets = tensor(row.targets, undefined, row.loss === 'sparseCategoricalCrossentropy' ? 'int32' : 'float32');

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setDevice } from 'downhill';
+import { goHome, isEmulated, testDevices } from '../support-devices.js';
 import {
   column,
   expectClose,
@@ -33,8 +35,15 @@ interface Golden {
   cases: Case[];
 }
 
-describe.each(['keras', 'torch'])('whole runs beside %s', (oracle) => {
+const runs = ['keras', 'torch'].flatMap((oracle) => testDevices.map((device) => ({ oracle, device })));
+
+describe.each(runs)('whole runs beside $oracle, on $device', ({ oracle, device }) => {
+  beforeAll(() => setDevice(device));
+  afterAll(goHome);
+
   const golden = read<Golden>(`training-${oracle}`);
+  // The emulator is slow: every case by fit, some also by trainOnBatch.
+  const few = isEmulated(device) ? golden.cases.slice(0, 1) : golden.cases;
   const { batchSize, epochs, x } = golden;
   const batches = Array.from({ length: Math.ceil(x.length / batchSize) }, (_, i) => [
     i * batchSize,
@@ -55,7 +64,7 @@ describe.each(['keras', 'torch'])('whole runs beside %s', (oracle) => {
     }
   }
 
-  it.each(golden.cases.slice(0, 4))('$name: fit and trainOnBatch agree to the last bit', async (row) => {
+  it.each(few.slice(0, 4))('$name: fit and trainOnBatch agree to the last bit', async (row) => {
     const [one, other] = [prepare(row), prepare(row)];
     const y = golden.y[row.targets]!;
     await one.fit(column(x, 'x'), column(y, row.targets), { batchSize, epochs: 2, shuffle: false, verbose: 0 });
@@ -70,7 +79,7 @@ describe.each(['keras', 'torch'])('whole runs beside %s', (oracle) => {
     }
   });
 
-  it.each(golden.cases)('$name, by trainOnBatch', async (row) => {
+  it.each(few)('$name, by trainOnBatch', async (row) => {
     const net = prepare(row);
     const losses: number[] = [];
     for (let epoch = 0; epoch < epochs; epoch++) {

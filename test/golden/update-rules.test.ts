@@ -1,5 +1,6 @@
-import { tensor, variable } from 'downhill';
-import { describe, expect, it } from 'vitest';
+import { setDevice, tensor, variable } from 'downhill';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { goHome, testDevices } from '../support-devices.js';
 import { expectClose, makeOptimizer, type OptimizerSpec, read, type Values } from './golden.js';
 
 interface Golden {
@@ -8,7 +9,12 @@ interface Golden {
   cases: (OptimizerSpec & { name: string; rates?: number[]; after: Record<string, Values[]> })[];
 }
 
-describe.each(['keras', 'torch'])('update rules of %s', (oracle) => {
+const runs = ['keras', 'torch'].flatMap((oracle) => testDevices.map((device) => ({ oracle, device })));
+
+describe.each(runs)('update rules of $oracle, on $device', ({ oracle, device }) => {
+  beforeAll(() => setDevice(device));
+  afterAll(goHome);
+
   const golden = read<Golden>(`update-rules-${oracle}`);
 
   it.each(golden.cases)('$name', async (row) => {

@@ -29,7 +29,7 @@ const std::vector<Case> kCases = {
     {"globalClipNorm that is not reached", [](Hyper&, Hyper&, UpdateOptions& all) { all.global_clip_norm = 1e6; }},
     {"decay",
      [](Hyper& a, Hyper& b, UpdateOptions&) { a.weight_decay = b.weight_decay = 0.3, b.coupled_decay = true; }},
-    {"accumulation", [](Hyper&, Hyper&, UpdateOptions& all) { all.accumulation_steps = 2; }},
+    {"accumulation", [](Hyper&, Hyper&, UpdateOptions& all) { all.accumulation_steps = 3; }},
     {"average", [](Hyper&, Hyper&, UpdateOptions& all) { all.average = true, all.ema_overwrite_frequency = 3; }},
     {"everything",
      [](Hyper& a, Hyper& b, UpdateOptions& all) {

@@ -9,7 +9,7 @@ void launch_matmul_tf32x3(const MatmulLaunch& args, Stream stream) {
   if (args.args.tile == MatmulTile::large)
     launch_mma_matmul<MmaWarp<Tf32x3, MmaLargeSplit>, MmaLargeSplit>(args, stream);
   else if (args.args.tile == MatmulTile::medium)
-    launch_mma_matmul<MmaWarp<Tf32x3, MmaMedium>, MmaMedium>(args, stream);
+    launch_mma_matmul<MmaWarp<Tf32x3, MmaMediumSplit>, MmaMediumSplit>(args, stream);
   else
     launch_mma_matmul<MmaWarp<Tf32x3, MmaSmall>, MmaSmall>(args, stream);
 }

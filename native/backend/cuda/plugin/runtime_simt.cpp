@@ -4,6 +4,7 @@
 //   DOWNHILL_SIMT_MEMORY    bytes of the device; 4 GiB by default
 //   DOWNHILL_SIMT_COMPUTE   compute capability, such as 7.5; 8.0 by default
 //   DOWNHILL_SIMT_FAIL      3:DEVICE_LOST: the third command from now on fails so. A device that is lost stays so.
+//                           Read again whenever the devices are listed.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -52,6 +53,9 @@ void read_environment(State& all) {
   if (const char* const bytes = environment("DOWNHILL_SIMT_MEMORY")) all.total = std::strtoull(bytes, nullptr, 10);
   if (const char* const version = environment("DOWNHILL_SIMT_COMPUTE"))
     std::sscanf(version, "%d.%d", &all.major, &all.minor);
+}
+
+void read_failure(State& all) {
   if (const char* const text = environment("DOWNHILL_SIMT_FAIL")) {
     char* rest = nullptr;
     all.fail_after = std::strtoll(text, &rest, 10);
@@ -83,6 +87,7 @@ void describe(int device, DhDeviceInfo& info) {
   State& all = state();
   const std::lock_guard<std::mutex> lock(all.mutex);
   if (all.blocks.empty()) read_environment(all);  // not while it is in use
+  read_failure(all);
   std::snprintf(info.name, sizeof info.name, "SIMT emulator on the CPU");
   info.memory_bytes = all.total;
   info.compute_major = all.major;

@@ -1,0 +1,42 @@
+// Update rules, clipping, decay and dropout inside of fits: the same bits on every device. The gradients of these models are exact on all of
+// them, since all numbers in them have few digits.
+import { layers, optimizers, seed, sequential } from 'downhill';
+import { afterAll, describe, expect, test } from 'vitest';
+import { bitsOf, goHome, testDevices } from '../support-devices.js';
+
+afterAll(goHome);
+
+const rules = {
+  sgd: () => optimizers.sgd({ learningRate: 0.05 }),
+  'sgd, decay': () => optimizers.sgd({ learningRate: 0.05, weightDecay: 0.01 }),
+  'sgd, clipValue': () => optimizers.sgd({ learningRate: 0.05, clipValue: 0.02 }),
+  momentum: () => optimizers.sgd({ learningRate: 0.03, momentum: 0.9 }),
+  nesterov: () => optimizers.sgd({ learningRate: 0.03, momentum: 0.8, nesterov: true, clipNorm: 0.1 }),
+  'momentum of PyTorch': () =>
+    optimizers.sgd({ learningRate: 0.03, momentum: 0.9, dampening: 0.1, weightDecay: 0.02, preset: 'torch' }),
+  adam: () => optimizers.adam({ learningRate: 0.01, beta1: 0.8, beta2: 0.95, epsilon: 1e-5 }),
+  'adam, decay': () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.02 }),
+  'adam, clipNorm': () => optimizers.adam({ learningRate: 0.01, clipNorm: 0.05 }),
+  'adam of PyTorch': () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.07 }),
+};
+
+const rows = 20;
+const width = 70;
+/** Multiples of 1/16 in [-1, 1]. */
+const x = Float32Array.from({ length: rows * width }, (_, i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 8) % 33) / 16 - 1);
+
+/** Weights after three epochs of partial batches, with dropout; the gradient of the mean output is a sum of inputs. */
+async function trained(device: string, rule: keyof typeof rules, rate: number) {
+  seed(6);
+  const net = sequential([layers.dropout({ rate, inputShape: [width] }), layers.dense({ units: 8 })], { device });
+  net.compile({ optimizer: rules[rule](), loss: (_, p) => p });
+  await net.fit(x, new Float32Array(rows * 8), { batchSize: 8, epochs: 3 });
+  const weights = net.getWeights().map((weight) => weight.dataSync() as Float32Array);
+  return weights.flatMap((values) => [...bitsOf(values)]);
+}
+
+describe.each(testDevices)('updates on %s', (device) => {
+  test.each(Object.keys(rules) as (keyof typeof rules)[])('%s', async (rule) => {
+    for (const rate of [0, 0.5]) expect(await trained(device, rule, rate)).toEqual(await trained('cpu', rule, rate));
+  });
+});
