@@ -57,8 +57,8 @@ double cosine(const Schedule& s, double k) {
   return cosine_mix(n[4], n[2] * n[4], std::min((k - n[3]) / n[1], 1.0));
 }
 
-/// (initial, steps, tMul, mMul, alpha): cosines of lengths steps·tMulⁱ that begin at initial·mMulⁱ and end at
-/// alpha·initial·mMulⁱ… of initial as a whole. Keras `CosineDecayRestarts`; the same paper.
+/// (initial, steps, tMul, mMul, alpha): periods of lengths steps·tMulⁱ, each from x = 0 to 1:
+/// initial·((1 - alpha)·mMulⁱ·(1 + cos πx)/2 + alpha). Keras `CosineDecayRestarts`; the same paper.
 double cosine_restarts(const Schedule& s, double k) {
   const auto& n = s.numbers();
   const double growth = n[2];
@@ -89,7 +89,7 @@ double piecewise(const Schedule& s, double k) {
   const auto& n = s.numbers();
   const auto values = static_cast<std::ptrdiff_t>(n.size() / 2);  // boundaries: one less than values
   const auto place = std::lower_bound(n.begin(), n.begin() + values, k) - n.begin();
-  return n[static_cast<size_t>(values + place)];
+  return n[std::min(static_cast<size_t>(values + place), n.size() - 1)];
 }
 
 /// (initial, steps), (then): a line from initial to then(0), then then(k - steps).

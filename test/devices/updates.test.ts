@@ -1,6 +1,6 @@
 // Update rules, clipping, decay and dropout inside of fits: the same bits on every device. The gradients of these models are exact on all of
 // them, since all numbers in them have few digits.
-import { layers, optimizers, seed, sequential } from 'downhill';
+import { layers, optimizers, schedules, seed, sequential } from 'downhill';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bitsOf, goHome, testDevices } from '../support-devices.js';
 
@@ -18,6 +18,20 @@ const rules = {
   'adam, decay': () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.02 }),
   'adam, clipNorm': () => optimizers.adam({ learningRate: 0.01, clipNorm: 0.05 }),
   'adam of PyTorch': () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.07 }),
+  schedule: () => optimizers.sgd({ learningRate: schedules.cosine({ initial: 0.1, steps: 7 }), momentum: 0.9 }),
+  'schedule of one’s own': () => optimizers.adam({ learningRate: (step) => 0.02 / (1 + step) }),
+  average: () => optimizers.adam({ learningRate: 0.01, useEma: true, emaMomentum: 0.7, emaOverwriteFrequency: 4 }),
+  accumulation: () => optimizers.sgd({ learningRate: 0.05, clipNorm: 0.1, gradientAccumulationSteps: 2 }),
+  everything: () =>
+    optimizers.adam({
+      learningRate: schedules.warmup({ steps: 2, then: schedules.exponential({ initial: 0.05, rate: 0.5, steps: 2 }) }),
+      weightDecay: 0.02,
+      globalClipNorm: 0.07,
+      useEma: true,
+      emaMomentum: 0.7,
+      emaOverwriteFrequency: 2,
+      gradientAccumulationSteps: 2,
+    }),
 };
 
 const rows = 20;

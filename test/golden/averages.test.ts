@@ -1,5 +1,6 @@
-import { optimizers, schedules, tensor, variable } from 'downhill';
-import { describe, expect, it } from 'vitest';
+import { optimizers, schedules, setDevice, tensor, variable } from 'downhill';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { goHome, testDevices } from '../support-devices.js';
 import { expectClose, read, type Values } from './golden.js';
 
 interface Case {
@@ -14,7 +15,10 @@ interface Case {
 const golden = read<{ start: number[][]; gradients: number[][][]; cases: Case[] }>('averages');
 const tolerance = { relative: 1e-6, absolute: 1e-6 };
 
-describe('averages, accumulation and schedules of Keras', () => {
+describe.each(testDevices)('averages, accumulation and schedules of Keras, on %s', (device) => {
+  beforeAll(() => setDevice(device));
+  afterAll(goHome);
+
   it.each(golden.cases)('$name', async (row) => {
     const variables = golden.start.map((values) => variable(values));
     const rate = row.learningRate && { learningRate: schedules[row.learningRate.schedule](row.learningRate.options) };
