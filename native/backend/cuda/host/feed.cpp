@@ -9,7 +9,7 @@ namespace downhill::cuda {
 namespace {
 
 constexpr int kMaxSteps = 512;                   // of a launch over data on the device
-constexpr size_t kSideBytes = size_t{32} << 20;  // of the batches of one launch otherwise
+constexpr size_t kSideBytes = size_t{32} << 20;  // of the batches of one launch otherwise, and an eighth of the room
 constexpr double kShare = 0.6;                   // of free memory that a data set may take
 
 size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
@@ -26,17 +26,21 @@ uint64_t room_on(CudaDevice& device) {
 }  // namespace
 
 Feed::Feed(CudaDevice& device, const StepLoopOptions& options)
-    : device_(device), memory_(device.memory()), options_(options), max_steps_(kMaxSteps) {
+    : device_(device), memory_(device.memory()), options_(options), max_steps_(1) {
   size_t missing = 0;  // of the data set on the device
   size_t step_bytes = 0;
   for (const Column& column : options_.dataset->columns()) {
     if (!column.storage.buffer->is_in(memory_)) missing += column.storage.buffer->bytes();
     step_bytes += padded(static_cast<size_t>(options_.batch * column.width) * size_of(column.dtype));
   }
-  resident_ = missing == 0 || static_cast<double>(missing) <= kShare * static_cast<double>(room_on(device));
+  const int64_t steps = std::max<int64_t>(1, options_.rows / std::max<int64_t>(options_.batch, 1));
+  max_steps_ = static_cast<int>(std::min<int64_t>(kMaxSteps, steps));
+  const uint64_t room = missing == 0 ? 0 : room_on(device);
+  resident_ = static_cast<double>(missing) <= kShare * static_cast<double>(room);
   if (resident_) return;
-  max_steps_ = static_cast<int>(
-      std::clamp<size_t>(kSideBytes / std::max<size_t>(step_bytes, 1), 1, static_cast<size_t>(kMaxSteps)));
+  const size_t side = std::min<size_t>(kSideBytes, static_cast<size_t>(room / 8));
+  max_steps_ =
+      static_cast<int>(std::clamp<size_t>(side / std::max<size_t>(step_bytes, 1), 1, static_cast<size_t>(max_steps_)));
   size_t bytes = 0;
   for (const Column& column : options_.dataset->columns()) {
     offset_.push_back(bytes);
