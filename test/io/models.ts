@@ -50,7 +50,7 @@ export const optimizersByName = {
     }),
   everything: () =>
     optimizers.adam({
-      learningRate: schedules.warmup({ steps: 3, then: (step) => 0.03 / (1 + step) }),
+      learningRate: schedules.warmup({ steps: 3, then: schedules.inverseTime({ initial: 0.03, decay: 1 }) }),
       weightDecay: 0.01,
       globalClipNorm: 0.4,
       useEma: true,
