@@ -102,6 +102,8 @@ with tarfile.open(sys.argv[1]) as bundle:
     for member in bundle:
         if member.name == sys.argv[2] or member.name.startswith(sys.argv[2] + '/'):
             member.name = member.name.split('/', 1)[1]
+            if member.islnk():
+                member.linkname = member.linkname.split('/', 1)[1]
             bundle.extract(member)
 PYTHON
   fi
