@@ -52,7 +52,7 @@ record() { # stage, step, ok|failed|out of time|not run, seconds, detail
 # What a log says in one line.
 gist() {
   local line
-  line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E '^ *Tests |ERROR SUMMARY|error:|Error:|FAILED' | head -1)
+  line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E '^ *Tests +[0-9]|ERROR SUMMARY|error:|Error:|FAILED' | head -1)
   [ -n "$line" ] || line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -v '^ *$' | tail -1)
   printf '%s' "$line" | tr '\t' ' ' | sed 's/^ *//' | cut -c1-150
 }
@@ -120,6 +120,7 @@ if [ -z "$node" ] || [ ! -d node_modules/vitest ]; then
 fi
 export PATH="$(dirname "$(command -v "$node")"):$PATH"
 
+command -v nvcc >/dev/null || [ ! -x /usr/local/cuda/bin/nvcc ] || export PATH="$PATH:/usr/local/cuda/bin"
 gpu=$(nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader 2>/dev/null | head -1)
 echo "GPU: ${gpu:-none is found by nvidia-smi}; Node $("$node" --version); $(nvcc --version 2>/dev/null | grep -o 'release [0-9.]*' || echo 'no nvcc')"
 if [ "$device" = cuda ] && [ -z "$gpu" ]; then
@@ -154,7 +155,7 @@ fi
 if wanted test; then
   step tests "${ends[test]}" env DOWNHILL_TEST_DEVICES="$device" "$node" node_modules/vitest/vitest.mjs run --project suite \
     --typecheck.enabled=false --reporter=default --reporter=json "--outputFile.json=$logs/tests.json" \
-    test/devices test/conformance test/golden
+    test/devices/ test/conformance/ test/golden/
 fi
 
 # ---- sanitize ------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ const run = (name, env) =>
     env: { ...process.env, TSAN_OPTIONS: 'halt_on_error=1', ...env },
   });
 
-if (!/data race[^]*without_barrier/.test(run('simt', { DOWNHILL_TEST_RACE: '1' }).stderr)) {
+if (!/data race[\s\S]*without_barrier/.test(run('simt', { DOWNHILL_TEST_RACE: '1' }).stderr)) {
   console.error('a kernel with a race on purpose (test/native/simt.test.cpp) was not reported: nothing would be found');
   process.exit(1);
 }

@@ -7,13 +7,14 @@ import {
   layers,
   type Model,
   ops,
+  seed,
   sequential,
   setDevice,
   setMemoryLimit,
   tensor,
 } from 'downhill';
 import { afterEach, describe, expect, test } from 'vitest';
-import { fails, quadrants } from '../support.js';
+import { fails, quadrants, randomArray } from '../support.js';
 import { accelerators, goHome } from '../support-devices.js';
 
 const { x, oneHot } = quadrants(64);
@@ -93,6 +94,27 @@ describe.each(accelerators.length ? accelerators : ['no other device'])('memory 
     setMemoryLimit(device, deviceMemory(device).bytes + 2 ** 16);
     await fails('OUT_OF_MEMORY', /bytes|B/, () => ops.broadcastTo(one, [2 ** 16, 2]).data());
     expect([...(await ops.add(one, one).data())]).toEqual([2, 4]);
+  });
+
+  onDevice('data that has no room there is brought batch by batch: the same bits', async () => {
+    const rows = 20_000;
+    const wide = randomArray(rows * 8, 6);
+    const y = Int32Array.from({ length: rows }, (_, i) => i % 3);
+    const run = async () => {
+      seed(9);
+      const made = sequential([layers.dense({ units: 3, activation: 'softmax', inputShape: [8] })], { device });
+      made.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
+      const { history } = await made.fit(wide, y, { batchSize: 512, epochs: 2, validationSplit: 0.1 });
+      const weights = made.getWeights().map((weight) => [...weight.dataSync()]);
+      made.dispose();
+      return { history, weights };
+    };
+    await collectGarbage();
+    const { bytes } = deviceMemory(device);
+    const expected = await run();
+    await collectGarbage();
+    setMemoryLimit(device, Math.max(bytes, deviceMemory(device).bytes) + 0.9 * wide.byteLength);
+    expect(await run()).toEqual(expected);
   });
 
   onDevice('models and tensors give their memory back', async () => {

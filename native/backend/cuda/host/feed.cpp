@@ -9,8 +9,9 @@ namespace downhill::cuda {
 namespace {
 
 constexpr int kMaxSteps = 512;                   // of a launch over data on the device
-constexpr size_t kSideBytes = size_t{32} << 20;  // of the batches of one launch otherwise
+constexpr size_t kSideBytes = size_t{32} << 20;  // of the batches of one launch otherwise, at most
 constexpr double kShare = 0.6;                   // of free memory that a data set may take
+constexpr uint64_t kSideShare = 16;              // of free memory, one part: each batch size has two sides of its own
 
 size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
@@ -33,10 +34,13 @@ Feed::Feed(CudaDevice& device, const StepLoopOptions& options)
     if (!column.storage.buffer->is_in(memory_)) missing += column.storage.buffer->bytes();
     step_bytes += padded(static_cast<size_t>(options_.batch * column.width) * size_of(column.dtype));
   }
-  resident_ = missing == 0 || static_cast<double>(missing) <= kShare * static_cast<double>(room_on(device));
+  const uint64_t room = room_on(device);
+  resident_ = missing == 0 || static_cast<double>(missing) <= kShare * static_cast<double>(room);
   if (resident_) return;
+  const size_t side_bytes = std::min(kSideBytes, static_cast<size_t>(room / kSideShare));
+  const int64_t epoch_steps = std::clamp<int64_t>(options_.rows / std::max<int64_t>(options_.batch, 1), 1, kMaxSteps);
   max_steps_ = static_cast<int>(
-      std::clamp<size_t>(kSideBytes / std::max<size_t>(step_bytes, 1), 1, static_cast<size_t>(kMaxSteps)));
+      std::clamp<size_t>(side_bytes / std::max<size_t>(step_bytes, 1), 1, static_cast<size_t>(epoch_steps)));
   size_t bytes = 0;
   for (const Column& column : options_.dataset->columns()) {
     offset_.push_back(bytes);
