@@ -72,4 +72,15 @@ Op op_of(std::string_view name);
 void read_params(Op op, const Attrs& attrs, float* params);
 inline bool is_elementwise(Op op) { return row_of(op).kind <= OpKind::ternary; }
 
+/// By op: the elementwise rows d_y · f'(…) of two operands, of which d_y is the second.
+inline constexpr bool kActivationGradient[kOpCount] = {
+#define UNARY(name, functor, types, attributes, gradient) false,
+#define BINARY(name, functor, types, attributes, gradient) std::string_view(#gradient) == "expand",
+#define TERNARY(name, functor, types, attributes, gradient) false,
+#define OP(name, arity, shape, attributes, gradient) false,
+#define COMPOSITE(name, arity, attributes) false,
+#include "ops/ops.def"
+};
+inline bool is_activation_gradient(Op op) { return kActivationGradient[static_cast<int>(op)]; }
+
 }  // namespace downhill

@@ -27,11 +27,13 @@ struct Value {
   size_t bytes() const { return static_cast<size_t>(shape.size()) * size_of(dtype); }
 };
 
-/// What a matmul does to its result while it is still in cache: + bias (by column), then an activation.
+/// What a matmul does to its result while it is still in cache: + bias (by column), then an activation or the gradient
+/// of one.
 struct Epilogue {
   bool bias = false;             // the third input
-  Op activation = Op::identity;  // a unary row; identity: none
+  Op activation = Op::identity;  // a unary row f(result), or its gradient f(last input, result); identity: none
   Attrs attrs;                   // of the activation
+  bool has_gradient() const { return is_activation_gradient(activation); }
 };
 
 /// One launch. Inputs and output are indices of Plan::values; shapes of the operands stand in the values.

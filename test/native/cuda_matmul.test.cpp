@@ -63,6 +63,8 @@ struct Case {
   int offset_a = 0, offset_b = 0, offset_c = 0;  // floats past a multiple of 16 bytes
   std::vector<int64_t> batch = {};
   int broadcast = -1;  // dimension of the batch along which b is the same
+  int offset_saved = 0;
+  bool reads_saved() const { return is_activation_gradient(activation); }
 };
 
 const char* name_of(MatmulKind kind) {
@@ -94,7 +96,7 @@ double seen(MatmulKind kind, float x) {
 struct Problem {
   Case shape;
   int64_t lda, ldb, size_a, size_b, products = 1, products_b = 1;
-  Floats a, b, bias, c, partials;
+  Floats a, b, bias, saved, c, partials;
   MatmulArgs args;
 
   Problem(const Case& s, std::mt19937& random)
@@ -106,6 +108,7 @@ struct Problem {
         a(0),
         b(0),
         bias(s.n),
+        saved(0),
         c(0),
         partials(0) {
     for (size_t i = 0; i < s.batch.size(); ++i) {
@@ -116,6 +119,7 @@ struct Problem {
     b = operand(products_b, size_b, ldb, ldb - s.pad_b, s.offset_b, random);
     std::uniform_real_distribution<float> uniform(-1, 1);
     for (int64_t j = 0; j < s.n; ++j) bias[j] = uniform(random);
+    if (s.reads_saved()) saved = operand(1, products * s.m * s.n, 1, 1, s.offset_saved, random);
     c = Floats(kGuard + products * s.m * s.n + kGuard, s.offset_c);
     c.fill(kCanary);
     partials = Floats(s.splits > 1 ? s.splits * products * s.m * s.n : 0);
@@ -123,6 +127,7 @@ struct Problem {
 
     args.a = a.data(), args.b = b.data(), args.c = c.data() + kGuard;
     args.bias = s.bias ? bias.data() : nullptr;
+    args.saved = s.reads_saved() ? saved.data() : nullptr;
     args.partials = partials.data();
     args.m = s.m, args.n = s.n, args.k = s.k, args.lda = lda, args.ldb = ldb;
     args.transpose_a = s.transpose_a, args.transpose_b = s.transpose_b;
@@ -182,6 +187,11 @@ struct Problem {
           if (shape.activation == Op::relu) expected = std::fmax(0, sum);
           if (shape.activation == Op::leakyRelu) expected = sum > 0 ? sum : 0.25 * sum;
           if (shape.activation == Op::tanh) expected = std::tanh(sum), size += 4;
+          const double before =
+              shape.reads_saved() ? static_cast<double>(saved[product * size_c + i * shape.n + j]) : 0;
+          if (shape.activation == Op::reluGrad) expected = before > 0 ? sum : 0;
+          if (shape.activation == Op::leakyReluGrad) expected = before > 0 ? sum : 0.25 * sum;
+          if (shape.activation == Op::tanhGrad) expected = (1 - before * before) * sum;
           const double got = static_cast<double>(c[kGuard + product * size_c + i * shape.n + j]);
           if (!std::isfinite(got)) return INFINITY;
           worst = std::fmax(worst, std::fabs(got - expected) / (size * 0x1p-24 + 1e-30));
@@ -204,7 +214,8 @@ void check(const Case& c, uint32_t seed) {
 constexpr MatmulKind kKinds[] = {MatmulKind::ffma, MatmulKind::ffma_bfloat16, MatmulKind::tf32, MatmulKind::tf32x3,
                                  MatmulKind::bfloat16};
 constexpr MatmulTile kTiles[] = {MatmulTile::large, MatmulTile::medium, MatmulTile::small};
-constexpr Op kActivations[] = {Op::identity, Op::relu, Op::leakyRelu, Op::tanh};
+constexpr Op kActivations[] = {Op::identity, Op::relu,          Op::leakyRelu, Op::tanh,
+                               Op::reluGrad, Op::leakyReluGrad, Op::tanhGrad};
 
 /// Every kernel, aligned and not, at the edges of its tile.
 void every_kernel() {
@@ -214,7 +225,7 @@ void every_kernel() {
       for (int transposes = 0; transposes < 4; ++transposes) {
         Case c = {kind, tile, 68, 36, 84, (transposes & 1) != 0, (transposes & 2) != 0};
         check(c, seed++);
-        c.m = 61, c.n = 35, c.k = 37, c.bias = true, c.activation = kActivations[seed % 4];
+        c.m = 61, c.n = 35, c.k = 37, c.bias = true, c.activation = kActivations[seed % 7];
         check(c, seed++);
         c.m = 1 + seed % 9, c.n = 3, c.k = 150, c.splits = 2 + static_cast<int>(seed % 3), c.offset_c = 1;
         check(c, seed++);
@@ -238,7 +249,8 @@ void random_shapes() {
     c.transpose_a = up_to(1) != 0, c.transpose_b = up_to(1) != 0;
     if (up_to(2) == 0) c.m = c.m / 4 * 4, c.n = c.n / 4 * 4, c.k = c.k / 4 * 4;
     c.splits = up_to(2) == 0 ? 1 + static_cast<int>(up_to(5)) : 1;
-    c.activation = kActivations[up_to(3)];
+    c.activation = kActivations[up_to(6)];
+    c.offset_saved = static_cast<int>(up_to(1) * up_to(3));
     c.bias = up_to(1) != 0;
     c.pad_a = up_to(1) * up_to(8), c.pad_b = up_to(1) * up_to(8);
     c.offset_a = static_cast<int>(up_to(1) * up_to(3)), c.offset_b = static_cast<int>(up_to(1) * up_to(3));
@@ -300,7 +312,7 @@ void accuracy() {
   }
 }
 
-// ---- the epilogue of gradients, which the planner does not use yet ----
+// ---- the epilogue of bias gradients, which the planner does not use yet ----
 
 template <class Warp, class Tile>
 __global__ void gradient_kernel(MatrixOperand<Along::depth> a, MatrixOperand<Along::rows> b,
@@ -424,7 +436,12 @@ void lowering(const Lowered& l, int multiprocessors, int& splits) {
   NodeId y = graph.add(Op::matmul, {ia, ib}, attrs);
   const NodeId ic = graph.input(l.bias, DType::float32);
   if (l.has_bias) y = graph.add(Op::add, {y, ic});
-  if (l.activation != Op::identity) y = graph.add(l.activation, {y});
+  const bool gradient = is_activation_gradient(l.activation);
+  const NodeId saved = graph.input(graph[y].shape, DType::float32);
+  if (gradient)
+    y = graph.add(l.activation, {saved, y});
+  else if (l.activation != Op::identity)
+    y = graph.add(l.activation, {y});
   PlanOptions options;
   options.outputs = {y};
   const Plan plan = make_plan(graph, options);
@@ -485,6 +502,11 @@ void lowering(const Lowered& l, int multiprocessors, int& splits) {
              static_cast<double>(b[place(l.b, l.transpose_b, index, p, j)]);
     if (l.activation == Op::relu) sum = std::fmax(0, sum);
     if (l.activation == Op::leakyRelu) sum = sum > 0 ? sum : 0;  // alpha is 0 when it is not given
+    if (gradient) {
+      const double before =
+          static_cast<double>(memory[static_cast<size_t>(step.inputs.back())][static_cast<size_t>(position)]);
+      sum = l.activation == Op::sigmoidGrad ? sum * before * (1 - before) : before > 0 ? sum : 0;
+    }
     const double got = static_cast<double>(c[static_cast<size_t>(position)]);
     CHECK(std::fabs(got - sum) <= 1e-6 * (1 + static_cast<double>(k)), "%s x %s at %lld: %g, expected %g",
           l.a.to_string().c_str(), l.b.to_string().c_str(), static_cast<long long>(position), got, sum);
@@ -503,6 +525,10 @@ void lowerings() {
   lowering({{3, 4, 8}, {2, 1, 5, 8}, {5}, false, true}, 1, splits);
   lowering({{1, 2, 4, 130}, {1, 2, 130, 4}, {4}}, 132, splits);
   CHECK(splits == 2, "splits %d", splits);
+  lowering({{7, 5}, {9, 5}, {9}, false, true, false, Op::reluGrad}, 132, splits);  // a layer's d_x
+  lowering({{20, 260}, {12, 260}, {12}, false, true, true, Op::sigmoidGrad}, 132, splits);
+  CHECK(splits == 4, "splits %d", splits);
+  lowering({{2, 1, 3, 4}, {3, 4, 5}, {5}, false, false, false, Op::sigmoidGrad}, 132, splits);
   lowering({{0, 4}, {4, 5}, {5}}, 132, splits);
   lowering({{3, 0}, {0, 5}, {5}, false, false, true}, 132, splits);
   lowering({{0, 3, 4}, {1, 4, 5}, {5}}, 132, splits);

@@ -315,6 +315,38 @@ void products() {
   }
 }
 
+/// A product that takes an activation's gradient with it gives the bits of the two steps one after the other.
+void products_with_gradients() {
+  const std::vector<std::vector<Shape>> shapes = {
+      {{7, 5}, {5, 9}, {7, 9}},       {{130, 70}, {70, 200}, {130, 200}}, {{3, 1, 6, 4}, {2, 4, 5}, {3, 2, 6, 5}},
+      {{3, 4}, {2, 4, 0}, {2, 3, 0}}, {{4, 9000}, {9000, 6}, {4, 6}},     {{4, 0}, {0, 6}, {4, 6}}};
+  for (int i = 0; i < kOpCount; ++i) {
+    const Op op = static_cast<Op>(i);
+    if (!is_activation_gradient(op)) continue;
+    Attrs attrs;
+    if (*row_of(op).attributes) attrs = op == Op::geluGrad ? Attrs().set("approximate", 1) : Attrs().set("alpha", 0.75);
+    for (const std::vector<Shape>& operands : shapes) {
+      const std::vector<Array> in = {floats(operands[0], -1, 1), floats(operands[1], -1, 1), floats(operands[2])};
+      Graph graph;
+      std::vector<NodeId> ids;
+      for (const Array& array : in) ids.push_back(graph.input(array.shape, array.dtype));
+      PlanOptions options;
+      options.outputs = {graph.add(op, {ids[2], graph.add(Op::matmul, {ids[0], ids[1]})}, attrs)};
+      for (const std::string& isa : cpu::available_isas()) {
+        cpu::select_isa(isa);
+        const std::unique_ptr<Program> program = cpu::compile(make_plan(graph, options));
+        CHECK(program->plan().steps.size() == 1, "%s", describe(program->plan()).c_str());
+        const Array fused = run_program(*program, in, 0);
+        const Array product = run_program(*program_of(Op::matmul, {in[0], in[1]}, {}), {in[0], in[1]}, 0);
+        const Array apart = run_program(*program_of(op, {in[2], product}, attrs), {in[2], product}, 0);
+        CHECK(fused.f.size() == apart.f.size() &&
+                  std::memcmp(fused.f.data(), apart.f.data(), fused.f.size() * sizeof(float)) == 0,
+              "%s, shape %s, on %s", name_of(op), fused.shape.to_string().c_str(), isa.c_str());
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -323,5 +355,6 @@ int main() {
   reductions();
   rows();
   products();
+  products_with_gradients();
   return report("kernels");
 }

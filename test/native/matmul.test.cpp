@@ -61,24 +61,31 @@ void shifted_square(const float* x, float* y, int64_t n, const float* params) {
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * x[i] + params[0];
 }
 
+void scaled_product(const void* const* in, const int64_t*, void* out, int64_t n, const float* params) {
+  const float *saved = static_cast<const float*>(in[0]), *x = static_cast<const float*>(in[1]);
+  float* y = static_cast<float*>(out);
+  for (int64_t i = 0; i < n; ++i) y[i] = saved[i] * x[i] * params[0];
+}
+
 struct Case {
   int64_t m, n, k;
   bool transpose_a, transpose_b;
   int64_t pad_a = 0, pad_b = 0, pad_c = 0;  // leading dimension beyond the row
-  bool bias = false, activate = false;
+  bool bias = false, activate = false, gradient = false;
 };
 
 std::string text(const Case& c) {
   return std::to_string(c.m) + "x" + std::to_string(c.k) + "x" + std::to_string(c.n) + (c.transpose_a ? " t" : " n") +
          (c.transpose_b ? "t" : "n") + " pads " + std::to_string(c.pad_a) + " " + std::to_string(c.pad_b) + " " +
-         std::to_string(c.pad_c) + (c.bias ? " bias" : "") + (c.activate ? " activate" : "");
+         std::to_string(c.pad_c) + (c.bias ? " bias" : "") + (c.activate ? " activate" : "") +
+         (c.gradient ? " gradient" : "");
 }
 
 /// Operands in exactly sized blocks, so that the address sanitizer sees every read beyond them.
 struct Problem {
   Case shape;
   int64_t lda, ldb, ldc;
-  std::unique_ptr<float[]> a, b, bias, c, scratch_block;
+  std::unique_ptr<float[]> a, b, bias, c, saved, scratch_block;
   int64_t c_floats, scratch_floats;
   float params[1] = {0.25f};
   MatmulArgs args;
@@ -90,6 +97,7 @@ struct Problem {
     a = fill(rows_a, cols_a, lda, random);
     b = fill(rows_b, cols_b, ldb, random);
     bias = fill(1, s.n, s.n, random);
+    saved = fill(s.m, s.n, ldc, random);
     c_floats = kGuard + s.m * ldc + kGuard;
     c.reset(new float[static_cast<size_t>(c_floats)]);
     for (int64_t i = 0; i < c_floats; ++i) c[i] = kCanary;
@@ -118,6 +126,7 @@ struct Problem {
     args.c = c.get() + kGuard, args.ldc = ldc;
     args.bias = shape.bias ? bias.get() : nullptr;
     args.activate = shape.activate ? shifted_square : nullptr;
+    if (shape.gradient) args.gradient = scaled_product, args.saved = saved.get();
     args.activate_params = params;
     args.scratch = reinterpret_cast<std::byte*>(scratch);
     kernels.run(args);
@@ -145,6 +154,10 @@ struct Problem {
         if (shape.activate)
           size = 2 * std::fabs(sum) * size + size * size * 1e-6 + sum * sum + 1,
           sum = sum * sum + static_cast<double>(params[0]);
+        if (shape.gradient) {
+          const double factor = static_cast<double>(saved[i * ldc + j]) * static_cast<double>(params[0]);
+          sum *= factor, size *= std::fabs(factor);
+        }
         const double got = static_cast<double>(c[kGuard + i * ldc + j]);
         if (!std::isfinite(got)) return INFINITY;
         worst = std::fmax(worst, std::fabs(got - sum) / (size * 6e-8 + 1e-30));
@@ -179,7 +192,9 @@ void every_small_shape() {
     for (int64_t n : {0, 1, 4, 10, 17, 33})
       for (int64_t k : {0, 1, 3, 8, 21})
         for (int transposes = 0; transposes < 4; ++transposes)
-          check({m, n, k, (transposes & 1) != 0, (transposes & 2) != 0, 0, 0, 0, seed % 2 == 0, seed % 3 == 0}, seed),
+          check({m, n, k, (transposes & 1) != 0, (transposes & 2) != 0, 0, 0, 0, seed % 2 == 0, seed % 3 == 0,
+                 seed % 3 == 1},
+                seed),
               ++seed;
 }
 
@@ -191,6 +206,7 @@ void random_shapes() {
     Case shape = {up_to(span), up_to(span), up_to(2 * span), random() % 2 == 0, random() % 2 == 0};
     shape.pad_a = up_to(3) * up_to(9), shape.pad_b = up_to(3) * up_to(9), shape.pad_c = up_to(3) * up_to(9);
     shape.bias = random() % 2 == 0, shape.activate = random() % 3 == 0;
+    shape.gradient = !shape.activate && random() % 2 == 0;
     check(shape, round);
   }
 }
@@ -217,7 +233,11 @@ void long_paths() {
       {700, 130, 3300, true, true, 0, 0, 1, true, true},
   };
   uint32_t seed = 1000;
-  for (const Case& shape : shapes) check(shape, seed++);
+  for (Case shape : shapes) {
+    check(shape, seed++);
+    shape.activate = false, shape.gradient = true;
+    check(shape, seed++);
+  }
 }
 
 /// NaN and infinity reach exactly the rows or columns that read them.

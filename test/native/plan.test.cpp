@@ -56,6 +56,11 @@ void fuses_the_network() {
   CHECK(plan.steps[1].epilogue.bias && plan.steps[1].epilogue.activation == Op::identity);
   CHECK(count(plan, Op::softmax) == 0 && count(plan, Op::softmaxCrossEntropy) == 1 &&
         count(plan, Op::softmaxCrossEntropyGrad) == 1);
+  const auto backward = std::find_if(plan.steps.begin(), plan.steps.end(),
+                                     [](const Step& step) { return step.epilogue.activation == Op::sigmoidGrad; });
+  CHECK(count(plan, Op::sigmoidGrad) == 0 && backward != plan.steps.end(), "%s", describe(plan).c_str());
+  CHECK(backward->inputs.size() == 3 && backward->inputs[2] == plan.steps[0].output, "what the gradient reads");
+  CHECK(describe(plan).find("matmul+sigmoidGrad") != std::string::npos);
   CHECK(count(plan, Op::add) == 0 && count(plan, Op::transpose) == 0 && count(plan, Op::broadcastTo) == 0);
   CHECK(plan.steps.size() <= 12, "%zu steps", plan.steps.size());
 }
@@ -70,6 +75,29 @@ void keeps_what_others_read() {
   const Plan all = plan_of(g, {product, biased, active});
   CHECK(count(all, Op::add) == 1 && !all.steps[0].epilogue.bias);
   CHECK(count(plan_of(g, {active}), Op::relu) == 0);
+}
+
+void fuses_gradients_of_activations() {
+  Graph g;
+  const NodeId x = g.input(Shape{4, 3}, DType::float32), w = variable(g, {3, 2}), b = variable(g, {2}),
+               y = g.input(Shape{4, 2}, DType::float32), row = g.input(Shape{2}, DType::float32);
+  const NodeId product = g.add(Op::matmul, {x, w}), biased = g.add(Op::add, {product, b});
+  const Attrs alpha = Attrs().set("alpha", 0.5);
+  const NodeId gradient = g.add(Op::leakyReluGrad, {y, biased}, alpha);
+  const Plan plan = plan_of(g, {gradient});
+  CHECK(plan.steps.size() == 1 && plan.steps[0].inputs.size() == 4 && plan.steps[0].epilogue.bias &&
+            plan.steps[0].epilogue.activation == Op::leakyReluGrad &&
+            plan.steps[0].epilogue.attrs.number("alpha") == 0.5,
+        "%s", describe(plan).c_str());
+  const auto remain = [&](std::vector<NodeId> outputs, Op op) {
+    return count(plan_of(g, std::move(outputs)), op) == 1;
+  };
+  CHECK(remain({gradient, biased}, Op::leakyReluGrad), "the product is an output too");
+  CHECK(remain({g.add(Op::reluGrad, {product, y})}, Op::reluGrad), "the product is what is read, not d_y");
+  CHECK(remain({g.add(Op::reluGrad, {row, product})}, Op::reluGrad), "what is read is broadcast");
+  CHECK(remain({g.add(Op::reluGrad, {product, product})}, Op::reluGrad), "the product is read twice");
+  CHECK(remain({g.add(Op::reluGrad, {y, g.add(Op::relu, {product})})}, Op::reluGrad), "after an activation");
+  CHECK(remain({g.add(Op::mul, {y, product})}, Op::mul), "no gradient");
 }
 
 void removes_dead_and_equal_nodes() {
@@ -213,6 +241,7 @@ void shape_errors_name_op_and_shapes() {
 int main() {
   fuses_the_network();
   keeps_what_others_read();
+  fuses_gradients_of_activations();
   removes_dead_and_equal_nodes();
   folds_constants();
   outputs_are_written_in_place_or_copied();

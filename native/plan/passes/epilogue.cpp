@@ -12,6 +12,16 @@ bool is_bias(const Ir& ir, NodeId candidate, const Node& product) {
          node.dtype == DType::float32;
 }
 
+/// The operand of a node that a product could absorb the node for; -1: none.
+NodeId activated_by(const Ir& ir, const Node& node) {
+  if (node.dtype != DType::float32) return -1;
+  if (row_of(node.op).kind == OpKind::unary) return node.inputs[0];
+  if (!is_activation_gradient(node.op)) return -1;
+  const NodeId saved = node.inputs[0], d_y = node.inputs[1];
+  const bool alike = ir.nodes[saved].shape == node.shape && ir.nodes[d_y].shape == node.shape;
+  return alike ? d_y : -1;
+}
+
 }  // namespace
 
 Fusion fuse_epilogues(const Ir& ir) {
@@ -38,8 +48,7 @@ Fusion fuse_epilogues(const Ir& ir) {
         fusion.absorbed[product] = 1;
         break;
       }
-    } else if (row_of(node.op).kind == OpKind::unary && node.dtype == DType::float32) {
-      const NodeId source = node.inputs[0];
+    } else if (const NodeId source = activated_by(ir, node); source >= 0) {
       if (uses[source] != 1) continue;
       const auto biased = fusion.steps.find(source);
       if (biased == fusion.steps.end() && ir.nodes[source].op != Op::matmul) continue;
@@ -54,6 +63,7 @@ Fusion fuse_epilogues(const Ir& ir) {
       }
       fused.epilogue.activation = node.op;
       fused.epilogue.attrs = node.attrs;
+      if (fused.epilogue.has_gradient()) fused.inputs.push_back(node.inputs[0]);
       fusion.absorbed[source] = 1;
       fusion.steps.emplace(id, std::move(fused));
     }

@@ -1,4 +1,5 @@
-// Epilogue fusion: matmul → + bias → activation become one step, where nothing else reads what lies between.
+// Epilogue fusion: matmul → + bias → activation, or an activation's gradient, become one step, where nothing else reads
+// what lies between.
 #pragma once
 #include <unordered_map>
 #include <vector>
@@ -8,7 +9,7 @@
 namespace downhill {
 
 struct FusedMatmul {
-  std::vector<NodeId> inputs;  // a, b [, bias]
+  std::vector<NodeId> inputs;  // a, b [, bias] [, what the gradient reads]
   Attrs attrs;                 // of the matmul
   Epilogue epilogue;
 };

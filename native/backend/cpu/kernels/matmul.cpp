@@ -76,8 +76,10 @@ struct Pass {
   bool accumulate;
   int64_t block_k;
   int64_t row_chunks;
-  const float* bias;  // null unless this pass ends the sum; so is activate
+  const float* bias;  // null unless this pass ends the sum; so are activate and gradient
   void (*activate)(const float*, float*, int64_t, const float*);
+  void (*gradient)(const void* const*, const int64_t*, void*, int64_t, const float*);
+  const float* saved;  // laid out as c
   const float* params;
 };
 
@@ -111,10 +113,20 @@ void pack_rows(const MatmulArgs& args, Range rows, Range depth, float* to) {
   }
 }
 
+void activate_line(const Pass& pass, int64_t at, int64_t n) {
+  float* const c = pass.c + at;
+  if (pass.activate) return pass.activate(c, c, n, pass.params);
+  const void* const in[] = {pass.saved + at, c};
+  const int64_t stride[] = {1, 1};
+  pass.gradient(in, stride, c, n, pass.params);
+}
+
+/// What happens to finished sums: the activation, or the gradient of one.
 void activate_block(const Pass& pass, Range rows, int64_t column, int64_t width) {
-  float* c = pass.c + rows.begin * pass.ldc + column;
-  if (pass.ldc == width) return pass.activate(c, c, rows.size() * width, pass.params);
-  for (int64_t r = 0; r < rows.size(); ++r, c += pass.ldc) pass.activate(c, c, width, pass.params);
+  if (!pass.activate && !pass.gradient) return;
+  const int64_t begin = rows.begin * pass.ldc + column;
+  if (pass.ldc == width) return activate_line(pass, begin, rows.size() * width);
+  for (int64_t r = 0; r < rows.size(); ++r) activate_line(pass, begin + r * pass.ldc, width);
 }
 
 /// The most tiles in a column of a chunk for which b is better read where it lies than packed first.
@@ -172,7 +184,7 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
       }
     }
   }
-  if (pass.activate) activate_block(pass, rows, first_column, end_column - first_column);
+  activate_block(pass, rows, first_column, end_column - first_column);
 }
 
 /// All chunks of a pass; `splits` of them share each block of c and write to partial sums behind one another.
@@ -250,6 +262,8 @@ void run(const MatmulArgs& args) {
       if (p + pass.k == args.k && cut.splits == 1) {
         pass.bias = args.bias;
         pass.activate = args.activate;
+        pass.gradient = args.gradient;
+        pass.saved = args.saved ? args.saved + i * args.ldc : nullptr;
         pass.params = args.activate_params;
       }
       if (cut.pack_a) {
@@ -267,12 +281,14 @@ void run(const MatmulArgs& args) {
     }
   }
   if (cut.splits > 1) combine(args, cut.splits, scratch);
-  if (args.activate && (args.k == 0 || cut.splits > 1)) {
+  if (args.k == 0 || cut.splits > 1) {
     Pass whole = {};
     whole.n = args.n;
     whole.c = args.c;
     whole.ldc = args.ldc;
     whole.activate = args.activate;
+    whole.gradient = args.gradient;
+    whole.saved = args.saved;
     whole.params = args.activate_params;
     activate_block(whole, {0, args.m}, 0, args.n);
   }

@@ -5,7 +5,8 @@
 
 namespace downhill::cpu {
 
-/// c (m, n) = op(a) · op(b) [+ bias (n)] [then activate]; all row-major with leading dimensions in elements.
+/// c (m, n) = op(a) · op(b) [+ bias (n)] [then activate, or gradient]; all row-major with leading dimensions in
+/// elements.
 struct MatmulArgs {
   int64_t m = 0, n = 0, k = 0;
   const float* a = nullptr;  // (m, k), or (k, m) when transpose_a
@@ -18,8 +19,11 @@ struct MatmulArgs {
   int64_t ldc = 0;
   const float* bias = nullptr;                                                           // (n); null: none
   void (*activate)(const float* x, float* y, int64_t n, const float* params) = nullptr;  // may run in place; null: none
-  const float* activate_params = nullptr;
-  std::byte* scratch = nullptr;  // matmul_scratch bytes, aligned to 64
+  /// c = gradient(saved, c), an elementwise kernel of two operands; null: none. saved: laid out as c.
+  void (*gradient)(const void* const* in, const int64_t* stride, void* out, int64_t n, const float* params) = nullptr;
+  const float* saved = nullptr;
+  const float* activate_params = nullptr;  // of either
+  std::byte* scratch = nullptr;            // matmul_scratch bytes, aligned to 64
 };
 
 struct MatmulKernels {

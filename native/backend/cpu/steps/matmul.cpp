@@ -16,7 +16,7 @@ struct Matmul {
   MatmulKernels kernels;
   MatmulArgs args;  // but for the pointers
   Nest batch;       // operands c, a, b
-  int c, a, b, bias;
+  int c, a, b, bias, saved;
   float params[2] = {};
   size_t scratch = 0;  // of one product
 
@@ -26,6 +26,7 @@ struct Matmul {
     product.b = static_cast<const float*>(run.at[b]) + walk.offset(2);
     product.c = static_cast<float*>(run.at[c]) + walk.offset(0);
     product.bias = bias < 0 ? nullptr : static_cast<const float*>(run.at[bias]);
+    product.saved = saved < 0 ? nullptr : static_cast<const float*>(run.at[saved]) + walk.offset(0);
     product.activate_params = params;
     product.scratch = memory;
     kernels.run(product);
@@ -80,9 +81,14 @@ std::unique_ptr<Launch> compile_matmul(const Build& build) {
   args.ldc = args.n;
   body.c = step.output, body.a = build.id(0), body.b = build.id(1);
   body.bias = step.epilogue.bias ? build.id(2) : -1;
-  if (step.epilogue.activation != Op::identity) {
-    args.activate = build.table.activate[static_cast<int>(step.epilogue.activation)];
-    read_params(step.epilogue.activation, step.epilogue.attrs, body.params);
+  body.saved = step.epilogue.has_gradient() ? build.id(static_cast<int>(step.inputs.size()) - 1) : -1;
+  if (const Op activation = step.epilogue.activation; activation != Op::identity) {
+    const int row = static_cast<int>(activation);
+    if (body.saved < 0)
+      args.activate = build.table.activate[row];
+    else
+      args.gradient = build.table.elementwise[row][static_cast<int>(DType::float32)];
+    read_params(activation, step.epilogue.attrs, body.params);
   }
   const Shape batch = leading(c);
   body.batch = collapse(batch, {batch_strides(c, batch), batch_strides(a, batch), batch_strides(b, batch)});

@@ -26,18 +26,20 @@ enum class MatmulTile : uint8_t {
 
 constexpr int kMaxBatchRank = 6;
 
-/// c = activation(op(a) · op(b) + bias), for each product of a batch. All row-major.
+/// c = activation(op(a) · op(b) + bias), or activation(saved, op(a) · op(b) + bias), for each product of a batch. All
+/// row-major.
 struct MatmulArgs {
-  const float* a = nullptr;     // (m, k), or (k, m) when transpose_a
-  const float* b = nullptr;     // (k, n), or (n, k) when transpose_b
-  const float* bias = nullptr;  // (n); null: none
-  float* c = nullptr;           // (batch, m, n) without gaps
-  float* partials = nullptr;    // (splits, batch, m, n) with more than one split
+  const float* a = nullptr;      // (m, k), or (k, m) when transpose_a
+  const float* b = nullptr;      // (k, n), or (n, k) when transpose_b
+  const float* bias = nullptr;   // (n); null: none
+  const float* saved = nullptr;  // (batch, m, n) without gaps, for the gradient of an activation
+  float* c = nullptr;            // (batch, m, n) without gaps
+  float* partials = nullptr;     // (splits, batch, m, n) with more than one split
   int64_t m = 0, n = 0, k = 0;
   int64_t lda = 0, ldb = 0;  // leading dimensions, in elements
   bool transpose_a = false, transpose_b = false;
 
-  Op activation = Op::identity;  // a unary row
+  Op activation = Op::identity;  // a unary row; with `saved`, the gradient of one
   float params[2] = {};          // its attributes
 
   MatmulKind kind = MatmulKind::ffma;

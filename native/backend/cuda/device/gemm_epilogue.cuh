@@ -27,6 +27,13 @@ struct MatrixOutput {
     if (column + 2 < n) to[2] = x.z;
     if (column + 3 < n) to[3] = x.w;
   }
+  /// Of another matrix of this shape; row and column exist.
+  __device__ __forceinline__ float4 load(const float* matrix, int64_t row, int64_t column) const {
+    const float* const from = matrix + row * n + column;
+    if (vectors && reinterpret_cast<uintptr_t>(matrix) % 16 == 0) return *reinterpret_cast<const float4*>(from);
+    return make_float4(from[0], column + 1 < n ? from[1] : 0, column + 2 < n ? from[2] : 0,
+                       column + 3 < n ? from[3] : 0);
+  }
 };
 
 /// Not inlined, and everything passed by value: nothing of the caller's has to leave its registers for it.
@@ -37,11 +44,21 @@ inline __device__ __attribute__((noinline)) float4 activate_four(Op op, float fi
   return x;
 }
 
-/// activation(sums + bias)
+/// The same for the gradient of an activation.
+inline __device__ __attribute__((noinline)) float4 gradient_four(Op op, float first, float second, float4 saved,
+                                                                 float4 x) {
+  const float params[2] = {first, second};
+  x.x = activation_gradient(op, params, saved.x, x.x), x.y = activation_gradient(op, params, saved.y, x.y);
+  x.z = activation_gradient(op, params, saved.z, x.z), x.w = activation_gradient(op, params, saved.w, x.w);
+  return x;
+}
+
+/// activation(sums + bias); where something was saved for it, activation(saved, sums + bias), a gradient.
 struct BiasActivation {
   static constexpr bool kColumnSums = false;
   MatrixOutput output;
-  const float* bias;  // (n); null: none
+  const float* bias;   // (n); null: none
+  const float* saved;  // (m, n); null: none
   Op activation;
   float params[2];
 
@@ -53,7 +70,15 @@ struct BiasActivation {
       if (column + 2 < output.n) x.z += bias[column + 2];
       if (column + 3 < output.n) x.w += bias[column + 3];
     }
-    if (activation == Op::relu) {
+    if (saved) {
+      const float4 before = output.load(saved, row, column);
+      if (activation == Op::reluGrad) {
+        const downhill::DH_ISA::ReluGrad relu;
+        x = make_float4(relu(before.x, x.x), relu(before.y, x.y), relu(before.z, x.z), relu(before.w, x.w));
+      } else {
+        x = gradient_four(activation, params[0], params[1], before, x);
+      }
+    } else if (activation == Op::relu) {
       const downhill::DH_ISA::Relu relu;
       x = make_float4(relu(x.x), relu(x.y), relu(x.z), relu(x.w));
     } else if (activation != Op::identity) {
@@ -64,8 +89,7 @@ struct BiasActivation {
   }
 };
 
-/// For the gradient of a layer's input: d_x = gradient(saved, sums), where the input was made by an activation and
-/// `saved` is what its gradient reads; and the sums of d_x along columns, which are that layer's bias gradient.
+/// The gradient with the sums of d_x along columns, which are that layer's bias gradient.
 template <class Gradient>
 struct ActivationGradient {
   static constexpr bool kColumnSums = true;

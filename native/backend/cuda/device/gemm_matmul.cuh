@@ -76,10 +76,14 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(c
     const int64_t of_batch = launch.first + again / args.splits;
     if (args.splits > 1) {
       float* const to = args.partials + (again % args.splits * launch.batch + of_batch) * args.m * args.n;
-      return {{to, args.m, args.n, launch.vectors_c}, nullptr, Op::identity, {}};
+      return {{to, args.m, args.n, launch.vectors_c}, nullptr, nullptr, Op::identity, {}};
     }
-    float* const to = args.c + of_batch * args.m * args.n;
-    return {{to, args.m, args.n, launch.vectors_c}, args.bias, args.activation, {args.params[0], args.params[1]}};
+    const int64_t offset = of_batch * args.m * args.n;
+    return {{args.c + offset, args.m, args.n, launch.vectors_c},
+            args.bias,
+            args.saved ? args.saved + offset : nullptr,
+            args.activation,
+            {args.params[0], args.params[1]}};
   };
   gemm<Warp, Tile>(shared, a, b, int64_t{tile.row} * Tile::kRows, int64_t{tile.column} * Tile::kColumns, k_begin, k_end,
                    epilogue);

@@ -10,10 +10,11 @@ namespace {
 
 constexpr int kAddThreads = 128;
 
-/// c (batch · m, n) = activation(partials (splits, batch · m, n) added up in order + bias). A thread has four columns.
+/// c (batch · m, n) = activation(partials (splits, batch · m, n) added up in order + bias), or the gradient of one. A
+/// thread has four columns.
 __global__ void __launch_bounds__(kAddThreads) add_splits(const MatmulArgs args, int64_t rows, bool vectors) {
   const BiasActivation epilogue = {
-      {args.c, rows, args.n, vectors}, args.bias, args.activation, {args.params[0], args.params[1]}};
+      {args.c, rows, args.n, vectors}, args.bias, args.saved, args.activation, {args.params[0], args.params[1]}};
   const int64_t across = (args.n + 3) / 4, stride = int64_t{gridDim.x} * kAddThreads, size = rows * args.n;
   for (int64_t i = int64_t{blockIdx.x} * kAddThreads + threadIdx.x; i < rows * across; i += stride) {
     const int64_t row = i / across, column = i % across * 4;

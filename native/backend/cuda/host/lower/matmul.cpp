@@ -29,6 +29,8 @@ void lower_matmul(Lowering& lowering) {
   args.b = static_cast<const float*>(lowering.input(1));
   args.c = static_cast<float*>(lowering.output());
   if (step.epilogue.bias) args.bias = static_cast<const float*>(lowering.input(2));
+  if (step.epilogue.has_gradient())
+    args.saved = static_cast<const float*>(lowering.input(static_cast<int>(step.inputs.size()) - 1));
   args.activation = step.epilogue.activation;
   if (args.activation != Op::identity) read_params(args.activation, step.epilogue.attrs, args.params);
   args.transpose_a = step.attrs.flag("transposeA");
