@@ -231,6 +231,7 @@ void long_paths() {
       {300, 2048, 48, false, true},
       {700, 130, 3300, false, false, 0, 0, 0, true, true},
       {700, 130, 3300, true, true, 0, 0, 1, true, true},
+      {1050, 70, 2000, false, false, 0, 0, 3, true, true},
   };
   uint32_t seed = 1000;
   for (Case shape : shapes) {
