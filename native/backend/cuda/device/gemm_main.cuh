@@ -32,8 +32,11 @@ struct GemmShared {
   static constexpr int kFitting = kMostFloats / kStageFloats;
   static constexpr int kStages = Tile::kStages < kFitting ? Tile::kStages : kFitting;
   static_assert(kStages >= 3, "copies need a step's time to arrive");
-  // The epilogue passes the sums through shared memory, one row of warps after the other.
-  static constexpr int kStagedFloats = Tile::kWarpRows * Tile::kColumns;
+  // The epilogue passes the sums through shared memory: all at once where the stages leave room for them, so that they
+  // need no registers from there on, else one row of warps after the other.
+  static constexpr bool kAllFit = Tile::kRows * Tile::kColumns <= kStages * kStageFloats;
+  static constexpr int kStagedRows = kAllFit ? Tile::kRows : Tile::kWarpRows;
+  static constexpr int kStagedFloats = kStagedRows * Tile::kColumns;
   static constexpr size_t kBytes =
       sizeof(float) * (kStages * kStageFloats > kStagedFloats ? kStages * kStageFloats : kStagedFloats);
 };
@@ -87,17 +90,20 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
   // Rows are swizzled so that the two-float stores of a warp meet in no bank.
   const auto staged = [&](int row, int column) { return shared + row * Tile::kColumns + (column ^ (row & 3) << 3); };
   float4 column_sums = make_float4(0, 0, 0, 0);
+  constexpr int kStagedRows = Shared::kStagedRows;
   DH_UNROLL_BY(1)
-  for (int pass = 0; pass < Tile::kWarpsDown; ++pass) {
+  for (int pass = 0; pass < Tile::kRows / kStagedRows; ++pass) {
+    const int staged_row = warp_row * Tile::kWarpRows - pass * kStagedRows;
     __syncthreads();
-    if (warp_row == pass)
+    if (staged_row >= 0 && staged_row < kStagedRows)
       sums.for_each([&](int row, int column, float x, float y) {
-        *reinterpret_cast<float2*>(staged(row, warp_column * Tile::kWarpColumns + column)) = make_float2(x, y);
+        *reinterpret_cast<float2*>(staged(staged_row + row, warp_column * Tile::kWarpColumns + column)) =
+            make_float2(x, y);
       });
     __syncthreads();
     DH_UNROLL_BY(1)
-    for (int row = down; row < Tile::kWarpRows; row += kDown) {
-      const float4 stored = epilogue(row0 + pass * Tile::kWarpRows + row, column0 + across,
+    for (int row = down; row < kStagedRows; row += kDown) {
+      const float4 stored = epilogue(row0 + pass * kStagedRows + row, column0 + across,
                                      *reinterpret_cast<const float4*>(staged(row, across)));
       if constexpr (Epilogue::kColumnSums) {
         column_sums.x += stored.x, column_sums.y += stored.y;
