@@ -52,12 +52,10 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
   constexpr int kStages = Shared::kStages, kThreads = Tile::kThreads, kOffsetB = LayoutA::kFloats;
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
   const int warp_row = warp / Tile::kWarpsAcross, warp_column = warp % Tile::kWarpsAcross;
-  const int steps = k_end > k_begin ? static_cast<int>((k_end - k_begin + Tile::kDepth - 1) / Tile::kDepth) : 0;
 
-  const auto start_copy = [&](int step, int to) {
-    if (step < steps) {
+  const auto start_copy = [&](int64_t k, int to) {
+    if (k < k_end) {
       float* const stage = shared + to * Shared::kStageFloats;
-      const int64_t k = k_begin + int64_t{step} * Tile::kDepth;
       copy_tile<LayoutA, kThreads>(stage, a, row0, k);
       copy_tile<LayoutB, kThreads>(stage + kOffsetB, b, column0, k);
     }
@@ -66,13 +64,13 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
 
   Warp sums;
   DH_UNROLL
-  for (int step = 0; step < kStages - 1; ++step) start_copy(step, step);
+  for (int step = 0; step < kStages - 1; ++step) start_copy(k_begin + step * Tile::kDepth, step);
   int read = 0, write = kStages - 1;
   DH_UNROLL_BY(1)
-  for (int step = 0; step < steps; ++step) {
+  for (int64_t k = k_begin; k < k_end; k += Tile::kDepth) {
     copy_async_wait<kStages - 2>();
     __syncthreads();  // this step's tiles are there for all, and nobody reads the stage that is filled next
-    start_copy(step + kStages - 1, write);
+    start_copy(k + (kStages - 1) * Tile::kDepth, write);
     const float* const stage = shared + read * Shared::kStageFloats;
     read = read + 1 == kStages ? 0 : read + 1;
     write = write + 1 == kStages ? 0 : write + 1;
