@@ -40,6 +40,8 @@ export interface UpdaterOptions {
   globalClipNorm: number;
   /** Steps whose gradients make one update, by their mean. */
   accumulationSteps: number;
+  /** Schedules count steps, so that an update has the number of its last one; else updates. */
+  scheduleByStep: boolean;
   /** null: no moving average. */
   emaMomentum: number | null;
   /** Updates after which the parameters become their averages; 0: never. */
@@ -193,14 +195,14 @@ export interface NativeBinding {
   ): Updater;
   updaterSet(updater: Updater, group: number, name: string, value: number): void;
   updaterGet(updater: Updater, group: number, name: string): number;
-  /** The rate by update, counted from 0, in place of the group's learningRate; null: none. */
+  /** The rate by update, or by step with scheduleByStep, counted from 0, in place of the group's learningRate; null: none. */
   updaterSchedule(updater: Updater, group: number, schedule: Schedule | null): void;
   /** Steps so far, also those that only accumulated. */
   updaterIterations(updater: Updater): number;
   updaterSetIterations(updater: Updater, iterations: number): void;
   /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
   updaterApply(updater: Updater, device: string): Promise<void>;
-  /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update and the rates from there on. */
+  /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update (or step) and the rates from there on. */
   scheduleNew(kind: string, numbers: Float64Array, children: Schedule[]): Schedule;
   /** The rate of an update, counted from 0. */
   scheduleValue(schedule: Schedule, step: number): number;

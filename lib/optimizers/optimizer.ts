@@ -25,7 +25,10 @@ import { idsOf } from './variable-ids.js';
 
 /** Options that every optimizer takes. */
 export interface OptimizerOptions {
-  /** Step size, at least 0, or a schedule: one of `schedules.…` or of your own, or a function (step) => rate of updates counted from 0. */
+  /**
+   * Step size, at least 0, or a schedule: one of `schedules.…` or of your own, or a function (step) => rate, of updates counted from 0.
+   * With gradientAccumulationSteps, under preset 'keras', it is one of steps: an update has the rate of its last step.
+   */
   learningRate?: number | ScheduleLike;
   /** Decay of the weights: decoupled (w ← w − rate · decay · w), under preset 'torch' added to the gradient (g + decay · w). */
   weightDecay?: number | null;
@@ -143,6 +146,8 @@ export abstract class Optimizer {
     this.#options = {
       globalClipNorm: read.optionalNumber('globalClipNorm') ?? 0,
       accumulationSteps: read.optionalCount('gradientAccumulationSteps', { min: 2 }) ?? 1,
+      // As Keras, whose schedules see its own count of steps; with PyTorch one steps a schedule after each update.
+      scheduleByStep: this.preset === 'keras',
       emaMomentum: useEma ? emaMomentum : null,
       emaOverwriteFrequency: read.optionalCount('emaOverwriteFrequency') ?? 0,
     };
@@ -176,9 +181,10 @@ export abstract class Optimizer {
    * another schedule can be set.
    */
   get learningRate(): number {
-    return this.#schedule
-      ? rateOf(`${this.name}: learningRate`, this.#schedule, this.iterations)
-      : this.#hyper.learningRate;
+    if (!this.#schedule) return this.#hyper.learningRate;
+    const { accumulationSteps, scheduleByStep } = this.#options;
+    const next = scheduleByStep ? (this.iterations + 1) * accumulationSteps - 1 : this.iterations;
+    return rateOf(`${this.name}: learningRate`, this.#schedule, next);
   }
 
   set learningRate(value: number | ScheduleLike) {
@@ -220,11 +226,11 @@ export abstract class Optimizer {
    */
   ready(limit: number): number {
     if (!this.#schedule || nativeOf(this.#schedule)) return limit;
-    const { accumulationSteps } = this.#options;
+    const { accumulationSteps, scheduleByStep } = this.#options;
     const steps = limit > 0 ? Math.min(limit, kAhead) : kAhead;
-    const first = this.iterations;
-    const updates = Math.floor((this.steps + steps) / accumulationSteps) - first;
-    const rates = Array.from({ length: updates }, (_, i) =>
+    const first = scheduleByStep ? this.steps : this.iterations;
+    const end = scheduleByStep ? this.steps + steps : Math.floor((this.steps + steps) / accumulationSteps);
+    const rates = Array.from({ length: end - first }, (_, i) =>
       rateOf(`${this.name}: learningRate`, this.#schedule!, first + i),
     );
     this.#rates = nativeSchedule('table', [first, ...rates]);

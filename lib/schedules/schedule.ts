@@ -24,7 +24,7 @@ Object.setPrototypeOf(Callable.prototype, Function.prototype);
  * optimizers.sgd({ learningRate: new Halving() });
  */
 export class Schedule extends Callable implements Configurable {
-  /** The rate of an update, counted from 0. */
+  /** The rate of an update, counted from 0, or of a step where gradients are accumulated under preset 'keras'. */
   at(_step: number): number {
     throw new DownhillError(
       'INVALID_ARGUMENT',
@@ -46,12 +46,12 @@ export class Schedule extends Callable implements Configurable {
   }
 }
 
-/** A schedule, or a function (step) => rate; updates are counted from 0. */
+/** A schedule, or a function (step) => rate; updates (or steps, see Schedule.at) are counted from 0. */
 export type ScheduleLike = Schedule | ((step: number) => number);
 
-/** The rate of an update; what a user's own schedule gives is checked. */
+/** The rate at a step; what a user's own schedule gives is checked. */
 export function rateOf(what: string, schedule: ScheduleLike, step: number): number {
-  return checkNumber(`${what}: the rate of update ${step}`, schedule(step), { min: 0 });
+  return checkNumber(`${what}: the rate at step ${step}`, schedule(step), { min: 0 });
 }
 
 export function nativeOf(schedule: ScheduleLike): NativeSchedule | null {

@@ -146,13 +146,10 @@ function feedOf(claims: Claims, labels: number): FeedPosition {
   };
   if (claims.oneOf('kind', ['arrays', 'batches'] as const) === 'batches')
     return { kind: 'batches', taken: claims.count('taken'), ended: claims.flag('ended'), last };
-  return {
-    kind: 'arrays',
-    pass: claims.optionalCount('pass'),
-    within: claims.flag('within'),
-    last,
-    base: base(),
-  };
+  const pass = claims.optionalCount('pass');
+  const within = claims.flag('within');
+  if (within && pass === null) claims.fail('pass', 'the number of the pass that it is within');
+  return { kind: 'arrays', pass, within, last, base: base() };
 }
 
 function logsOf(claims: Claims): Record<string, number> {

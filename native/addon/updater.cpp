@@ -46,6 +46,7 @@ UpdateOptions update_options(const Napi::Value& value) {
   UpdateOptions result;
   result.global_clip_norm = number(given.Get("globalClipNorm"), "globalClipNorm");
   result.accumulation_steps = count(given.Get("accumulationSteps"), "accumulationSteps");
+  result.schedule_by_step = boolean(given.Get("scheduleByStep"), "scheduleByStep");
   result.average = !given.Get("emaMomentum").IsNull();
   if (result.average) result.ema_momentum = number(given.Get("emaMomentum"), "emaMomentum");
   result.ema_overwrite_frequency = count(given.Get("emaOverwriteFrequency"), "emaOverwriteFrequency");

@@ -126,7 +126,7 @@ double table(const Schedule& s, double k) {
   const double i = k - n[0];
   if (!(i >= 0) || i >= static_cast<double>(n.size() - 1))
     throw Error(code::kInternal,
-                "The table of rates does not hold that of update " + std::to_string(static_cast<int64_t>(k)) + ".");
+                "The table of rates does not hold that of step " + std::to_string(static_cast<int64_t>(k)) + ".");
   return n[1 + static_cast<size_t>(i)];
 }
 

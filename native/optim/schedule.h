@@ -15,7 +15,8 @@ class Schedule {
   static std::shared_ptr<Schedule> make(std::string_view kind, std::vector<double> numbers,
                                         std::vector<Child> children = {});
 
-  /// The rate of update `step`, counted from 0. Throws INTERNAL outside of a table.
+  /// The rate of an update, or of a step (UpdateOptions::schedule_by_step), counted from 0. Throws INTERNAL outside of
+  /// a table.
   double at(double step) const;
 
   struct Row;  // of the table of kinds

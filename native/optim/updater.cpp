@@ -184,9 +184,11 @@ StepHead Updater::head_of(int64_t step) const {
   return head;
 }
 
-GroupStep Updater::group_step(const Group& group, int64_t update) const {
+GroupStep Updater::group_step(const Group& group, int64_t step_index) const {
+  const int64_t update = step_index / options_.accumulation_steps;
+  const int64_t scheduled = options_.schedule_by_step ? step_index : update;
   Hyper hyper = group.hyper;
-  if (group.schedule) hyper.learning_rate = group.schedule->at(static_cast<double>(update));
+  if (group.schedule) hyper.learning_rate = group.schedule->at(static_cast<double>(scheduled));
   GroupStep step;
   step.rule = build_rule(rule_, hyper, update + 1);
   (hyper.coupled_decay ? step.l2 : step.decay) =
@@ -200,8 +202,7 @@ void Updater::plan(int64_t first, int64_t count, StepHead* heads, GroupStep* gro
   const std::lock_guard<std::mutex> lock(mutex_);
   for (int64_t step = first; step < first + count; ++step) {
     const StepHead head = *heads++ = head_of(step);
-    for (const Group& group : groups_)
-      *groups++ = head.apply ? group_step(group, step / options_.accumulation_steps) : GroupStep{};
+    for (const Group& group : groups_) *groups++ = head.apply ? group_step(group, step) : GroupStep{};
   }
 }
 

@@ -28,6 +28,7 @@ struct UpdateSegment {
 struct UpdateOptions {
   double global_clip_norm = 0;     // 0: none
   int64_t accumulation_steps = 1;  // gradients that make one update, by their mean
+  bool schedule_by_step = false;   // schedules count steps (an update has the number of its last one), not updates
   bool average = false;            // keep a moving average of the parameters
   double ema_momentum = 0.99;
   int64_t ema_overwrite_frequency = 0;  // updates after which the parameters become their averages; 0: never
@@ -59,7 +60,7 @@ class Updater {
   /// Hyperparameters by the names of rule.h, at any time from any thread; the next plan() reads them.
   void set(int group, std::string_view name, double value);
   double get(int group, std::string_view name) const;
-  /// The rate by update, counted from 0, in place of the hyperparameter; null: none.
+  /// The rate by update, or by step as the options say, counted from 0, in place of the hyperparameter; null: none.
   void set_schedule(int group, std::shared_ptr<const Schedule> schedule);
 
   /// Steps so far, also those that only accumulated. The number of updates is this divided by accumulation_steps.
@@ -99,7 +100,7 @@ class Updater {
   static void resolve(Pass& pass);
   void collect_buffers(const std::vector<UpdateSegment>& segments);
   StepHead head_of(int64_t step) const;
-  GroupStep group_step(const Group& group, int64_t update) const;
+  GroupStep group_step(const Group& group, int64_t step_index) const;
   void measure_norms();
   void update(const Pass& pass);
   void accumulate(const Pass& pass);

@@ -22,6 +22,8 @@ const rules = {
   'schedule of one’s own': () => optimizers.adam({ learningRate: (step) => 0.02 / (1 + step) }),
   average: () => optimizers.adam({ learningRate: 0.01, useEma: true, emaMomentum: 0.7, emaOverwriteFrequency: 4 }),
   accumulation: () => optimizers.sgd({ learningRate: 0.05, clipNorm: 0.1, gradientAccumulationSteps: 2 }),
+  'accumulation, schedule of one’s own': () =>
+    optimizers.sgd({ learningRate: (step) => 0.05 / (1 + step), gradientAccumulationSteps: 2 }),
   everything: () =>
     optimizers.adam({
       learningRate: schedules.warmup({ steps: 2, then: schedules.exponential({ initial: 0.05, rate: 0.5, steps: 2 }) }),

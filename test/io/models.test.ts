@@ -326,6 +326,7 @@ describe('descriptions that lie', () => {
     ['"kind":"arrays"', '"kind":"cat"', /kind must be one of/],
     ['"callbacks":[[', '"callbacks":[7,[', /callbacks must be a list/],
     ['"seed":', '"seed":-', /seed/],
+    ['"pass":0,"within":false', '"pass":null,"within":true', /feed.pass must be the number/],
   ])('state.training: %s as %s', async (from, to, message) => {
     const file = await change('state', (text) => {
       const at = text.indexOf('"training"');

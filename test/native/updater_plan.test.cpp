@@ -200,6 +200,33 @@ void test_plan() {
   CHECK(std::memcmp(rows, &groups[14], sizeof rows) == 0);
 }
 
+void test_schedule_by_step() {
+  Model model(Rule::momentum);
+  UpdateOptions options;
+  options.accumulation_steps = kMicro;
+  for (const bool by_step : {false, true}) {
+    options.schedule_by_step = by_step;
+    Updater updater(Rule::momentum, model.segments, {unusual()}, options);
+    // From the middle of an update on, with no rate more than its steps need.
+    constexpr int kFirst = 4, kSteps = 8;
+    const double table[] = {0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05};
+    std::vector<double> numbers = {by_step ? kFirst : kFirst / kMicro};
+    numbers.insert(numbers.end(), table, table + (by_step ? kSteps : (kFirst + kSteps) / kMicro - kFirst / kMicro));
+    updater.set_schedule(0, Schedule::make("table", numbers));
+    std::vector<StepHead> heads(kSteps);
+    std::vector<GroupStep> groups(kSteps);
+    updater.plan(kFirst, kSteps, heads.data(), groups.data());
+    for (int i = 0; i < kSteps; ++i) {
+      const int step = kFirst + i, u = step / kMicro;
+      CHECK(heads[static_cast<size_t>(i)].apply == (step % kMicro == kMicro - 1), "step %d", step);
+      if (!heads[static_cast<size_t>(i)].apply) continue;
+      Hyper h = unusual();
+      h.learning_rate = table[by_step ? i : u - kFirst / kMicro];
+      CHECK(same_rule(groups[static_cast<size_t>(i)], h, u), "step %d", step);
+    }
+  }
+}
+
 void test_spans() {
   Model model(Rule::adam, {0, 0, 1, 1, 1, 1, 1});
   const Updater updater(Rule::adam, model.segments, {unusual(), unusual()}, everything());
@@ -299,6 +326,7 @@ int main() {
   test_average();
   test_equal_bits();
   test_plan();
+  test_schedule_by_step();
   test_spans();
   test_no_allocation();
   test_schedules();

@@ -54,16 +54,20 @@ function largestDifference(a: number[], b: number[]): number {
 describe('gradientAccumulationSteps', () => {
   test.each(Object.keys(makers))('of k and batches of b are batches of k·b: %s', async (name) => {
     const options: FitOptions = { epochs: 4, shuffle: false, verbose: 0 };
+    const falling = schedules.linear({ initial: 0.2, final: 0, steps: 16 });
     for (const more of [
       {},
       { globalClipNorm: 0.05 },
       { useEma: true, emaMomentum: 0.6, emaOverwriteFrequency: 3 },
-      { learningRate: schedules.linear({ initial: 0.2, final: 0, steps: 16 }), weightDecay: 0.1 },
-    ]) {
+      { learningRate: falling, weightDecay: 0.1 },
+    ] as optimizers.OptimizerOptions[]) {
       const large = net(makers[name]!(more));
       await large.fit(x, oneHot, { ...options, batchSize: 16 });
       for (const k of [2, 4]) {
-        const small = net(makers[name]!({ ...more, gradientAccumulationSteps: k }));
+        // Keras's schedules count steps.
+        const slower = more.learningRate === falling && !name.startsWith('torch');
+        const stretched = slower && { learningRate: (step: number) => falling(Math.floor(step / k)) };
+        const small = net(makers[name]!({ ...more, ...stretched, gradientAccumulationSteps: k }));
         await small.fit(x, oneHot, { ...options, batchSize: 16 / k });
         expect(largestDifference(weights(small), weights(large))).toBeLessThan(1e-5);
         const { iterations, steps } = small.compiled!.optimizer;
@@ -218,7 +222,7 @@ describe('resuming in the middle of an accumulation', () => {
     const loaded = await loadModel(path.replace('{step}', '20'), { customObjects: { decreasing } });
     const { steps, iterations, learningRate } = loaded.compiled!.optimizer;
     expect([steps, iterations]).toEqual([20, 6]);
-    expect(learningRate).toBe(schedulesByName[name]!()(6));
+    expect(learningRate).toBe(schedulesByName[name]!()(20));
     loaded.dispose();
   });
 

@@ -2,6 +2,7 @@
 import {
   DownhillError,
   deserialize,
+  type FitOptions,
   layers,
   type Model,
   optimizers,
@@ -135,13 +136,40 @@ describe('an optimizer with a schedule', () => {
     expectClose(await descend(optimizer, 1), [-0.25]);
   });
 
-  test('counts updates, not steps, when it accumulates', async () => {
+  test('gives an update that accumulates the rate of its last step, as Keras', async () => {
     for (const make of [builtIn, own, plain]) {
       const optimizer = optimizers.sgd({ learningRate: make(), gradientAccumulationSteps: 2 });
+      expect(optimizer.learningRate).toBe(0.25);
+      expectClose(await descend(optimizer, 5), [0, -0.25, -0.25, -0.3125, -0.3125]);
+      expect([optimizer.iterations, optimizer.steps, optimizer.learningRate]).toEqual([2, 5, 0.015625]);
+    }
+  });
+
+  test('counts updates, not steps, under preset torch', async () => {
+    for (const make of [builtIn, own, plain]) {
+      const optimizer = optimizers.sgd({ learningRate: make(), gradientAccumulationSteps: 2, preset: 'torch' });
       expectClose(await descend(optimizer, 5), [0, -0.5, -0.5, -0.75, -0.75]);
       expect([optimizer.iterations, optimizer.steps, optimizer.learningRate]).toEqual([2, 5, 0.125]);
     }
   });
+
+  test.each(['keras', 'torch'] as const)(
+    'is the same built in and of one’s own in a fit that accumulates: %s',
+    async (preset) => {
+      const weights = async (rate: schedules.ScheduleLike, more: FitOptions = {}) => {
+        const net = model(rate, { gradientAccumulationSteps: 3, preset });
+        // 8 steps an epoch, so that updates run over its end.
+        await net.fit(x, oneHot, { batchSize: 8, epochs: 3, shuffle: false, verbose: 0, ...more });
+        return net.getWeights().map((weight) => [...weight.dataSync()]);
+      };
+      const decay = { initial: 0.5, rate: 0.9, steps: 2 };
+      const expected = await weights(schedules.exponential(decay));
+      const mine = (step: number) => schedules.exponential(decay)(step);
+      expect(await weights(mine)).toEqual(expected);
+      // One step at a time, under a hook for batches.
+      expect(await weights(mine, { callbacks: [{ onTrainBatchEnd: () => {} }] })).toEqual(expected);
+    },
+  );
 
   test('cannot be set to a number, but to another schedule', async () => {
     const optimizer = optimizers.sgd({ learningRate: builtIn() });
@@ -165,7 +193,7 @@ describe('an optimizer with a schedule', () => {
     for (const bad of [Number.NaN, -1, undefined, '1'] as never[]) {
       const net = model((step: number) => (step < 3 ? 0.1 : bad));
       await expect(net.fit(x, oneHot, { batchSize: 10, epochs: 3, verbose: 0 })).rejects.toThrow(
-        /learningRate: the rate of update 3/,
+        /learningRate: the rate at step 3/,
       );
     }
     const failing = model(() => {

@@ -1,7 +1,8 @@
 """Moving averages and gradient accumulation: values after several steps, and the averages at the end. Float64 Keras.
 
-Keras takes its average, and may overwrite the weights, after batches that only accumulate as well; ours follow updates, as do our
-schedules. The cases that combine these are therefore Keras without accumulation, given the means of the gradients ("by": "means").
+Keras takes its average, and may overwrite the weights, after batches that only accumulate as well; ours follow updates. The cases that combine
+averages with accumulation are therefore Keras without accumulation, given the means of the gradients, and rates by update: a schedule that Keras asks
+for the last step of each ("by": "means").
 """
 
 from common import keras, keras_arguments, np, numbers, torch, write
@@ -30,22 +31,33 @@ CASES = [
     ("accumulation, clipNorm", "adam", {**ADAM, "clipNorm": 0.5, "gradientAccumulationSteps": 2}),
     ("accumulation, clipValue", "sgd", {**SGD, "clipValue": 0.21, "gradientAccumulationSteps": 2}),
     ("accumulation, globalClipNorm", "sgd", {**SGD, "globalClipNorm": 0.7, "gradientAccumulationSteps": 3}),
+    ("accumulation and schedule", "sgd", {**MOMENTUM, "weightDecay": 0.13, "gradientAccumulationSteps": 2}, SCHEDULE),
+    ("accumulation of three and schedule", "adam", {**ADAM, "weightDecay": 0.13, "clipNorm": 0.5, "gradientAccumulationSteps": 3}, SCHEDULE),
 ]
 MEANS = [
     ("accumulation and average", "adam", {**ADAM, **EMA, "gradientAccumulationSteps": 2}),
     ("accumulation, average that overwrites", "sgd", {**MOMENTUM, **EMA, "emaOverwriteFrequency": 2, "gradientAccumulationSteps": 3}),
-    ("accumulation and schedule", "sgd", {**MOMENTUM, "weightDecay": 0.13, "gradientAccumulationSteps": 2}, SCHEDULE),
     ("everything", "adam",
      {**ADAM, **EMA, "emaOverwriteFrequency": 2, "weightDecay": 0.13, "globalClipNorm": 0.7, "gradientAccumulationSteps": 2}, SCHEDULE),
 ]
 
 
-def make(optimizer, options, schedule):
+class LastOf(keras.optimizers.schedules.LearningRateSchedule):
+    """For Keras without accumulation: the rate at the last of the steps that make an update."""
+
+    def __init__(self, schedule, steps):
+        self.schedule, self.steps = schedule, steps
+
+    def __call__(self, update):
+        return self.schedule((update + 1) * self.steps - 1)
+
+
+def make(optimizer, options, schedule, steps=1):
     keras.config.set_floatx("float64")
     arguments = keras_arguments(options)
     if schedule:
         initial, decay = schedule["options"]["initial"], schedule["options"]["decay"]
-        arguments["learning_rate"] = keras.optimizers.schedules.InverseTimeDecay(initial, 1, decay)
+        arguments["learning_rate"] = LastOf(keras.optimizers.schedules.InverseTimeDecay(initial, 1, decay), steps)
     return {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}[optimizer](**arguments)
 
 
@@ -65,7 +77,7 @@ def case(name, optimizer, options, schedule=None, *, means=False):
         given = {key: value for key, value in options.items() if key != "gradientAccumulationSteps"}
         groups = [GRADIENTS[i:i + steps] for i in range(0, len(GRADIENTS) - steps + 1, steps)]
         gradients = [[np.mean(parts, axis=0) for parts in zip(*group)] for group in groups]
-        after, final = run(make(optimizer, given, schedule), gradients)
+        after, final = run(make(optimizer, given, schedule, steps), gradients)
         at = [(i + 1) * steps for i in range(len(after))]
     else:
         after, final = run(make(optimizer, options, schedule), GRADIENTS)
