@@ -32,8 +32,11 @@ struct GemmShared {
   static constexpr int kFitting = kMostFloats / kStageFloats;
   static constexpr int kStages = Tile::kStages < kFitting ? Tile::kStages : kFitting;
   static_assert(kStages >= 3, "copies need a step's time to arrive");
-  // The epilogue passes the sums through shared memory, one row of warps after the other.
-  static constexpr int kStagedFloats = Tile::kWarpRows * Tile::kColumns;
+  // The epilogue passes the sums through shared memory: all at once where the stages leave room for them, so that they
+  // need no registers from there on, else one row of warps after the other.
+  static constexpr bool kAllFit = Tile::kRows * Tile::kColumns <= kStages * kStageFloats;
+  static constexpr int kStagedRows = kAllFit ? Tile::kRows : Tile::kWarpRows;
+  static constexpr int kStagedFloats = kStagedRows * Tile::kColumns;
   static constexpr size_t kBytes =
       sizeof(float) * (kStages * kStageFloats > kStagedFloats ? kStages * kStageFloats : kStagedFloats);
 };
@@ -49,12 +52,10 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
   constexpr int kStages = Shared::kStages, kThreads = Tile::kThreads, kOffsetB = LayoutA::kFloats;
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
   const int warp_row = warp / Tile::kWarpsAcross, warp_column = warp % Tile::kWarpsAcross;
-  const int steps = k_end > k_begin ? static_cast<int>((k_end - k_begin + Tile::kDepth - 1) / Tile::kDepth) : 0;
 
-  const auto start_copy = [&](int step, int to) {
-    if (step < steps) {
+  const auto start_copy = [&](int64_t k, int to) {
+    if (k < k_end) {
       float* const stage = shared + to * Shared::kStageFloats;
-      const int64_t k = k_begin + int64_t{step} * Tile::kDepth;
       copy_tile<LayoutA, kThreads>(stage, a, row0, k);
       copy_tile<LayoutB, kThreads>(stage + kOffsetB, b, column0, k);
     }
@@ -63,13 +64,13 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
 
   Warp sums;
   DH_UNROLL
-  for (int step = 0; step < kStages - 1; ++step) start_copy(step, step);
+  for (int step = 0; step < kStages - 1; ++step) start_copy(k_begin + step * Tile::kDepth, step);
   int read = 0, write = kStages - 1;
   DH_UNROLL_BY(1)
-  for (int step = 0; step < steps; ++step) {
+  for (int64_t k = k_begin; k < k_end; k += Tile::kDepth) {
     copy_async_wait<kStages - 2>();
     __syncthreads();  // this step's tiles are there for all, and nobody reads the stage that is filled next
-    start_copy(step + kStages - 1, write);
+    start_copy(k + (kStages - 1) * Tile::kDepth, write);
     const float* const stage = shared + read * Shared::kStageFloats;
     read = read + 1 == kStages ? 0 : read + 1;
     write = write + 1 == kStages ? 0 : write + 1;
@@ -87,17 +88,20 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
   // Rows are swizzled so that the two-float stores of a warp meet in no bank.
   const auto staged = [&](int row, int column) { return shared + row * Tile::kColumns + (column ^ (row & 3) << 3); };
   float4 column_sums = make_float4(0, 0, 0, 0);
+  constexpr int kStagedRows = Shared::kStagedRows;
   DH_UNROLL_BY(1)
-  for (int pass = 0; pass < Tile::kWarpsDown; ++pass) {
+  for (int pass = 0; pass < Tile::kRows / kStagedRows; ++pass) {
+    const int staged_row = warp_row * Tile::kWarpRows - pass * kStagedRows;
     __syncthreads();
-    if (warp_row == pass)
+    if (staged_row >= 0 && staged_row < kStagedRows)
       sums.for_each([&](int row, int column, float x, float y) {
-        *reinterpret_cast<float2*>(staged(row, warp_column * Tile::kWarpColumns + column)) = make_float2(x, y);
+        *reinterpret_cast<float2*>(staged(staged_row + row, warp_column * Tile::kWarpColumns + column)) =
+            make_float2(x, y);
       });
     __syncthreads();
     DH_UNROLL_BY(1)
-    for (int row = down; row < Tile::kWarpRows; row += kDown) {
-      const float4 stored = epilogue(row0 + pass * Tile::kWarpRows + row, column0 + across,
+    for (int row = down; row < kStagedRows; row += kDown) {
+      const float4 stored = epilogue(row0 + pass * kStagedRows + row, column0 + across,
                                      *reinterpret_cast<const float4*>(staged(row, across)));
       if constexpr (Epilogue::kColumnSums) {
         column_sums.x += stored.x, column_sums.y += stored.y;
