@@ -340,7 +340,7 @@ void products_with_gradients() {
         const Array product = run_program(*program_of(Op::matmul, {in[0], in[1]}, {}), {in[0], in[1]}, 0);
         const Array apart = run_program(*program_of(op, {in[2], product}, attrs), {in[2], product}, 0);
         CHECK(fused.f.size() == apart.f.size() &&
-                  std::memcmp(fused.f.data(), apart.f.data(), fused.f.size() * sizeof(float)) == 0,
+                  (fused.f.empty() || std::memcmp(fused.f.data(), apart.f.data(), fused.f.size() * sizeof(float)) == 0),
               "%s, shape %s, on %s", name_of(op), fused.shape.to_string().c_str(), isa.c_str());
       }
     }
