@@ -45,4 +45,9 @@ class Walk {
   int64_t offset_[kMaxOperands] = {};
 };
 
+/// Of a stack of matrices: the dimensions before the last two.
+Shape leading(const Shape& shape);
+/// Strides from matrix to matrix over the dimensions of `batch`, to which leading(shape) is broadcast.
+std::vector<int64_t> batch_strides(const Shape& shape, const Shape& batch);
+
 }  // namespace downhill

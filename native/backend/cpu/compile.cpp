@@ -4,6 +4,7 @@
 
 #include "backend/cpu/program.h"
 #include "backend/device.h"
+#include "backend/families.h"
 #include "core/error.h"
 
 namespace downhill::cpu {
@@ -11,49 +12,31 @@ namespace downhill::cpu {
 namespace {
 
 std::unique_ptr<Launch> compile_step(const Build& build) {
-  const Op op = build.step.op;
-  if (is_elementwise(op)) return compile_elementwise(build);
-  switch (op) {
-    case Op::matmul:
+  switch (family_of(build.step.op)) {
+    case Family::elementwise:
+      return compile_elementwise(build);
+    case Family::matmul:
       return compile_matmul(build);
-    case Op::sum:
-    case Op::max:
-    case Op::min:
+    case Family::reduce:
       return compile_reduce(build);
-    case Op::argmax:
+    case Family::argmax:
       return compile_argmax(build);
-    case Op::softmax:
-    case Op::logSoftmax:
-    case Op::logSumExp:
-    case Op::softmaxGrad:
-    case Op::logSoftmaxGrad:
-    case Op::softmaxCrossEntropy:
-    case Op::softmaxCrossEntropyGrad:
-    case Op::sparseSoftmaxCrossEntropy:
-    case Op::sparseSoftmaxCrossEntropyGrad:
+    case Family::rows:
       return compile_rows(build);
-    case Op::identity:
-    case Op::stopGradient:
-    case Op::reshape:
-    case Op::transpose:
-    case Op::broadcastTo:
-    case Op::concat:
-    case Op::slice:
-    case Op::pad:
+    case Family::copy:
       return compile_copy(build);
-    case Op::cast:
+    case Family::cast:
       return compile_cast(build);
-    case Op::dropout:
+    case Family::dropout:
       return compile_dropout(build);
-    case Op::gather:
+    case Family::gather:
       return compile_gather(build);
-    case Op::scatterAdd:
+    case Family::scatter_add:
       return compile_scatter_add(build);
-    case Op::oneHot:
+    case Family::one_hot:
       return compile_one_hot(build);
-    default:
-      throw Error(code::kUnsupported, std::string("The CPU backend has no kernel for ") + name_of(op) + ".");
   }
+  throw Error(code::kInternal, "Not a family of ops.");
 }
 
 class CpuProgram final : public Program {

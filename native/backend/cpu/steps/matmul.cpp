@@ -51,18 +51,6 @@ struct Matmul {
   }
 };
 
-/// The dimensions before the last two.
-Shape leading(const Shape& shape) {
-  const std::vector<int64_t> dims = shape.to_vector();
-  return Shape(std::vector<int64_t>(dims.begin(), dims.end() - 2));
-}
-
-std::vector<int64_t> batch_strides(const Shape& shape, const Shape& batch) {
-  std::vector<int64_t> strides = broadcast_strides(leading(shape), batch);
-  for (int64_t& stride : strides) stride *= shape[shape.rank() - 2] * shape[shape.rank() - 1];
-  return strides;
-}
-
 }  // namespace
 
 std::unique_ptr<Launch> compile_matmul(const Build& build) {

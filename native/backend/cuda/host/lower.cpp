@@ -1,53 +1,34 @@
 // Which function lowers which op.
 #include "backend/cuda/host/lower.h"
 
-#include "core/error.h"
+#include "backend/families.h"
 
 namespace downhill::cuda {
 
 void lower(Lowering& lowering) {
-  const Op op = lowering.step.op;
-  if (is_elementwise(op)) return lower_elementwise(lowering);
-  switch (op) {
-    case Op::matmul:
+  switch (family_of(lowering.step.op)) {
+    case Family::elementwise:
+      return lower_elementwise(lowering);
+    case Family::matmul:
       return lower_matmul(lowering);
-    case Op::sum:
-    case Op::max:
-    case Op::min:
+    case Family::reduce:
       return lower_reduce(lowering);
-    case Op::argmax:
+    case Family::argmax:
       return lower_argmax(lowering);
-    case Op::softmax:
-    case Op::logSoftmax:
-    case Op::logSumExp:
-    case Op::softmaxGrad:
-    case Op::logSoftmaxGrad:
-    case Op::softmaxCrossEntropy:
-    case Op::softmaxCrossEntropyGrad:
-    case Op::sparseSoftmaxCrossEntropy:
-    case Op::sparseSoftmaxCrossEntropyGrad:
+    case Family::rows:
       return lower_rows(lowering);
-    case Op::identity:
-    case Op::stopGradient:
-    case Op::reshape:
-    case Op::transpose:
-    case Op::broadcastTo:
-    case Op::concat:
-    case Op::slice:
-    case Op::pad:
+    case Family::copy:
       return lower_copy(lowering);
-    case Op::cast:
+    case Family::cast:
       return lower_cast(lowering);
-    case Op::dropout:
+    case Family::dropout:
       return lower_dropout(lowering);
-    case Op::gather:
+    case Family::gather:
       return lower_gather(lowering);
-    case Op::scatterAdd:
+    case Family::scatter_add:
       return lower_scatter_add(lowering);
-    case Op::oneHot:
+    case Family::one_hot:
       return lower_one_hot(lowering);
-    default:
-      throw Error(code::kUnsupported, std::string("The CUDA backend has no kernel for ") + name_of(op) + ".");
   }
 }
 

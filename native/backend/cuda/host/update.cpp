@@ -65,7 +65,7 @@ size_t chunks_of(const std::vector<UpdateSpan>& variables) {
 }  // namespace
 
 UpdateCommands::UpdateCommands(CudaDevice& device, Updater& updater, int max_steps)
-    : device_(device), updater_(updater), max_steps_(max_steps) {
+    : device_(device), updater_(updater) {
   const std::vector<UpdateSpan>& variables = updater.variables();
   memory_ = std::make_unique<Memory>(device, variables.size(), chunks_of(variables), updater.groups(),
                                      static_cast<size_t>(max_steps));

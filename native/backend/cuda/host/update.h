@@ -25,7 +25,6 @@ class UpdateCommands {
   struct Memory;
   CudaDevice& device_;
   Updater& updater_;
-  const int max_steps_;
   std::unique_ptr<Memory> memory_;
   std::vector<const void*> addresses_;
 };

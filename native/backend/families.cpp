@@ -1,0 +1,54 @@
+#include "backend/families.h"
+
+#include <string>
+
+#include "core/error.h"
+
+namespace downhill {
+
+Family family_of(Op op) {
+  if (is_elementwise(op)) return Family::elementwise;
+  switch (op) {
+    case Op::matmul:
+      return Family::matmul;
+    case Op::sum:
+    case Op::max:
+    case Op::min:
+      return Family::reduce;
+    case Op::argmax:
+      return Family::argmax;
+    case Op::softmax:
+    case Op::logSoftmax:
+    case Op::logSumExp:
+    case Op::softmaxGrad:
+    case Op::logSoftmaxGrad:
+    case Op::softmaxCrossEntropy:
+    case Op::softmaxCrossEntropyGrad:
+    case Op::sparseSoftmaxCrossEntropy:
+    case Op::sparseSoftmaxCrossEntropyGrad:
+      return Family::rows;
+    case Op::identity:
+    case Op::stopGradient:
+    case Op::reshape:
+    case Op::transpose:
+    case Op::broadcastTo:
+    case Op::concat:
+    case Op::slice:
+    case Op::pad:
+      return Family::copy;
+    case Op::cast:
+      return Family::cast;
+    case Op::dropout:
+      return Family::dropout;
+    case Op::gather:
+      return Family::gather;
+    case Op::scatterAdd:
+      return Family::scatter_add;
+    case Op::oneHot:
+      return Family::one_hot;
+    default:
+      throw Error(code::kUnsupported, std::string("No backend has a kernel for ") + name_of(op) + ".");
+  }
+}
+
+}  // namespace downhill

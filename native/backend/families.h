@@ -1,0 +1,24 @@
+// Ops that a backend computes by the same kind of loop, so that the table of which op is which stands once.
+#pragma once
+#include "ops/op.h"
+
+namespace downhill {
+
+enum class Family {
+  elementwise,
+  matmul,
+  reduce,  // sum max min
+  argmax,
+  rows,  // softmax and its relatives
+  copy,  // identity stopGradient reshape transpose broadcastTo slice concat pad
+  cast,
+  dropout,
+  gather,
+  scatter_add,
+  one_hot,
+};
+
+/// Throws UNSUPPORTED for what is no step of a plan (leaves, composites).
+Family family_of(Op op);
+
+}  // namespace downhill
