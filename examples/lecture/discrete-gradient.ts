@@ -31,7 +31,10 @@ const gradientOf = async (some: typeof pairs, weights: number[]) =>
   (await gradient(w, tensor(some.map(({ x }) => x)), tensor(some.map(({ y }) => [y])), tensor(weights))).data();
 
 // ∇J* at once, and as the sum of the six gradients times their probabilities.
-const whole = await gradientOf(pairs, pairs.map(({ p }) => p));
+const whole = await gradientOf(
+  pairs,
+  pairs.map(({ p }) => p),
+);
 const each = await Promise.all(pairs.map((pair) => gradientOf([pair], [1])));
 const sum = Float64Array.from(whole, (_, k) => pairs.reduce((total, { p }, i) => total + p * each[i][k], 0));
 
@@ -43,7 +46,9 @@ for (const value of dice) {
   for (let below = pairs[0].p; value >= below && i < pairs.length - 1; below += pairs[i].p) i++;
   counts[i]++;
 }
-const sampled = Float64Array.from(whole, (_, k) => counts.reduce((total, count, i) => total + (count / draws) * each[i][k], 0));
+const sampled = Float64Array.from(whole, (_, k) =>
+  counts.reduce((total, count, i) => total + (count / draws) * each[i][k], 0),
+);
 const largest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i])));
 console.table({

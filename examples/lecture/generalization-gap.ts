@@ -15,7 +15,9 @@ const net = sequential([
 net.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
 const training: number[] = [];
 // Evaluated at the end of the epoch, as the test loss is; the epoch's own figure is a mean over its course.
-const evaluate = { onEpochEnd: async () => void training.push((await net.evaluate(train.x, train.y, { verbose: 0 })).loss) };
+const evaluate = {
+  onEpochEnd: async () => void training.push((await net.evaluate(train.x, train.y, { verbose: 0 })).loss),
+};
 const { history } = await net.fit(train.x, train.y, {
   epochs,
   verbose: 0,

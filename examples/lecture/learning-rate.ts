@@ -49,7 +49,13 @@ console.table(
   Object.fromEntries(
     curves.map(({ title, values }) => {
       const end = values.slice(-Math.ceil(values.length / 4));
-      return [title, { distance: Number((end.reduce((a, b) => a + b) / end.length).toFixed(4)), last: Number(last(values).toFixed(4)) }];
+      return [
+        title,
+        {
+          distance: Number((end.reduce((a, b) => a + b) / end.length).toFixed(4)),
+          last: Number(last(values).toFixed(4)),
+        },
+      ];
     }),
   ),
 );

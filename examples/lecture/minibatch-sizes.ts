@@ -24,7 +24,14 @@ for (const batchSize of [1, 16, 32, 64, 128, 256, examples]) {
   const { history } = await net.fit(train.x, train.y, { epochs, batchSize, verbose: 0 });
   const milliseconds = performance.now() - begin;
   const { zeroOneLoss } = await net.evaluate(test.x, test.y, { verbose: 0 });
-  rows.push({ batchSize, learningRate, updates: epochs * Math.ceil(examples / batchSize), loss: history.loss.at(-1)!, zeroOneLoss, milliseconds });
+  rows.push({
+    batchSize,
+    learningRate,
+    updates: epochs * Math.ceil(examples / batchSize),
+    loss: history.loss.at(-1)!,
+    zeroOneLoss,
+    milliseconds,
+  });
 }
 console.table(
   Object.fromEntries(

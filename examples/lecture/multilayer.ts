@@ -30,7 +30,9 @@ for (const rate of [0.5, 0]) {
     const { history } = await net.fit(train.x, train.y, { epochs, batchSize: 128, verbose: 0 });
     curves.push({ title, values: history.loss });
   }
-  console.log(`\nTraining cost ${rate ? `with dropout ${rate}` : 'without dropout'}, 784-${units}-${units}-10, by epoch`);
+  console.log(
+    `\nTraining cost ${rate ? `with dropout ${rate}` : 'without dropout'}, 784-${units}-${units}-10, by epoch`,
+  );
   console.table(
     Object.fromEntries(
       curves.map(({ title, values }) => [title, Object.fromEntries(values.map((v, i) => [i + 1, v.toFixed(4)]))]),

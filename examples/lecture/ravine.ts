@@ -34,8 +34,21 @@ printPaths(paths);
 await drawPaths(out, 'ravine', surface, paths);
 
 // At each point of the path of momentum, the step that gradient descent would take there.
-const arrows = momentum.points.map(([x, y]) => ({ x, y, x2: x * (1 - learningRate), y2: y * (1 - learningRate * kappa) }));
-const arrow = Plot.arrow(arrows, { x1: 'x', y1: 'y', x2: 'x2', y2: 'y2', stroke: 'black', headLength: 6, strokeWidth: 0.9 });
+const arrows = momentum.points.map(([x, y]) => ({
+  x,
+  y,
+  x2: x * (1 - learningRate),
+  y2: y * (1 - learningRate * kappa),
+}));
+const arrow = Plot.arrow(arrows, {
+  x1: 'x',
+  y1: 'y',
+  x2: 'x2',
+  y2: 'y2',
+  stroke: 'black',
+  headLength: 6,
+  strokeWidth: 0.9,
+});
 await drawPaths(out, 'momentum', surface, [momentum], [arrow]);
 
 const adaptive = [

@@ -14,14 +14,21 @@ const gradient = valueAndGrad(
 );
 /** Loss and gradient over `rows` copies of the example. */
 async function over(rows: number) {
-  const x = tensor(Float32Array.from({ length: rows * features }, (_, i) => example[i % features]), [rows, features]);
+  const x = tensor(
+    Float32Array.from({ length: rows * features }, (_, i) => example[i % features]),
+    [rows, features],
+  );
   const [value, d_w] = await gradient(w, x, ops.broadcastTo(tensor([[1]]), [rows, 1]));
   return { value: (await value.data())[0], gradient: await d_w.data() };
 }
 const [all, one] = [await over(copies), await over(1)];
 const apart = Math.max(...Array.from(all.gradient, (value, i) => Math.abs(value - one.gradient[i])));
 console.table({
-  [`${copies} copies`]: { 'examples read': copies, loss: all.value.toFixed(6), '‖g‖': Math.hypot(...all.gradient).toFixed(6) },
+  [`${copies} copies`]: {
+    'examples read': copies,
+    loss: all.value.toFixed(6),
+    '‖g‖': Math.hypot(...all.gradient).toFixed(6),
+  },
   'one of them': { 'examples read': 1, loss: one.value.toFixed(6), '‖g‖': Math.hypot(...one.gradient).toFixed(6) },
 });
 console.log(`Largest difference of the gradients: ${apart.toExponential(1)}`);

@@ -11,7 +11,9 @@ const { steps, out } = settings({ steps: 120 });
 const f = (point: SymbolicTensor) => valueAt(saddle, point) as SymbolicTensor;
 const origin = tensor([0, 0]);
 console.log(`Gradient at (0, 0): ${await (await grad(f)(origin)).array()}`);
-const columns = await Promise.all([tensor([1, 0]), tensor([0, 1])].map(async (v) => (await hvp(f)([origin], [v]))[0].array()));
+const columns = await Promise.all(
+  [tensor([1, 0]), tensor([0, 1])].map(async (v) => (await hvp(f)([origin], [v]))[0].array()),
+);
 console.log(`Hessian at (0, 0): ${JSON.stringify(columns)}`);
 
 const start: Point = [-3.5, 1e-3];
@@ -23,6 +25,8 @@ const paths = [
 ];
 const left = paths.map(({ points }) => points.findIndex(([, y]) => Math.abs(y) > 1));
 console.log(`\nSteps until it has left the saddle (|y| > 1), from (${start.join(', ')}):`);
-console.table(Object.fromEntries(paths.map(({ title }, i) => [title, { steps: left[i] < 0 ? `more than ${steps}` : left[i] }])));
+console.table(
+  Object.fromEntries(paths.map(({ title }, i) => [title, { steps: left[i] < 0 ? `more than ${steps}` : left[i] }])),
+);
 printPaths(paths);
 await drawPaths(out, 'saddle', saddle, paths);

@@ -14,15 +14,16 @@ const net = sequential([layers.dense({ units: 10, inputShape: [784] })]);
 const [kernel, bias] = net.getWeights();
 const loss = losses.sparseCategoricalCrossentropy({ fromLogits: true });
 // The derivative with respect to the bias of the first class, example by example: for the loss of one example it is p₀ − [y = 0].
-const derivative = grad((b: SymbolicTensor, x: SymbolicTensor, y: SymbolicTensor) =>
-  ops.sum(loss.perExample(y, ops.add(ops.matmul(x, kernel), b))) as SymbolicTensor,
+const derivative = grad(
+  (b: SymbolicTensor, x: SymbolicTensor, y: SymbolicTensor) =>
+    ops.sum(loss.perExample(y, ops.add(ops.matmul(x, kernel), b))) as SymbolicTensor,
 );
 const rows = await derivative(
   ops.broadcastTo(bias, [examples, 10]),
   tensor(train.x, [examples, 784]),
   tensor(train.y, [examples], 'int32'),
 );
-const each = (await rows.array() as number[][]).map((row) => row[0]);
+const each = ((await rows.array()) as number[][]).map((row) => row[0]);
 const sigma = deviation(each);
 const sizes = [1, 4, 16, 64, 256, 1024];
 const table = sizes.map((n) => {

@@ -1,7 +1,7 @@
 // Where training starts decides where it ends: local descent on a function with many valleys, from several starting points (S39).
 //   node --import tsx examples/lecture/starting-points.ts [--starts 12 --steps 80]
 import { ops, optimizers } from 'downhill';
-import { descend, drawPaths, last, type Point } from './support/paths.js';
+import { descend, drawPaths, last, type Path, type Point } from './support/paths.js';
 import { uniform } from './support/random.js';
 import { settings } from './support/settings.js';
 import type { Surface } from './support/surfaces.js';
@@ -20,7 +20,7 @@ const dents: Surface = {
   y: [-4.5, 4.5],
 };
 const [xs, ys] = [uniform(starts, seed, -4, 4), uniform(starts, seed + 1, -4, 4)];
-const paths = [];
+const paths: Path[] = [];
 for (let i = 0; i < starts; i++) {
   const start: Point = [xs[i], ys[i]];
   paths.push(await descend(`${i + 1}`, dents, optimizers.sgd({ learningRate: 0.1 }), start, steps));
@@ -33,12 +33,16 @@ console.table(
       `start ${i + 1}`,
       {
         from: paths[i].points[0].map((value) => value.toFixed(2)).join(', '),
-        to: last(paths[i].points).map((value) => value.toFixed(2)).join(', '),
+        to: last(paths[i].points)
+          .map((value) => value.toFixed(2))
+          .join(', '),
         f: ends[i].toFixed(4),
       },
     ]),
   ),
 );
 const different = new Set(ends.map((value) => value.toFixed(2))).size;
-console.log(`${starts} starting points end in ${different} different values; the best is ${Math.min(...ends).toFixed(4)}.`);
+console.log(
+  `${starts} starting points end in ${different} different values; the best is ${Math.min(...ends).toFixed(4)}.`,
+);
 await drawPaths(out, 'starting-points', dents, paths);

@@ -48,7 +48,10 @@ const curves = Object.entries(scales).map(([title, stddev], k) => {
 console.log(`\nStandard deviation of the activations of ${depth} layers of ${units} tanh units`);
 console.table(
   Object.fromEntries(
-    curves.map(({ title, values }) => [title, { first: values[0].toFixed(4), last: values[depth - 1].toExponential(2) }]),
+    curves.map(({ title, values }) => [
+      title,
+      { first: values[0].toFixed(4), last: values[depth - 1].toExponential(2) },
+    ]),
   ),
 );
 drawCurves(out, 'initial-scales', curves, { x: { label: 'layer' }, y: { label: 'deviation', type: 'log' } });

@@ -125,8 +125,9 @@ export abstract class Model implements Network {
   /**
    * Trains on a native thread; JavaScript goes on meanwhile.
    *
-   * @param x inputs [n, …inputShape]: typed arrays, nested arrays or Tensors; or an (async) iterable of batches [x, y], without y
-   * @param y targets [n] or [n, …outputShape]
+   * x: inputs [n, …inputShape], as typed arrays, nested arrays or Tensors; y: targets [n] or [n, …outputShape]. Or, in their place, an
+   * (async) iterable of batches [x, y].
+   *
    * @returns the numbers of every epoch
    * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NON_FINITE, LABEL_OUT_OF_RANGE, NOT_COMPILED, BUSY while another fit runs, the
    *   signal's reason, whatever a callback throws; the weights are then those of the last finished step

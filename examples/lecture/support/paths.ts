@@ -3,7 +3,6 @@ import { grad, hvp, type optimizers, ops, type SymbolicTensor, tensor, variable 
 import { legend, Plot, picture } from './picture.js';
 import { gridOf, type Surface } from './surfaces.js';
 
-type Optimizer = ReturnType<typeof optimizers.sgd>;
 export type Point = [x: number, y: number];
 
 export interface Path {
@@ -22,7 +21,7 @@ export function valueAt(surface: Surface, point: Parameters<typeof ops.slice>[0]
 export async function descend(
   title: string,
   surface: Surface,
-  optimizer: Optimizer,
+  optimizer: optimizers.Optimizer,
   start: Point,
   steps: number,
 ): Promise<Path> {
@@ -100,7 +99,16 @@ export async function drawPaths(
     clip: true,
     marks: [
       Plot.contour(values, {
-        width, height, x1, y1, x2, y2, value: (v: number) => v, thresholds: 24, stroke: '#bbb', strokeWidth: 0.7,
+        width,
+        height,
+        x1,
+        y1,
+        x2,
+        y2,
+        value: (v: number) => v,
+        thresholds: 24,
+        stroke: '#bbb',
+        strokeWidth: 0.7,
       } as never),
       Plot.line(rows, { x: 'x', y: 'y', stroke: 'title', z: 'title', strokeWidth: 1.6, marker: 'dot' }),
       ...marks,

@@ -8,8 +8,16 @@ export { Plot };
 
 /** The names of lines, in their colours, in the top right corner. */
 export function legend(titles: readonly string[]): Plot.Markish[] {
-  const frame = { frameAnchor: 'top-right', fontSize: 13, fontWeight: 'bold', stroke: 'white', strokeWidth: 4 } as const;
-  return titles.map((title, i) => Plot.text([title], { ...frame, text: [title], fill: [title], dx: -8, dy: 10 + 17 * i }));
+  const frame = {
+    frameAnchor: 'top-right',
+    fontSize: 13,
+    fontWeight: 'bold',
+    stroke: 'white',
+    strokeWidth: 4,
+  } as const;
+  return titles.map((title, i) =>
+    Plot.text([title], { ...frame, text: [title], fill: [title], dx: -8, dy: 10 + 17 * i }),
+  );
 }
 
 export interface Curve {
@@ -36,7 +44,7 @@ export function drawCurves(out: string, name: string, curves: readonly Curve[], 
 /** Draws a chart into `out`/`name`.svg and says so. */
 export function picture(out: string, name: string, options: Plot.PlotOptions): void {
   const { document } = parseHTML('<html></html>');
-  const chart = Plot.plot({ grid: true, ...options, document: document as unknown as Document });
+  const chart = Plot.plot({ grid: true, ...options, document: document as never });
   // With a title, a legend or a caption it is a figure: the chart is the last drawing in it.
   const drawing = chart.tagName.toLowerCase() === 'svg' ? chart : [...chart.querySelectorAll(':scope > svg')].at(-1)!;
   drawing.setAttribute('xmlns', 'http://www.w3.org/2000/svg');

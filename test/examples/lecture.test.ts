@@ -1,0 +1,103 @@
+// The scripts of examples/lecture with small settings: each runs without a warning and shows what its topic is about.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = join(root, 'examples/lecture');
+const out = mkdtempSync(join(tmpdir(), 'downhill-lecture-'));
+afterAll(() => rmSync(out, { recursive: true }));
+
+interface Script {
+  /** Small settings. */
+  args?: string[];
+  pictures?: string[];
+  /** Must be in what it prints. */
+  prints: RegExp[];
+}
+
+const scripts: Record<string, Script> = {
+  cliff: { pictures: ['cliff'], prints: [/not clipped\s+│ 1[0-9]\.\d+/, /clipNorm 1\s+│ 1 /] },
+  'discrete-gradient': {
+    args: ['--draws', '500'],
+    prints: [/ΣΣ p ∇L differs from the gradient of J\* by at most \de-(0[7-9]|[7-9]|\d\d)/],
+  },
+  'generalization-gap': {
+    args: ['--examples', '100', '--tests', '200', '--epochs', '6'],
+    pictures: ['generalization-gap'],
+    prints: [/epoch 6\s+│/],
+  },
+  'learning-rate': {
+    args: ['--steps', '20'],
+    pictures: ['learning-rate', 'learning-rate-decay'],
+    prints: [/0\.52, diverges/, /linear decay to 0\.003/],
+  },
+  'minibatch-sizes': {
+    args: ['--examples', '200', '--tests', '200', '--epochs', '1'],
+    prints: [/one example\s+│/, /all 200\s+│/],
+  },
+  multilayer: {
+    args: ['--units', '16', '--examples', '200', '--epochs', '2'],
+    pictures: ['multilayer', 'multilayer-dropout'],
+    prints: [/with dropout 0\.5/, /without dropout/, /Adam\s+│/],
+  },
+  ravine: {
+    args: ['--steps', '30'],
+    pictures: ['ravine', 'momentum', 'adaptive'],
+    prints: [/Nesterov momentum\s+│/, /coordinate descent\s+│ 4/, /AdaGrad\s+│/],
+  },
+  redundancy: { args: ['--copies', '50'], prints: [/Largest difference of the gradients: \S+e-\d/] },
+  saddle: {
+    args: ['--steps', '60'],
+    pictures: ['saddle'],
+    prints: [/Gradient at \(0, 0\): 0,0/, /\[\[1,0\],\[0,-1\]\]/],
+  },
+  'standard-error': {
+    args: ['--repeats', '50', '--examples', '300'],
+    pictures: ['standard-error'],
+    prints: [/σ\/√n/],
+  },
+  'starting-points': {
+    args: ['--starts', '4', '--steps', '30'],
+    pictures: ['starting-points'],
+    prints: [/4 starting points end in [1-4] different values/],
+  },
+  surrogate: {
+    args: ['--examples', '60', '--tests', '100', '--epochs', '60'],
+    pictures: ['surrogate'],
+    prints: [/The training 0-1 loss is zero from epoch \d+ on/],
+  },
+  symmetry: {
+    args: ['--steps', '5'],
+    pictures: ['initial-scales'],
+    prints: [/zeros\s+│ 'all equal'/, /glorotUniform\s+│ 'different'/],
+  },
+};
+
+test('every script is in the table', () => {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  expect(files.map((name) => name.replace('.ts', '')).sort()).toEqual(Object.keys(scripts).sort());
+});
+
+describe('examples/lecture', () => {
+  for (const [name, { args = [], pictures = [], prints }] of Object.entries(scripts)) {
+    test(name, async () => {
+      const path = join('examples/lecture', `${name}.ts`);
+      const command = ['--import', 'tsx', path, '--out', out, ...args];
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, command, { cwd: root });
+      expect(stderr).toBe('');
+      for (const pattern of prints) expect(stdout).toMatch(pattern);
+      expect(stdout).not.toContain('NaN');
+      for (const picture of pictures) {
+        expect(existsSync(join(out, `${picture}.svg`)), picture).toBe(true);
+        const svg = readFileSync(join(out, `${picture}.svg`), 'utf8');
+        expect(svg).toMatch(/^<svg [\s\S]*<path [\s\S]*<\/svg>\n$/);
+        expect(svg).not.toContain('NaN');
+      }
+    });
+  }
+});
