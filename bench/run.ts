@@ -30,6 +30,8 @@ interface Row {
   /** Their time ÷ ours, round by round. */
   ratios: Record<string, Spread>;
   gflops?: Record<string, number>;
+  /** GB/s, of the bytes that an update must move. */
+  gigabytes?: Record<string, number>;
   /** The largest share of the machine's time that other processes took during a run. */
   others: number;
 }
@@ -58,13 +60,14 @@ async function runOnce(
   contender: Contender,
   one: Case,
   threads: number,
-): Promise<{ outcome: Outcome; others: number }> {
+): Promise<{ outcome: Outcome; others: number } | null> {
   for (let attempt = 1; ; attempt++) {
     if (options.wait && !(await untilIdle(patience.minutes))) {
       console.log(`The machine was never idle in ${patience.minutes} minutes; going on.`);
     }
     const others = watchOthers();
     const outcome = await contender.run(one, threads);
+    if (!outcome) return null;
     const share = others(outcome.cpuSeconds);
     if (!options.wait || share <= patience.share || attempt === patience.tries) return { outcome, others: share };
     console.log(
@@ -75,17 +78,23 @@ async function runOnce(
 
 async function measure(
   one: Case,
-  contenders: Contender[],
+  all: Contender[],
   rounds: number,
   threads: number,
   versions: Record<string, string>,
 ): Promise<Row> {
   let busiest = 0;
+  let contenders = all.filter(({ takes }) => takes?.(one) ?? true);
   const medians: Record<string, number[]> = Object.fromEntries(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     // Every other round in reverse, so that nobody always runs on the warmer machine.
     for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
-      const { outcome, others } = await runOnce(contender, one, threads);
+      const ran = await runOnce(contender, one, threads);
+      if (!ran) {
+        contenders = contenders.filter((other) => other !== contender);
+        continue;
+      }
+      const { outcome, others } = ran;
       busiest = Math.max(busiest, others);
       Object.assign(versions, outcome.versions);
       medians[contender.name]!.push(median(outcome.samples));
@@ -104,6 +113,12 @@ async function measure(
     ratios,
     others: Number(busiest.toFixed(3)),
   };
+  if (one.kind === 'update') {
+    const bytes = one.arrays * one.tensors * one.elements * 4;
+    row.gigabytes = Object.fromEntries(
+      Object.entries(times).map(([name, time]) => [name, Number((bytes / time.median / 1000).toFixed(1))]),
+    );
+  }
   if (one.kind === 'matmul') {
     const flops = 2 * one.m * one.k * one.n;
     row.gflops = Object.fromEntries(
@@ -114,11 +129,12 @@ async function measure(
 }
 
 function print(rows: Row[]) {
-  const table = rows.map(({ name, unit, times, ratios, gflops }) => {
+  const table = rows.map(({ name, unit, times, ratios, gflops, gigabytes }) => {
     const columns: Record<string, string> = { unit };
     for (const [who, time] of Object.entries(times)) columns[who] = format(time);
     for (const [who, ratio] of Object.entries(ratios)) columns[`${who} ÷ ours`] = format(ratio);
     if (gflops) columns['GFLOP/s'] = Object.values(gflops).join(' : ');
+    if (gigabytes) columns['GB/s'] = Object.values(gigabytes).join(' : ');
     return [name, columns] as const;
   });
   console.table(Object.fromEntries(table));

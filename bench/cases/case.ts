@@ -31,7 +31,28 @@ export interface MatmulCase {
   samples: number;
 }
 
-export type Case = TrainCase | MatmulCase;
+/** One update of many parameters from given gradients. Time: microseconds per update. */
+export interface UpdateCase {
+  kind: 'update';
+  name: string;
+  title: string;
+  /** Name of ours, and of PyTorch's class. */
+  optimizer: string;
+  torch: string;
+  /** Of PyTorch's class, and ours: formulas of PyTorch on both sides. */
+  options: Record<string, number | boolean>;
+  torchOptions: Record<string, number | boolean>;
+  /** Tensors, and elements of each. */
+  tensors: number;
+  elements: number;
+  /** Arrays that are read or written once per element: g, p, p, and each slot twice. */
+  arrays: number;
+  /** Updates in one sample, and samples in one process. */
+  calls: number;
+  samples: number;
+}
+
+export type Case = TrainCase | MatmulCase | UpdateCase;
 
 /** What a contender prints: one JSON line. */
 export interface Outcome {

@@ -1,4 +1,7 @@
-"""PyTorch eager, its default switches, data in memory: torch_peer.py CASE THREADS. Prints one JSON line."""
+"""PyTorch eager, its default switches, data in memory: torch_peer.py CASE THREADS [foreach | fused]. Prints one JSON line.
+
+The word chooses the implementation of the optimizer in cases that measure updates; {"unsupported": …} where PyTorch has none.
+"""
 
 import json
 import sys
@@ -63,5 +66,25 @@ def matmul():
     return measure(calls, -(-case["calls"] // 4), case["calls"], case["calls"])
 
 
-result = train() if case["kind"] == "train" else matmul()
+def update():
+    parameters = [torch.rand(case["elements"]) - 0.5 for _ in range(case["tensors"])]
+    for p in parameters:
+        p.grad = torch.rand(case["elements"]) - 0.5
+    way = {sys.argv[3]: True} if len(sys.argv) > 3 else {}
+    optimizer = getattr(torch.optim, case["torch"])(parameters, **case["torchOptions"], **way)
+
+    def calls(count):
+        for _ in range(count):
+            optimizer.step()
+
+    return measure(calls, 3, case["calls"], case["calls"])
+
+
+try:
+    result = {"train": train, "matmul": matmul, "update": update}[case["kind"]]()
+except (TypeError, RuntimeError) as error:
+    if len(sys.argv) <= 3:
+        raise
+    print(json.dumps({"unsupported": str(error)}))
+    sys.exit()
 print(json.dumps({"versions": {"torch": torch.__version__, "python": sys.version.split()[0]}, "samples": result, "cpuSeconds": time.process_time()}))

@@ -24,7 +24,7 @@ const scripts: Record<string, Script> = {
   cliff: { pictures: ['cliff'], prints: [/not clipped\s+│ 1[0-9]\.\d+/, /clipNorm 1\s+│ 1 /] },
   'discrete-gradient': {
     args: ['--draws', '500'],
-    prints: [/ΣΣ p ∇L differs from the gradient of J\* by at most \de-(0[7-9]|[7-9]|\d\d)/],
+    prints: [/ΣΣ p ∇L differs from the gradient of J\* by at most [\d.]+e-(0[7-9]|[7-9]|\d\d)/],
   },
   'generalization-gap': {
     args: ['--examples', '100', '--tests', '200', '--epochs', '6'],

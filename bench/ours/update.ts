@@ -1,0 +1,32 @@
+import { optimizers, setThreads, variable } from '../../lib/index.js';
+import { binding } from '../../lib/binding/index.js';
+import type { UpdateCase } from '../cases/index.js';
+
+type Factory = (options: Record<string, unknown>) => optimizers.Optimizer;
+
+/** The update alone: gradients lie where the training step would have left them. */
+export async function update(spec: UpdateCase, threads: number): Promise<number[]> {
+  const { tensors, elements, calls, samples } = spec;
+  setThreads(threads);
+  const random = () => Float32Array.from({ length: elements }, () => Math.random() - 0.5);
+  const variables = Array.from({ length: tensors }, (_, i) => variable(random(), { name: `w${i}` }));
+  const gradients = binding.arena(Array.from({ length: tensors }, () => elements * 4));
+  binding.storagesWrite(
+    gradients,
+    gradients.map(() => 'float32' as const),
+    gradients.map(random),
+  );
+  const make = (optimizers as unknown as Record<string, Factory>)[spec.optimizer]!;
+  const updater = make({ ...spec.options, preset: 'torch' }).bind(variables, gradients);
+  const run = async (count: number) => {
+    for (let i = 0; i < count; i++) await binding.updaterApply(updater, 'cpu');
+  };
+  await run(3);
+  const times: number[] = [];
+  for (let sample = 0; sample < samples; sample++) {
+    const start = performance.now();
+    await run(calls);
+    times.push(((performance.now() - start) * 1000) / calls);
+  }
+  return times;
+}
