@@ -20,6 +20,7 @@ import { sameShape, shapeText } from '../tensor/shape.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import { Variable } from '../tensor/variable.js';
 import { LossPrograms } from './loss-programs.js';
+import { type Preset, presetOf } from './presets.js';
 import { arenaFor, Slots } from './slots.js';
 import { idsOf } from './variable-ids.js';
 
@@ -47,12 +48,10 @@ export interface OptimizerOptions {
   /** Steps, at least 2, whose gradients make one update, by their mean. */
   gradientAccumulationSteps?: number | null;
   name?: string;
-  /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
+  /** Whose defaults and formula: Keras's (the default), PyTorch's or the lecture's. */
   preset?: Preset;
 }
 
-export type Preset = 'keras' | 'torch';
-export const presets: readonly Preset[] = ['keras', 'torch'];
 export const commonKeys = [
   'learningRate',
   'weightDecay',
@@ -77,6 +76,14 @@ export interface UpdateRule {
   learningRate: number;
   /** Hyperparameters of the rule, by the native names. */
   hyper: Record<string, number>;
+  /** Where its slots begin that do not begin at 0; 'learningRate': at the rate of the update that makes them. */
+  starts?: Readonly<Record<string, number | 'learningRate'>>;
+  /** Those it has, if not all. */
+  presets?: readonly Preset[];
+  /** Default of weightDecay. */
+  weightDecay?: number;
+  /** Its weight decay is decoupled under every preset. */
+  decoupled?: boolean;
 }
 
 /** A function without arguments that computes a loss from Variables. */
@@ -124,19 +131,20 @@ export abstract class Optimizer {
 
   constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
     this.name = read.text('name', kind);
-    this.preset = read.oneOf('preset', presets, 'keras');
+    this.preset = presetOf(read, rule.presets);
     const given = clips.filter((clip) => read.optionalNumber(clip, { above: 0 }) !== undefined);
     if (given.length > 1)
       throw new DownhillError(
         'INVALID_ARGUMENT',
         `${read.where}: at most one of clipNorm, clipValue and globalClipNorm can be given; received ${given.join(' and ')}.`,
       );
+    const weightDecay = read.optionalNumber('weightDecay', { min: 0 }) ?? rule.weightDecay ?? null;
     this.#rule = rule.rule;
     this.#hyper = {
       ...rule.hyper,
       learningRate: rule.learningRate,
-      weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? 0,
-      coupledDecay: this.preset === 'torch' ? 1 : 0,
+      weightDecay: weightDecay ?? 0,
+      coupledDecay: this.preset === 'torch' && !rule.decoupled ? 1 : 0,
       clipNorm: read.optionalNumber('clipNorm') ?? 0,
       clipValue: read.optionalNumber('clipValue') ?? 0,
     };
@@ -151,8 +159,9 @@ export abstract class Optimizer {
       emaMomentum: useEma ? emaMomentum : null,
       emaOverwriteFrequency: read.optionalCount('emaOverwriteFrequency') ?? 0,
     };
-    const optional = ['weightDecay', ...clips, 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
+    const optional = [...clips, 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
     this.#optional = {
+      weightDecay,
       ...Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null])),
       useEma,
       emaMomentum,
@@ -167,7 +176,11 @@ export abstract class Optimizer {
         'INTERNAL',
         `The update rule "${rule.rule}" needs the names of its ${slotsOf(rule.rule)} slots.`,
       );
-    this.#slots = new Slots(this.slotNames.length, useEma ? rule.slots.length : null);
+    const start = (slot: number) => {
+      const value = rule.starts?.[this.slotNames[slot]] ?? 0;
+      return value === 'learningRate' ? this.learningRate : value;
+    };
+    this.#slots = new Slots(this.slotNames.length, useEma ? rule.slots.length : null, start);
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
@@ -311,7 +324,7 @@ export abstract class Optimizer {
     return this.#slots.get(variable);
   }
 
-  /** The slots of these variables, zeros where they are new. For files. */
+  /** The slots of these variables, with the values they begin at where they are new. For files. */
   makeSlots(variables: readonly Variable[]): readonly (readonly Storage[])[] {
     return this.#slots.of(variables);
   }
