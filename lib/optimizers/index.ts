@@ -8,6 +8,7 @@ import { Adamax, adamax } from './adamax.js';
 import { AdamW, adamw } from './adamw.js';
 import { DeltaBarDelta, deltaBarDelta } from './delta-bar-delta.js';
 import { Ftrl, ftrl } from './ftrl.js';
+import { Lion, lion } from './lion.js';
 import { Nadam, nadam } from './nadam.js';
 import { Optimizer } from './optimizer.js';
 import { RmsProp, rmsprop } from './rmsprop.js';
@@ -21,6 +22,7 @@ export { type AdamaxOptions, adamax } from './adamax.js';
 export { type AdamWOptions, adamw } from './adamw.js';
 export { type DeltaBarDeltaOptions, deltaBarDelta } from './delta-bar-delta.js';
 export { type FtrlOptions, ftrl } from './ftrl.js';
+export { type LionOptions, lion } from './lion.js';
 export { type NadamOptions, nadam } from './nadam.js';
 export { type LossFunction, Optimizer, type OptimizerOptions } from './optimizer.js';
 export type { Preset } from './presets.js';
@@ -40,6 +42,7 @@ const entries: Readonly<Record<string, Entry & { make: () => Optimizer }>> = {
   Adamax: { type: Adamax, make: adamax, nested },
   DeltaBarDelta: { type: DeltaBarDelta, make: deltaBarDelta, nested },
   Ftrl: { type: Ftrl, make: ftrl, nested },
+  Lion: { type: Lion, make: lion, nested },
   Nadam: { type: Nadam, make: nadam, nested },
   RMSprop: { type: RmsProp, make: rmsprop, nested },
   Rprop: { type: Rprop, make: rprop, nested },

@@ -26,6 +26,7 @@ ADAGRAD = {"learningRate": 0.11, "initialAccumulatorValue": 0.23, "epsilon": 1e-
 ADADELTA = {"learningRate": 0.7, "rho": 0.87, "epsilon": 1e-2}
 FTRL = {"learningRate": 0.17, "initialAccumulatorValue": 0.23, "l1RegularizationStrength": 0.13,
         "l2RegularizationStrength": 0.21, "l2ShrinkageRegularizationStrength": 0.07, "beta": 0.31}
+LION = {"learningRate": 0.017, "beta1": 0.83, "beta2": 0.91}
 RPROP = {"learningRate": 0.043, "etas": [0.37, 1.31], "stepSizes": [0.02, 0.07]}
 DELTA_BAR_DELTA = {"learningRate": 0.043, "kappa": 0.013, "phi": 0.31, "theta": 0.57}
 
@@ -79,6 +80,8 @@ KERAS = [
     ("adadelta, defaults", "adadelta", {}),
     *family("ftrl", "ftrl", FTRL),
     ("ftrl, defaults", "ftrl", {}),
+    *family("lion", "lion", LION),
+    ("lion, defaults", "lion", {}),
     ("ftrl, power", "ftrl", {**FTRL, "learningRatePower": -0.7}),
     ("ftrl, power and decay", "ftrl", {**FTRL, "learningRatePower": -0.3, "weightDecay": 0.13}),
 ]
