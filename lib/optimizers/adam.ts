@@ -1,7 +1,8 @@
 // Adam.
 import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions, type UpdateRule } from './optimizer.js';
+import { commonKeys, type OptimizerOptions, type UpdateRule } from './common.js';
+import { Optimizer } from './optimizer.js';
 import { presetOf } from './presets.js';
 
 export interface AdamOptions extends OptimizerOptions {

@@ -1,7 +1,8 @@
 // Adamax.
 import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions } from './optimizer.js';
+import { commonKeys, type OptimizerOptions } from './common.js';
+import { Optimizer } from './optimizer.js';
 import { presetOf } from './presets.js';
 
 export interface AdamaxOptions extends OptimizerOptions {

@@ -1,7 +1,8 @@
 // Delta-bar-delta.
 import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions } from './optimizer.js';
+import { commonKeys, type OptimizerOptions } from './common.js';
+import { Optimizer } from './optimizer.js';
 
 export interface DeltaBarDeltaOptions extends OptimizerOptions {
   /** Added to a weight's rate where its gradient keeps its sign, at least 0. */

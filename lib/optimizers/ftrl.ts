@@ -1,7 +1,8 @@
 // FTRL-Proximal.
 import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions } from './optimizer.js';
+import { commonKeys, type OptimizerOptions } from './common.js';
+import { Optimizer } from './optimizer.js';
 
 export interface FtrlOptions extends OptimizerOptions {
   /** Power of the sum of squares in the rate, at most 0; −0.5: its root; 0: a rate that stays as it is. */

@@ -1,7 +1,8 @@
 // Lion.
 import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions } from './optimizer.js';
+import { commonKeys, type OptimizerOptions } from './common.js';
+import { Optimizer } from './optimizer.js';
 
 export interface LionOptions extends OptimizerOptions {
   /** Share of the mean in the direction, in (0, 1]. */

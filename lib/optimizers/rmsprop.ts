@@ -2,7 +2,8 @@
 import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import { Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions } from './optimizer.js';
+import { commonKeys, type OptimizerOptions } from './common.js';
+import { Optimizer } from './optimizer.js';
 import { checkPresetOption, presetOf } from './presets.js';
 
 export interface RmsPropOptions extends OptimizerOptions {

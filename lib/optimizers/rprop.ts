@@ -2,7 +2,8 @@
 import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import { checkNumber, Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions } from './optimizer.js';
+import { commonKeys, type OptimizerOptions } from './common.js';
+import { Optimizer } from './optimizer.js';
 
 export interface RpropOptions extends OptimizerOptions {
   /** Factors of a step size where the gradient changes its sign, in (0, 1), and where it keeps it, above 1. */

@@ -2,7 +2,8 @@
 import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import { Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions, type UpdateRule } from './optimizer.js';
+import { commonKeys, type OptimizerOptions, type UpdateRule } from './common.js';
+import { Optimizer } from './optimizer.js';
 import { checkPresetOption, presetOf } from './presets.js';
 
 export interface SgdOptions extends OptimizerOptions {
