@@ -15,6 +15,7 @@
 #include "backend/cpu/pool.h"
 #include "check.h"
 #include "core/error.h"
+#include "optim/rules.h"
 #include "updater_model.h"
 
 using namespace downhill;
@@ -296,6 +297,46 @@ void test_padding_and_special_values() {
   CHECK(Model::at(model.segments[1].parameter)[0] == before);
 }
 
+/// One NaN among the gradients reaches its parameter, whatever the rule; zeros move none but FTRL's, which forgets.
+void test_zeros_and_nan() {
+  for (int r = 0; r < kRuleCount; ++r) {
+    const Rule rule = static_cast<Rule>(r);
+    Model model(rule);
+    Hyper h = unusual();
+    h.clip_value = 1;
+    Updater updater(rule, model.segments, {h});
+    std::vector<float> before(17);
+    std::memcpy(before.data(), Model::at(model.segments[1].parameter), 17 * sizeof(float));
+    Model::at(model.segments[0].gradient)[0] = NAN;
+    for (int step = 0; step < 3; ++step) updater.apply();
+    CHECK(std::isnan(Model::at(model.segments[0].parameter)[0]), "%s hides a NaN", name_of(rule));
+    const bool same =
+        std::memcmp(before.data(), Model::at(model.segments[1].parameter), 17 * sizeof(float)) == 0;
+    CHECK(same || rule == Rule::ftrl || rule == Rule::ftrlPower, "%s moves without a gradient", name_of(rule));
+  }
+}
+
+/// Nadam's product of momenta beside the product itself, and where that would take too long beside its limit.
+void test_momentum_product() {
+  for (const double decay : {1.0, 4e-3, 0.3, 1e-7, 0.0})
+    for (const double beta1 : {0.9, 0.99999, 0.5, 0.0}) {
+      Hyper h;
+      h.beta1 = beta1;
+      h.momentum_decay = decay;
+      long double product = 1;
+      int64_t t = 0;
+      for (const int64_t until : {1, 2, 3, 10, 1000, 100000, 3000000}) {
+        for (; t < until; ++t)
+          product *= static_cast<long double>(beta1) *
+                     (1 - 0.5L * std::exp(static_cast<long double>(t + 1) * decay * std::log(0.96L)));
+        const double found = DH_ISA::Nadam::product(h, static_cast<double>(until));
+        const double error = std::fabs(found - static_cast<double>(product));
+        CHECK(error <= 1e-12 * static_cast<double>(product) + 1e-300, "decay %g, beta1 %g, t %lld: %g, expected %g",
+              decay, beta1, static_cast<long long>(until), found, static_cast<double>(product));
+      }
+    }
+}
+
 template <typename F>
 std::string code_of(F&& run) {
   try {
@@ -343,6 +384,8 @@ int main() {
   test_equal_bits();
   test_reductions();
   test_padding_and_special_values();
+  test_zeros_and_nan();
+  test_momentum_product();
   test_hyperparameters_and_errors();
   return downhill::test::report("updater");
 }

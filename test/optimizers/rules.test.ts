@@ -245,15 +245,13 @@ describe('edges', () => {
 describe('the lecture’s Nesterov momentum: the weights are its interim points', () => {
   const vector = (n: number, limit: number) =>
     fc.array(fc.double({ min: -limit, max: limit, noNaN: true }), { minLength: n, maxLength: n });
-  const problems = fc
-    .integer({ min: 1, max: 5 })
-    .chain((n) =>
-      fc.record({
-        factor: fc.array(vector(n, 1), { minLength: n, maxLength: n }),
-        target: vector(n, 2),
-        start: vector(n, 2),
-      }),
-    );
+  const problems = fc.integer({ min: 1, max: 5 }).chain((n) =>
+    fc.record({
+      factor: fc.array(vector(n, 1), { minLength: n, maxLength: n }),
+      target: vector(n, 2),
+      start: vector(n, 2),
+    }),
+  );
   /** ∇ of ½‖A(θ - target)‖². */
   const gradientOf = (factor: number[][], target: number[]) => (theta: number[]) => {
     const residual = factor.map((row) => row.reduce((sum, a, i) => sum + a * (theta[i]! - target[i]!), 0));

@@ -157,23 +157,26 @@ def run_keras(optimizer, options, rates):
         yield [variable.numpy().copy() for variable in variables]
 
 
-class Torch:
-    """A PyTorch optimizer from our argument names."""
+def torch_optimizer(name, options, parameters):
+    """A PyTorch optimizer from our argument names; what surrounds the rule is the caller's."""
+    options = {key: value for key, value in options.items() if key not in ARGUMENTS}
+    kind = getattr(torch.optim, TORCH_CLASSES[name])
+    defaults = kind(parameters).defaults
+    if "betas" in defaults:
+        first, second = defaults["betas"]
+        options["betas"] = (options.pop("beta1", first), options.pop("beta2", second))
+    arguments = {"learningRate": "lr", "epsilon": "eps", "rho": "alpha" if name == "rmsprop" else "rho"}
+    options = {arguments.get(key, snake(key)): value for key, value in options.items()}
+    return kind(parameters, foreach=False, **options)
 
+
+class Torch:
     def __init__(self, name, options, values):
-        options = {key: value for key, value in options.items() if key not in ARGUMENTS}
         # PyTorch's Rprop has no decay; it is what the others do with theirs.
+        options = dict(options)
         self.decay = options.pop("weightDecay", 0) if name == "rprop" else 0
-        kind = getattr(torch.optim, TORCH_CLASSES[name])
         self.variables = [torch.tensor(value, requires_grad=True) for value in values]
-        defaults = kind(self.variables).defaults
-        arguments = {"learningRate": "lr", "epsilon": "eps"}
-        if name == "rmsprop":
-            arguments["rho"] = "alpha"
-        if "betas" in defaults:
-            options["betas"] = (options.pop("beta1", defaults["betas"][0]), options.pop("beta2", defaults["betas"][1]))
-        options = {arguments.get(key, snake(key)): value for key, value in options.items()}
-        self.rule = kind(self.variables, foreach=False, **options)
+        self.rule = torch_optimizer(name, options, self.variables)
 
     @property
     def values(self):
