@@ -179,7 +179,7 @@ describe.each(testDevices)('slots begin where their rule says, on %s', (device) 
     for (let i = 0; i < 2; i++) expect(await single(optimizer, [1, 1, 1])).toEqual(expected);
     expect(optimizer.iterations).toBe(6);
     // A first gradient of 0 or -0 is one: the second is dampened.
-    for (const zero of [0, -0]) expect(await single(optimizer, [zero, 1, 0], 0)).toEqual([0, -0.25, -0.375]);
+    for (const zero of [0, -0]) expect(await single(optimizer, [zero, 1, 0], -1)).toEqual([-1, -1.25, -1.375]);
   });
 
   it('Rprop and delta-bar-delta at the learning rate of their first update', async () => {
