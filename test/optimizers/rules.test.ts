@@ -1,6 +1,6 @@
 // What the update rules are beyond their golden trajectories: presets, where slots begin, the lecture's Nesterov, and the tables.
 import { readdirSync, readFileSync } from 'node:fs';
-import { optimizers, schedules, setDevice, tensor, variable } from 'downhill';
+import { deserialize, optimizers, schedules, setDevice, tensor, variable } from 'downhill';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { binding } from '../../lib/binding/index.js';
@@ -55,6 +55,7 @@ describe('tables', () => {
       expect([...proved].sort()).toEqual(presetsOf(factory).sort());
       for (const name of [factory, factory.toUpperCase(), factory.replace(/[A-Z]/g, '_$&').toLowerCase()])
         expect(optimizers.get(name).name).toBe(factory);
+      expect(deserialize('optimizer', factory).name).toBe(factory);
       const docs = readFileSync(new URL('../../docs/optimizers.md', import.meta.url), 'utf8');
       expect(docs).toMatch(new RegExp(`^\\| \`${factory}\` \\|`, 'm'));
     },
