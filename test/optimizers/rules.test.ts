@@ -48,7 +48,7 @@ describe('tables', () => {
   });
 
   it.each(factories)(
-    '%s has trajectories under each of its presets, its name and its line in docs/optimizers.md',
+    '%s has trajectories under each of its presets, its name, its docstring and its row in docs/optimizers.md',
     (factory) => {
       const own = trajectories.filter(({ optimizer }) => optimizer === factory);
       const proved = new Set([...own.map(({ options }) => options.preset), ...(alike[factory] ?? [])]);
@@ -56,8 +56,14 @@ describe('tables', () => {
       for (const name of [factory, factory.toUpperCase(), factory.replace(/[A-Z]/g, '_$&').toLowerCase()])
         expect(optimizers.get(name).name).toBe(factory);
       expect(deserialize('optimizer', factory).name).toBe(factory);
+
+      const file = factory.replace(/[A-Z]/g, '-$&').toLowerCase();
+      const source = readFileSync(new URL(`../../lib/optimizers/${file}.ts`, import.meta.url), 'utf8');
+      const docstring = source.slice(source.lastIndexOf('/**'), source.indexOf(`export function ${factory}(`));
+      for (const part of ['←', '@param options', '@throws', `@example optimizers.${factory}(`, '@see'])
+        expect(docstring).toContain(part);
       const docs = readFileSync(new URL('../../docs/optimizers.md', import.meta.url), 'utf8');
-      expect(docs).toMatch(new RegExp(`^\\| \`${factory}\` \\|`, 'm'));
+      if (presetsOf(factory).length > 1) expect(docs).toMatch(new RegExp(`^\\| \`${factory}\` \\|`, 'm'));
     },
   );
 
