@@ -310,8 +310,7 @@ void test_zeros_and_nan() {
     Model::at(model.segments[0].gradient)[0] = NAN;
     for (int step = 0; step < 3; ++step) updater.apply();
     CHECK(std::isnan(Model::at(model.segments[0].parameter)[0]), "%s hides a NaN", name_of(rule));
-    const bool same =
-        std::memcmp(before.data(), Model::at(model.segments[1].parameter), 17 * sizeof(float)) == 0;
+    const bool same = std::memcmp(before.data(), Model::at(model.segments[1].parameter), 17 * sizeof(float)) == 0;
     CHECK(same || rule == Rule::ftrl || rule == Rule::ftrlPower, "%s moves without a gradient", name_of(rule));
   }
 }

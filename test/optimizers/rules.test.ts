@@ -68,7 +68,7 @@ describe('tables', () => {
   );
 
   it.each(Object.entries(alike))('%s is the same under preset %s', async (factory, presets) => {
-    const after = async (preset: string) => {
+    const valuesOf = async (preset: string) => {
       const v = variable([1, 2]);
       const optimizer = makeOptimizer({ optimizer: factory, options: { preset } });
       for (const g of [
@@ -80,7 +80,7 @@ describe('tables', () => {
       return v.dataSync();
     };
     const other = trajectories.find(({ optimizer }) => optimizer === factory)!.options.preset as string;
-    for (const preset of presets) expect(await after(preset)).toEqual(await after(other));
+    for (const preset of presets) expect(await valuesOf(preset)).toEqual(await valuesOf(other));
   });
 
   it('Keras’s names are known', () => {
@@ -152,14 +152,14 @@ describe('presets', () => {
   });
 
   it('decay under torch is coupled, but for AdamW', async () => {
-    const after = async (optimizer: optimizers.Optimizer) => {
+    const valuesOf = async (optimizer: optimizers.Optimizer) => {
       const v = variable([1]);
       await optimizer.applyGradients([[[0], v]]);
       return v.dataSync()[0]!;
     };
     const options = { learningRate: 0.5, weightDecay: 0.1, preset: 'torch' as const };
-    expect(await after(optimizers.adamw(options))).toBeCloseTo(0.95, 6);
-    expect(await after(optimizers.adam(options))).toBeCloseTo(0.5, 5);
+    expect(await valuesOf(optimizers.adamw(options))).toBeCloseTo(0.95, 6);
+    expect(await valuesOf(optimizers.adam(options))).toBeCloseTo(0.5, 5);
   });
 });
 
@@ -237,14 +237,14 @@ describe('edges', () => {
 
   it('FTRL at a rate of 0 moves nothing, and counts no gradient', async () => {
     const rates = schedules.piecewise({ boundaries: [1], values: [0, 0.5] });
-    const after = async (learningRate: optimizers.FtrlOptions['learningRate'], count: number) => {
+    const valuesOf = async (learningRate: optimizers.FtrlOptions['learningRate'], count: number) => {
       const v = variable([2]);
       const optimizer = optimizers.ftrl({ learningRate, initialAccumulatorValue: 1 });
       for (let i = 0; i < count; i++) await optimizer.applyGradients([[[1], v]]);
       return v.dataSync()[0];
     };
-    expect(await after(0, 3)).toBe(2);
-    expect(await after(rates, 3)).toBe(await after(0.5, 1));
+    expect(await valuesOf(0, 3)).toBe(2);
+    expect(await valuesOf(rates, 3)).toBe(await valuesOf(0.5, 1));
   });
 });
 
