@@ -135,11 +135,17 @@ export function split<X extends SplitData, Y extends SplitData | undefined = und
   y?: Y,
   options?: SplitOptions,
 ): Split<X, Y> {
-  const read = new Options<SplitOptions>('split', options, ['testSize', 'groups', 'stratify', 'shuffle', 'seed', 'rows']);
+  const read = new Options<SplitOptions>('split', options, [
+    'testSize',
+    'groups',
+    'stratify',
+    'shuffle',
+    'seed',
+    'rows',
+  ]);
   const { groups: groupValues, stratify: wanted } = read.raw;
   const groups = groupValues === undefined ? null : groupsOf(read.what('groups'), groupValues);
-  let classes =
-    wanted === undefined || typeof wanted === 'boolean' ? null : groupsOf(read.what('stratify'), wanted);
+  let classes = wanted === undefined || typeof wanted === 'boolean' ? null : groupsOf(read.what('stratify'), wanted);
   const rows = countRows(x, y, [read.optionalCount('rows'), groups?.numbers.length, classes?.numbers.length]);
   checkRows('split: x', x, rows);
   if (y !== undefined) checkRows('split: y', y, rows);

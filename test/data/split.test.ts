@@ -99,8 +99,18 @@ describe('stratify', () => {
       data.split(numbers(60), y, { testSize: 20, stratify, seed: 9 }).test.rows;
     const expected = by(labels, true);
     expect(by(data.toCategorical(labels, 3), true)).toEqual(expected);
-    expect(by(labels.map((l) => [l]), true)).toEqual(expected); // prettier-ignore
-    expect(by(undefined, labels.map((l) => `class ${l}`))).toEqual(expected); // prettier-ignore
+    expect(
+      by(
+        labels.map((l) => [l]),
+        true,
+      ),
+    ).toEqual(expected); // prettier-ignore
+    expect(
+      by(
+        undefined,
+        labels.map((l) => `class ${l}`),
+      ),
+    ).toEqual(expected); // prettier-ignore
     expect(by(labels, false)).not.toEqual(expected);
   });
 });

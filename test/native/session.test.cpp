@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <new>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -111,6 +112,50 @@ void test_range_and_shuffle_cover_each_row_once() {
   fit.session->begin_epoch(2, 8, Order::shuffled, 5);
   fit.session->run(0, 0);
   CHECK(order == previous, "the same seed and epoch give the same order");
+}
+
+/// Chosen rows, in batches of 4 with a rest of 2: as they stand, with a draw of their own, drawn with replacement.
+void test_row_sets() {
+  Fit fit{FakeModel(kWidth)};
+  std::vector<int> seen;
+  for (int64_t size : {4, 2})
+    fit.program(size)->seen = [&, size](const float* x, const float*) {
+      for (int64_t i = 0; i < size; ++i) seen.push_back(static_cast<int>(std::lround(x[i * kWidth] * 100)));
+    };
+  RowSet set;
+  set.rows = {7, 0, 2, 9, 4, 5};
+  fit.session->set_data(data_of(40), 10, 20, set);
+  const auto epoch = [&](int64_t number, Order order, std::optional<uint64_t> draw = {}) {
+    seen.clear();
+    fit.session->begin_epoch(number, 4, order, 3, draw);
+    CHECK(fit.session->run(0, 0).done);
+    return seen;
+  };
+  CHECK(epoch(0, Order::stored) == std::vector<int>({17, 10, 12, 19, 14, 15}));
+  const std::vector<int> shuffled = epoch(1, Order::shuffled, 5);
+  CHECK(epoch(2, Order::shuffled, 5) == shuffled && epoch(5, Order::shuffled) == shuffled);
+  CHECK(epoch(2, Order::shuffled) != shuffled);
+  std::vector<int> sorted = shuffled;
+  std::sort(sorted.begin(), sorted.end());
+  CHECK(sorted == std::vector<int>({10, 12, 14, 15, 17, 19}));
+
+  set.draws = 22;
+  fit.session->set_data(data_of(40), 10, 20, set);
+  const std::vector<int> drawn = epoch(0, Order::drawn);
+  CHECK(drawn.size() == 22 && std::all_of(drawn.begin(), drawn.end(), [&](int row) {
+    return std::binary_search(sorted.begin(), sorted.end(), row);
+  }));
+  fit.session->begin_epoch(0, 4, Order::drawn, 3);
+  fit.session->seek(3, {0, 0});
+  seen.clear();
+  CHECK(fit.session->run(0, 0).rows == 22 && std::equal(seen.begin(), seen.end(), drawn.begin() + 12, drawn.end()));
+  fit.session->begin_epoch(0, 4, Order::stored, 3);
+  CHECK(fit.session->run(0, 0).rows == 6, "the other orders visit each row once");
+
+  const auto predict = reader(SessionKind::predict);
+  predict->set_data(data_of(40), 10, 20, set);
+  CHECK(starts(message_of([&] { predict->begin_epoch(0, 4, Order::stored, 0); }), "INTERNAL"));
+  CHECK(starts(message_of([&] { predict->set_data(data_of(40), 10, 19, set); }), "OUT_OF_RANGE: Row 9"));
 }
 
 void test_in_place_and_conversion() {
@@ -376,6 +421,7 @@ int main() {
   cpu::set_threads(2);
   test_epochs();
   test_range_and_shuffle_cover_each_row_once();
+  test_row_sets();
   test_in_place_and_conversion();
   test_powers_of_two_and_results();
   test_stretches();
