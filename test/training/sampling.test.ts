@@ -130,6 +130,13 @@ describe('validationSplit with groups', () => {
     expect((await held({ validationSplit: 0.3, shuffle: false })).trained).toEqual(numbers(9));
   });
 
+  test('those that are trained on stay together', async () => {
+    seed(2);
+    const orders = await rowsOf(12, { groups, validationSplit: 0.25, epochs: 40 });
+    const texts = new Set(orders.map((rows) => rows.map((row) => groups[row]).join('')));
+    expect([...texts].sort()).toEqual(['555777999', '555999777', '777555999', '777999555', '999555777', '999777555']);
+  });
+
   test('one group cannot be split', async () => {
     const x = Float32Array.from(numbers(4));
     await fails('EMPTY_DATA', /4 rows in 1 groups leaves/, () =>

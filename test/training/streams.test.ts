@@ -204,6 +204,8 @@ describe('validation', () => {
     const { found } = await losses({ validationData: generator, validationSteps: 1 });
     expect(new Set(found).size).toBe(3);
     expect(given).toBe(2);
+    const readable = Readable.from([0, 1, 2].map(batch));
+    expect(new Set((await losses({ validationData: readable, validationSteps: 1 })).found).size).toBe(3);
   });
 
   test('validationFreq: after some epochs only', async () => {
