@@ -143,8 +143,8 @@ void test_row_sets() {
   fit.session->set_data(data_of(40), 10, 20, set);
   const std::vector<int> drawn = epoch(0, Order::drawn);
   CHECK(drawn.size() == 22 && std::all_of(drawn.begin(), drawn.end(), [&](int row) {
-    return std::binary_search(sorted.begin(), sorted.end(), row);
-  }));
+          return std::binary_search(sorted.begin(), sorted.end(), row);
+        }));
   fit.session->begin_epoch(0, 4, Order::drawn, 3);
   fit.session->seek(3, {0, 0});
   seen.clear();
