@@ -1,5 +1,6 @@
 import {
   compile,
+  data,
   grad,
   hvp,
   ops,
@@ -89,5 +90,17 @@ describe('optimizers', () => {
     optimizers.adamw({ weightDecay: null });
     // @ts-expect-error two factors
     optimizers.rprop({ etas: [0.5] });
+  });
+});
+
+describe('data.split', () => {
+  it('gives data of the kind that was given', () => {
+    const { train, test } = data.split(tensor([[1], [2]]), new Int32Array(2));
+    expectTypeOf(train.x).toEqualTypeOf<Tensor>();
+    expectTypeOf(test.y).toEqualTypeOf<Int32Array<ArrayBuffer>>();
+    expectTypeOf(data.split(variable([1, 2])).train.x).toEqualTypeOf<Tensor>();
+    expectTypeOf(data.split([[1], [2]]).train.y).toEqualTypeOf<undefined>();
+    // @ts-expect-error unknown option
+    data.split([1, 2], [1, 2], { trainSize: 1 });
   });
 });
