@@ -290,9 +290,8 @@ describe('the lecture’s Nesterov momentum: the weights are its interim points'
           for (let step = 0; step < 12; step++) {
             const interim = theta.map((value, i) => value + momentum * velocity[i]!);
             const held = weights.dataSync();
-            interim.forEach((value, i) =>
-              expect(Math.abs(held[i]! - value)).toBeLessThan(2e-5 * (1 + Math.abs(value))),
-            );
+            for (const [i, value] of interim.entries())
+              expect(Math.abs(held[i]! - value)).toBeLessThan(2e-5 * (1 + Math.abs(value)));
             await optimizer.applyGradients([[tensor(gradient([...held])), weights]]);
             const g = gradient(interim);
             squares = squares.map((r, i) => rho * r + (1 - rho) * g[i]! ** 2);
