@@ -30,5 +30,8 @@ const results = await tune(
   seed,
 );
 console.log('Training negative log-likelihood of logistic regression on digits');
-printTuned(results, [...new Set([1, 2, 5, 10, epochs])].filter((epoch) => epoch <= epochs));
+printTuned(
+  results,
+  [...new Set([1, 2, 5, 10, epochs])].filter((epoch) => epoch <= epochs),
+);
 drawCurves(out, 'adaptive-rates', results, { x: { label: 'epoch' }, y: { label: 'training cost', type: 'log' } });

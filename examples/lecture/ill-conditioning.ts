@@ -27,8 +27,8 @@ console.table(
       `epoch ${epoch}`,
       {
         loss: loss.toFixed(4),
-        'gᵀg': gTg.toExponential(2),
-        'gᵀHg': gTHg.toExponential(2),
+        gᵀg: gTg.toExponential(2),
+        gᵀHg: gTHg.toExponential(2),
         'gᵀHg/gᵀg': (gTHg / gTg).toFixed(2),
         'largest ε': largestRate.toPrecision(3),
         '2/λ₁': (2 / largest).toPrecision(3),

@@ -42,7 +42,14 @@ async function slice(title: string) {
       Plot.dot([[0, 0]], { fill: 'red', r: 4 }),
     ],
   });
-  return [title, { 'at the weights': middle.toFixed(4), lowest: Math.min(...flat).toFixed(4), highest: Math.max(...flat).toFixed(4) }];
+  return [
+    title,
+    {
+      'at the weights': middle.toFixed(4),
+      lowest: Math.min(...flat).toFixed(4),
+      highest: Math.max(...flat).toFixed(4),
+    },
+  ];
 }
 const rows = [await slice('before training')];
 await net.fit(train.x, train.y, { epochs, verbose: 0 });

@@ -27,7 +27,7 @@ const [descended, best] = [(error(D) as typeof x).dataSync()[0], (error(exact.co
 console.table({
   'random D': { 'mean ‖x − DDᵀx‖²': first.toFixed(6) },
   [`Adam, ${steps} steps`]: { 'mean ‖x − DDᵀx‖²': descended.toFixed(6) },
-  'eigenvectors': { 'mean ‖x − DDᵀx‖²': best.toFixed(6) },
+  eigenvectors: { 'mean ‖x − DDᵀx‖²': best.toFixed(6) },
 });
 // DDᵀ does not depend on which basis of the space D holds.
 const projection = (d: typeof x) => ops.matmul(d, d, { transposeB: true }) as typeof x;

@@ -14,7 +14,10 @@ const rows = patients * samples;
 const own = normal(patients * features, seed);
 const noise = normal(rows * features, seed + 1, 0.1);
 const patientOf = Int32Array.from({ length: rows }, (_, row) => Math.floor(row / samples));
-const x = Float32Array.from(noise, (value, i) => value + own[patientOf[Math.floor(i / features)] * features + (i % features)]);
+const x = Float32Array.from(
+  noise,
+  (value, i) => value + own[patientOf[Math.floor(i / features)] * features + (i % features)],
+);
 const chance = normal(patients, seed + 2, 2);
 const y = Int32Array.from(patientOf, (patient) => (own[patient * features] + chance[patient] > 0 ? 1 : 0));
 
@@ -24,7 +27,11 @@ function build() {
     layers.dense({ units: 64, activation: 'relu', inputShape: [features] }),
     layers.dense({ units: 2, activation: 'softmax' }),
   ]);
-  net.compile({ optimizer: optimizers.adam({ learningRate: 0.01 }), loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
+  net.compile({
+    optimizer: optimizers.adam({ learningRate: 0.01 }),
+    loss: 'sparseCategoricalCrossentropy',
+    metrics: ['accuracy'],
+  });
   return net;
 }
 
@@ -44,7 +51,10 @@ console.table(table);
 
 // The same rows sorted by class: with batches in that order, the last class wins.
 const order = [...y.keys()].sort((a, b) => y[a] - y[b]);
-const sortedX = Float32Array.from({ length: x.length }, (_, i) => x[order[Math.floor(i / features)] * features + (i % features)]);
+const sortedX = Float32Array.from(
+  { length: x.length },
+  (_, i) => x[order[Math.floor(i / features)] * features + (i % features)],
+);
 const sortedY = Int32Array.from(order, (row) => y[row]);
 const orders: Record<string, { shuffle: boolean | 'once' }> = {
   'sorted by class': { shuffle: false },

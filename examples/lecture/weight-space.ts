@@ -20,10 +20,17 @@ async function compare(title: string) {
   const largest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
     Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i])));
   const moved = Math.max(...net.getWeights().map((weight, i) => largest(weight.dataSync(), weights[i])));
-  return [title, { 'weights moved by up to': moved.toFixed(4), 'outputs by up to': largest(after, before).toExponential(1) }];
+  return [
+    title,
+    { 'weights moved by up to': moved.toFixed(4), 'outputs by up to': largest(after, before).toExponential(1) },
+  ];
 }
 const rows = [];
-symmetries.permuteUnits(net, 'hidden', Array.from({ length: units }, (_, i) => units - 1 - i));
+symmetries.permuteUnits(
+  net,
+  'hidden',
+  Array.from({ length: units }, (_, i) => units - 1 - i),
+);
 rows.push(await compare('units exchanged'));
 net.setWeights(weights);
 symmetries.rescaleUnits(net, 'hidden', 10);

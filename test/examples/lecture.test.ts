@@ -12,20 +12,70 @@ const folder = join(root, 'examples/lecture');
 const out = mkdtempSync(join(tmpdir(), 'downhill-lecture-'));
 afterAll(() => rmSync(out, { recursive: true }));
 
+/** The last number in the row of a table that begins so. */
+function lastOf(text: string, row: string): number {
+  const line = text.split('\n').find((line) => line.startsWith(`│ ${row} `));
+  if (!line) throw new Error(`No row "${row}" in\n${text}`);
+  return Number(/([\d.e+-]+)'? *│$/.exec(line)![1]);
+}
+
 interface Script {
   /** Small settings. */
   args?: string[];
   pictures?: string[];
   /** Must be in what it prints. */
   prints: RegExp[];
+  /** What else must hold of it. */
+  holds?: (text: string) => void;
 }
 
 const scripts: Record<string, Script> = {
+  'adaptive-rates': {
+    args: ['--examples', '4000', '--epochs', '10'],
+    pictures: ['adaptive-rates'],
+    prints: [/SGD, Nesterov/],
+    holds: (text) => {
+      // The order of the Adam paper, at the best rate of each.
+      expect(lastOf(text, 'Adam')).toBeLessThanOrEqual(lastOf(text, 'SGD, Nesterov'));
+      expect(lastOf(text, 'Adam')).toBeLessThan(0.75 * lastOf(text, 'AdaGrad'));
+    },
+  },
+  'bag-of-words': {
+    args: ['--mails', '400', '--words', '1000', '--epochs', '3'],
+    pictures: ['bag-of-words'],
+    prints: [/400 mails, 1000 words/, /mails for testing are judged rightly/],
+    holds: (text) => {
+      for (const adaptive of ['AdaGrad', 'RMSProp', 'Adam'])
+        expect(lastOf(text, adaptive), adaptive).toBeLessThan(lastOf(text, 'SGD, Nesterov'));
+    },
+  },
   cliff: { pictures: ['cliff'], prints: [/not clipped\s+│ 1[0-9]\.\d+/, /clipNorm 1\s+│ 1 /] },
   'discrete-gradient': {
     args: ['--draws', '500'],
     prints: [/ΣΣ p ∇L differs from the gradient of J\* by at most [\d.]+e-(0[7-9]|[7-9]|\d\d)/],
   },
+  'early-stopping': {
+    args: ['--examples', '200', '--tests', '200', '--epochs', '40', '--patience', '3'],
+    prints: [/Stopped after epoch \d+ of 40/, /at ‖g‖ ≤ 1e-4\? No\./],
+  },
+  'ill-conditioning': {
+    args: ['--examples', '100', '--epochs', '4', '--every', '2'],
+    pictures: ['ill-conditioning'],
+    prints: [/gᵀHg/, /epoch 4\s+│/],
+  },
+  'loss-surface': {
+    args: ['--examples', '60', '--epochs', '3', '--points', '5'],
+    pictures: ['loss-surface-before-training', 'loss-surface-after-training'],
+    prints: [/after training\s+│/],
+  },
+  pca: { args: ['--rows', '200', '--steps', '300'], prints: [/Largest difference of the projections DDᵀ: \S+e-[2-9]/] },
+  recipe: { args: ['--epochs', '60'], prints: [/normal equations/, /Largest difference of the weights: \S+e-[2-9]/] },
+  shuffling: {
+    args: ['--patients', '60'],
+    prints: [/rows at random/, /sorted by class/],
+    holds: (text) => expect(lastOf(text, 'rows at random')).toBeGreaterThan(lastOf(text, 'whole patients') + 0.2),
+  },
+  'weight-space': { prints: [/units exchanged/, /8 units in one layer have 40,320 orders/] },
   'generalization-gap': {
     args: ['--examples', '100', '--tests', '200', '--epochs', '6'],
     pictures: ['generalization-gap'],
@@ -84,7 +134,7 @@ test('every script is in the table', () => {
 });
 
 describe('examples/lecture', () => {
-  for (const [name, { args = [], pictures = [], prints }] of Object.entries(scripts)) {
+  for (const [name, { args = [], pictures = [], prints, holds }] of Object.entries(scripts)) {
     test(name, async () => {
       const path = join('examples/lecture', `${name}.ts`);
       const command = ['--import', 'tsx', path, '--out', out, ...args];
@@ -92,6 +142,7 @@ describe('examples/lecture', () => {
       expect(stderr).toBe('');
       for (const pattern of prints) expect(stdout).toMatch(pattern);
       expect(stdout).not.toContain('NaN');
+      holds?.(stdout);
       for (const picture of pictures) {
         expect(existsSync(join(out, `${picture}.svg`)), picture).toBe(true);
         const svg = readFileSync(join(out, `${picture}.svg`), 'utf8');

@@ -41,7 +41,10 @@ export function printTuned(results: readonly Tuned[], epochs: readonly number[])
     Object.fromEntries(
       results.map(({ title, learningRate, values }) => [
         title,
-        { 'best rate': learningRate, ...Object.fromEntries(epochs.map((epoch) => [`epoch ${epoch}`, values[epoch - 1].toFixed(4)])) },
+        {
+          'best rate': learningRate,
+          ...Object.fromEntries(epochs.map((epoch) => [`epoch ${epoch}`, values[epoch - 1].toFixed(4)])),
+        },
       ]),
     ),
   );
