@@ -4,6 +4,7 @@ import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import type { Options } from '../options.js';
 import type { ScheduleLike } from '../schedules/schedule.js';
+import type { GroupOptions } from './groups.js';
 
 /** Options that every optimizer takes. */
 export interface OptimizerOptions {
@@ -28,6 +29,11 @@ export interface OptimizerOptions {
   emaOverwriteFrequency?: number | null;
   /** Steps, at least 2, whose gradients make one update, by their mean. */
   gradientAccumulationSteps?: number | null;
+  /**
+   * Options of their own for variables by name: [{ match: /bias/, weightDecay: 0 }]. The first group that matches counts; the others'
+   * variables have the optimizer's options. A clip of a group stands in place of the optimizer's.
+   */
+  groups?: readonly GroupOptions<this>[];
   name?: string;
   /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
   preset?: Preset;
@@ -45,6 +51,7 @@ export const commonKeys = [
   'emaMomentum',
   'emaOverwriteFrequency',
   'gradientAccumulationSteps',
+  'groups',
   'name',
   'preset',
 ] as const;
@@ -59,6 +66,8 @@ export interface UpdateRule {
   learningRate: number;
   /** Hyperparameters of the rule, by the native names. */
   hyper: Record<string, number>;
+  /** Rules that do the same with these numbers, so that groups may mix them: 'sgd' is 'momentum' with momentum 0. */
+  within?: readonly string[];
 }
 
 const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;

@@ -6,13 +6,14 @@ import { Optimizer } from './optimizer.js';
 import { Sgd, sgd } from './sgd.js';
 
 export { type AdamOptions, adam } from './adam.js';
+export { type GroupOptions, type Match, ParameterGroup } from './groups.js';
 export { type LossFunction, Optimizer, type OptimizerOptions, type Preset } from './optimizer.js';
 export { type SgdOptions, sgd } from './sgd.js';
 
 const factories: Readonly<Record<string, () => Optimizer>> = { sgd, adam };
 
 /** Options of every optimizer. */
-const nested = { learningRate: 'schedule' } as const;
+const nested = { learningRate: 'schedule', 'groups.learningRate': 'schedule' } as const;
 
 register('optimizer', (value) => value instanceof Optimizer, {
   Adam: { type: Adam, make: adam, nested },

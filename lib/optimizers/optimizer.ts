@@ -2,7 +2,7 @@
 import { binding, type Storage, type Updater } from '../binding/index.js';
 import type { Config } from '../config/values.js';
 import { chosenDevice } from '../devices.js';
-import { DownhillError } from '../errors.js';
+import { DownhillError, show } from '../errors.js';
 import { arrived } from '../graph/program.js';
 import type { Output } from '../graph/structure.js';
 import { checkCount, checkFunction, type Options } from '../options.js';
@@ -20,6 +20,7 @@ import {
   slotsOf,
   type UpdateRule,
 } from './common.js';
+import { CheckedGroup, type GroupOwner, ParameterGroup } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
 import { Rate } from './rate.js';
 import { Slots } from './slots.js';
@@ -43,7 +44,9 @@ export abstract class Optimizer {
   readonly preset: Preset;
   /** Names of the slots, in their order. */
   readonly slotNames: readonly string[];
-  readonly #rule: string;
+  /** Their rates can be set: optimizer.groups[0].learningRate = 0.01. */
+  readonly groups: readonly ParameterGroup[];
+  readonly #rule: UpdateRule;
   readonly #common: Common;
   readonly #rate: Rate;
   readonly #slots: Slots;
@@ -55,40 +58,46 @@ export abstract class Optimizer {
   constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
     this.name = read.text('name', kind);
     this.preset = read.oneOf('preset', presets, 'keras');
-    this.#rule = rule.rule;
     this.#common = readCommon(read, this.preset, rule);
     const rate = checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate);
     this.#rate = new Rate(`${this.name}: learningRate`, rate, rule.learningRate);
     this.#updaters = new Updaters(
       (variables, gradients) => this.#make(variables, gradients),
-      (updater) => this.#rate.tell(updater, 0),
+      (updater) => {
+        for (const [group, rate] of this.#rates().entries()) rate.tell(updater, group);
+      },
     );
+    const groups = this.#readGroups(read, new.target as unknown as new (options: Config) => Optimizer);
+    this.groups = groups.map(({ group }) => group);
+    this.#rule = ruleOfAll(read.where, [rule, ...groups.map(({ rule }) => rule)]);
     const averages = this.#common.options.emaMomentum !== null;
+    const { slots } = this.#rule;
     this.slotNames = [
-      ...rule.slots,
+      ...slots,
       ...(averages ? [averageSlot] : []),
       ...(this.#common.options.accumulationSteps > 1 ? [accumulatorSlot] : []),
     ];
-    if (slotsOf(rule.rule) !== rule.slots.length)
+    if (slotsOf(this.#rule.rule) !== slots.length)
       throw new DownhillError(
         'INTERNAL',
-        `The update rule "${rule.rule}" needs the names of its ${slotsOf(rule.rule)} slots.`,
+        `The update rule "${this.#rule.rule}" needs the names of its ${slotsOf(this.#rule.rule)} slots.`,
       );
-    this.#slots = new Slots(this.slotNames.length, averages ? rule.slots.length : null);
+    this.#slots = new Slots(this.slotNames.length, averages ? slots.length : null);
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
   getConfig(): Config {
-    return { name: this.name, learningRate: this.#rate.value, ...this.#common.config, preset: this.preset };
+    const groups = this.groups.length > 0 ? { groups: this.groups.map((group) => group.getConfig()) } : {};
+    const { config } = this.#common;
+    return { name: this.name, learningRate: this.#rate.value, ...config, ...groups, preset: this.preset };
   }
 
   /**
    * Step size of the next update; may be set at any time, also while a model trains. Under a schedule it is the schedule's, and only
-   * another schedule can be set.
+   * another schedule can be set. Groups with a rate of their own keep it: groups[i].learningRate is theirs.
    */
   get learningRate(): number {
-    const { accumulationSteps, scheduleByStep } = this.#common.options;
-    return this.#rate.at(scheduleByStep ? (this.iterations + 1) * accumulationSteps - 1 : this.iterations);
+    return this.#rate.at(this.#next);
   }
 
   set learningRate(value: number | ScheduleLike) {
@@ -121,12 +130,13 @@ export abstract class Optimizer {
    * be made with them (0: any number). For training.
    */
   ready(limit: number): number {
-    if (!this.#rate.isOwn) return limit;
+    const own = this.#rates().filter((rate) => rate.isOwn);
+    if (own.length === 0) return limit;
     const { accumulationSteps, scheduleByStep } = this.#common.options;
     const steps = limit > 0 ? Math.min(limit, kAhead) : kAhead;
     const first = scheduleByStep ? this.steps : this.iterations;
     const end = scheduleByStep ? this.steps + steps : Math.floor((this.steps + steps) / accumulationSteps);
-    this.#rate.ready(first, end);
+    for (const rate of own) rate.ready(first, end);
     this.#updaters.tellAll();
     return steps;
   }
@@ -235,17 +245,54 @@ export abstract class Optimizer {
 
   #make(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
     const slots = this.#slots.of(variables);
-    const rules = slotsOf(this.#rule);
+    const rules = this.#rule.slots.length;
+    for (const group of this.groups) group.checkMatches(variables);
     const named = (name: string, storages: readonly Storage[]) => storages[this.slotNames.indexOf(name)] ?? null;
     const segments = variables.map((variable, i) => ({
       parameter: storageOf(variable),
       gradient: gradients[i],
       slots: slots[i].slice(0, rules),
-      group: 0,
+      group: this.groups.findIndex((group) => group.has(variables[i].name)) + 1,
       average: named(averageSlot, slots[i]),
       accumulator: named(accumulatorSlot, slots[i]),
     }));
-    return binding.updaterNew(this.#rule, segments, [this.#common.hyper], this.#common.options);
+    const hypers = [this.#common.hyper, ...this.groups.map(({ hyper }) => hyper)];
+    return binding.updaterNew(this.#rule.rule, segments, hypers, this.#common.options);
+  }
+
+  /** By native group: the optimizer's own, then its groups'. */
+  #rates(): Rate[] {
+    return [this.#rate, ...this.groups.map(({ rate }) => rate ?? this.#rate)];
+  }
+
+  /** What schedules count, at the next update. */
+  get #next(): number {
+    const { accumulationSteps, scheduleByStep } = this.#common.options;
+    return scheduleByStep ? (this.iterations + 1) * accumulationSteps - 1 : this.iterations;
+  }
+
+  /** A group has the numbers that a whole optimizer of this class with its options would have. */
+  #readGroups(
+    read: Options<OptimizerOptions>,
+    Class: new (options: Config) => Optimizer,
+  ): { group: ParameterGroup; rule: UpdateRule }[] {
+    const { groups = [] } = read.raw as { groups?: unknown };
+    const what = read.what('groups');
+    if (!Array.isArray(groups))
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${what} must be a list of { match, …options }; received ${show(groups)}.`,
+      );
+    const owner: GroupOwner = {
+      next: (rate) => rate.at(this.#next),
+      changed: () => this.#updaters.tellAll(),
+      rate: this.#rate,
+    };
+    return groups.map((given, i) => {
+      const group = new CheckedGroup(`${what}[${i}]`, given, read.raw);
+      const whole = group.within(() => new Class(group.merged));
+      return { group: new ParameterGroup(group, whole.#common.hyper, owner), rule: whole.#rule };
+    });
   }
 
   #apply(updater: Updater): Promise<void> {
@@ -268,4 +315,16 @@ export abstract class Optimizer {
     if (this.#disposed)
       throw new DownhillError('DISPOSED', `The optimizer "${this.name}" has been disposed of. Make a new one.`);
   }
+}
+
+/** The one rule that does what all of them do. */
+function ruleOfAll(where: string, rules: readonly UpdateRule[]): UpdateRule {
+  const found = rules.find(({ rule }) => rules.every((other) => other.rule === rule || other.within?.includes(rule)));
+  if (!found)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${where}: groups may differ from the optimizer in numbers, not in the rule; theirs are ` +
+        `${[...new Set(rules.map(({ rule }) => rule))].join(' and ')}.`,
+    );
+  return found;
 }

@@ -25,7 +25,7 @@ export interface LossSpec {
 
 export interface OptimizerSpec {
   optimizer: 'sgd' | 'adam';
-  options: Record<string, number | boolean | string>;
+  options: Record<string, number | boolean | string | object>;
 }
 
 export function read<Body>(name: string): Body {
