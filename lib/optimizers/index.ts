@@ -2,21 +2,28 @@
 import { register } from '../config/registry.js';
 import { DownhillError, show, unknownName } from '../errors.js';
 import { Adam, adam } from './adam.js';
+import { Lamb, lamb } from './lamb.js';
+import { Lars, lars } from './lars.js';
 import { Optimizer } from './optimizer.js';
 import { Sgd, sgd } from './sgd.js';
 
 export { type AdamOptions, adam } from './adam.js';
 export { type GroupOptions, type Match, ParameterGroup } from './groups.js';
+export { type LambOptions, lamb } from './lamb.js';
+export { type LarsOptions, lars } from './lars.js';
+export type { DynamicLossScaleOptions } from './loss-scale.js';
 export { type LossFunction, Optimizer, type OptimizerOptions, type Preset } from './optimizer.js';
 export { type SgdOptions, sgd } from './sgd.js';
 
-const factories: Readonly<Record<string, () => Optimizer>> = { sgd, adam };
+const factories: Readonly<Record<string, () => Optimizer>> = { sgd, adam, lamb, lars };
 
 /** Options of every optimizer. */
 const nested = { learningRate: 'schedule', 'groups.learningRate': 'schedule' } as const;
 
 register('optimizer', (value) => value instanceof Optimizer, {
   Adam: { type: Adam, make: adam, nested },
+  Lamb: { type: Lamb, make: lamb, nested },
+  Lars: { type: Lars, make: lars, nested },
   SGD: { type: Sgd, make: sgd, nested },
 });
 

@@ -24,7 +24,7 @@ export interface LossSpec {
 }
 
 export interface OptimizerSpec {
-  optimizer: 'sgd' | 'adam';
+  optimizer: 'sgd' | 'adam' | 'lamb' | 'lars';
   options: Record<string, number | boolean | string | object>;
 }
 
