@@ -23,8 +23,8 @@ export interface LossScaleState {
   finiteSteps: number;
 }
 
-/** Of float32, with room to be doubled and halved. */
-const range = { min: 2 ** -100, max: 2 ** 100 };
+/** Normal numbers of float32, with room to be doubled. */
+const range = { min: 2 ** -126, max: 2 ** 126 };
 
 export class LossScale {
   readonly #factor: number | null;

@@ -47,9 +47,8 @@ const rules = {
       groups: [{ match: /kernel/, adaptiveClipFactor: 0.02, adaptiveClipEpsilon: 0.1 }],
     }),
   lossScaleFactor: () => optimizers.adam({ learningRate: 0.01, lossScaleFactor: 1024, globalClipNorm: 0.07 }),
-  // Too large for float32 at first.
   'dynamic loss scale': () =>
-    optimizers.adam({ learningRate: 0.01, lossScale: { initialScale: 2 ** 100, growthSteps: 2 } }),
+    optimizers.adam({ learningRate: 0.01, lossScale: { initialScale: 2 ** 126, growthSteps: 2 } }),
   skipNonFinite: () => optimizers.adam({ learningRate: 0.01, skipNonFinite: true, gradientAccumulationSteps: 2 }),
   everything: () =>
     optimizers.adam({
