@@ -191,3 +191,15 @@ export class ParameterGroup {
     return { match: config, ...this.#own, ...(this.#rate && { learningRate: this.#rate.value }) };
   }
 }
+
+/** The one rule that does what all of them do. */
+export function ruleOfAll(where: string, rules: readonly UpdateRule[]): UpdateRule {
+  const found = rules.find(({ rule }) => rules.every((other) => other.rule === rule || other.within?.includes(rule)));
+  if (!found)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${where}: groups may differ from the optimizer in numbers, not in the rule; theirs are ` +
+        `${[...new Set(rules.map(({ rule }) => rule))].join(' and ')}.`,
+    );
+  return found;
+}

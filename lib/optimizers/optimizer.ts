@@ -10,7 +10,6 @@ import type { Trace } from '../graph/trace.js';
 import { checkCount, checkFunction, type Options } from '../options.js';
 import { checkSchedule, type ScheduleLike } from '../schedules/schedule.js';
 import type { TensorLike } from '../tensor/convert.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
@@ -23,10 +22,11 @@ import {
   slotsOf,
   type UpdateRule,
 } from './common.js';
-import { CheckedGroup, type GroupOwner, ParameterGroup } from './groups.js';
+import { CheckedGroup, type GroupOwner, ParameterGroup, ruleOfAll } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
 import { Rate } from './rate.js';
 import { Slots } from './slots.js';
+import { unitsOf } from './units.js';
 import { Updaters } from './updaters.js';
 
 export { commonKeys, type OptimizerOptions, type Preset, presets, type UpdateRule } from './common.js';
@@ -356,23 +356,4 @@ export abstract class Optimizer {
     if (this.#disposed)
       throw new DownhillError('DISPOSED', `The optimizer "${this.name}" has been disposed of. Make a new one.`);
   }
-}
-
-/** Units of adaptive clipping, side by side in memory: outputs of a kernel; one where all is one vector. As optax. */
-function unitsOf(shape: Shape): number {
-  const rank = shape.length;
-  if (shape.filter((n) => n !== 1).length <= 1) return 1;
-  return Math.max(1, rank <= 3 ? sizeOf(shape.slice(1)) : shape[rank - 1]);
-}
-
-/** The one rule that does what all of them do. */
-function ruleOfAll(where: string, rules: readonly UpdateRule[]): UpdateRule {
-  const found = rules.find(({ rule }) => rules.every((other) => other.rule === rule || other.within?.includes(rule)));
-  if (!found)
-    throw new DownhillError(
-      'INVALID_ARGUMENT',
-      `${where}: groups may differ from the optimizer in numbers, not in the rule; theirs are ` +
-        `${[...new Set(rules.map(({ rule }) => rule))].join(' and ')}.`,
-    );
-  return found;
 }

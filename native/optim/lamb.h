@@ -8,8 +8,8 @@
 
 namespace downhill::DH_ISA {
 
-/// m and v as in Adam, u = m/(1 - β1ᵗ) / (√(v/(1 - β2ᵗ)) + ε) + λ·p; p ← p - rate·‖p‖/‖u‖·u, the ratio 1 where a norm is 0.
-/// Keras `Lamb` has λ = 0: its decay is decoupled.
+/// m and v as in Adam, u = m/(1 - β1ᵗ) / (√(v/(1 - β2ᵗ)) + ε) + λ·p; p ← p - rate·‖p‖/‖u‖·u, the ratio 1 where a norm
+/// is 0. Keras `Lamb` has λ = 0: its decay is decoupled.
 template <bool kDecayed>
 struct LambOf {
   static constexpr int kSlots = 2;

@@ -7,8 +7,8 @@
 
 namespace downhill::DH_ISA {
 
-/// Whether a rule needs norms of each variable: it has `measured(g, p, slots)`, what the norm of is taken beside that of
-/// p, `trust(‖p‖, ‖measured‖)`, and its call takes what trust gave.
+/// Whether a rule needs norms of each variable: it has `measured(g, p, slots)`, what the norm of is taken beside that
+/// of p, `trust(‖p‖, ‖measured‖)`, and its call takes what trust gave.
 template <typename Functor, typename = void>
 inline constexpr bool kUsesNorms = false;
 template <typename Functor>
@@ -64,7 +64,8 @@ DH_HOST_DEVICE float moving_average(float keep, float take, float e, float p) { 
 /// limit / max(norm, limit); 1 without a limit or when the norm is NaN, which the gradient then holds anyway.
 DH_HOST_DEVICE double clip_factor(double norm, double limit) { return limit > 0 && norm > limit ? limit / norm : 1; }
 
-/// Adaptive clipping of one unit's gradient to clip · max(‖p‖, epsilon), Brock et al. 2021 (arXiv:2102.06171), equation 3.
+/// Adaptive clipping of one unit's gradient to clip · max(‖p‖, epsilon), Brock et al. 2021 (arXiv:2102.06171),
+/// equation 3.
 DH_HOST_DEVICE float unit_factor(double p_norm, double g_norm, double clip, double epsilon) {
   const double limit = clip * (p_norm > epsilon ? p_norm : epsilon);
   constexpr double kLeast = 1e-6;  // of ‖g‖, as optax

@@ -85,9 +85,8 @@ void Updater::measure_norms() {
   cpu::parallel_for(static_cast<int64_t>(partial_.size()), [&](int64_t i) {
     const Chunk& chunk = by_variable_.chunks[static_cast<size_t>(i)];
     const Pointers& at = by_variable_.pointers[static_cast<size_t>(chunk.span)];
-    partial_[static_cast<size_t>(i)] =
-        table.sum_of_squares(at.gradient + chunk.begin, offset(at.accumulator, chunk.begin), head_.gradient_scale,
-                             chunk.size);
+    partial_[static_cast<size_t>(i)] = table.sum_of_squares(
+        at.gradient + chunk.begin, offset(at.accumulator, chunk.begin), head_.gradient_scale, chunk.size);
   });
   std::fill(norm_factor_.begin(), norm_factor_.end(), 0);
   for (size_t i = 0; i < partial_.size(); ++i)
@@ -127,10 +126,9 @@ void Updater::measure_units() {
     for (int64_t c = 0; c < tile.columns; ++c) {
       double squares[2] = {0, 0};
       for (int64_t b = 0; b < blocks; ++b)
-        for (int k = 0; k < 2; ++k)
-          squares[k] += unit_squares_[k][static_cast<size_t>(tile.at + b * span.columns + c)];
-      unit_factor_[static_cast<size_t>(span.first_unit + tile.column + c)] = DH_ISA::unit_factor(
-          std::sqrt(squares[1]), std::sqrt(squares[0]), group.unit_clip, group.unit_epsilon);
+        for (int k = 0; k < 2; ++k) squares[k] += unit_squares_[k][static_cast<size_t>(tile.at + b * span.columns + c)];
+      unit_factor_[static_cast<size_t>(span.first_unit + tile.column + c)] =
+          DH_ISA::unit_factor(std::sqrt(squares[1]), std::sqrt(squares[0]), group.unit_clip, group.unit_epsilon);
     }
   });
 }

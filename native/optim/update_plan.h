@@ -15,17 +15,17 @@ namespace downhill {
 /// rule as GroupStep says; then, where average == 1, e ← keep·e + take·p, and where overwrite == 1, p ← e.
 struct StepHead {
   uint8_t apply = 1;
-  uint8_t first = 0;      // of those that are accumulated
-  uint8_t average = 0;    // the moving average follows
-  uint8_t overwrite = 0;  // parameters become their averages
+  uint8_t first = 0;           // of those that are accumulated
+  uint8_t average = 0;         // the moving average follows
+  uint8_t overwrite = 0;       // parameters become their averages
   float gradient_scale = 1;    // of the accumulated mean, and of a fixed loss scale
   float global_clip_norm = 0;  // of all gradients together, after those of the groups; 0: none
   float keep = 0, take = 1;    // momentum of the average and 1 - momentum; the first update has 0 and 1
 };
 
 /// What one step does to the variables of one group: g ← g·clip_norm / max(‖g‖, clip_norm) for each variable,
-/// g ← clip(g, ±clip_value), g ← g + l2·p, p ← rule(g, p - decay·p). With unit_clip the gradient of each unit (a column of
-/// a kernel, a bias as a whole) is scaled to at most unit_clip·max(‖p‖, unit_epsilon) first.
+/// g ← clip(g, ±clip_value), g ← g + l2·p, p ← rule(g, p - decay·p). With unit_clip the gradient of each unit (a column
+/// of a kernel, a bias as a whole) is scaled to at most unit_clip·max(‖p‖, unit_epsilon) first.
 struct GroupStep {
   RuleBytes rule;                       // the functor of updater.rule()
   float l2 = 0;                         // coupled decay

@@ -59,8 +59,8 @@ class Updater {
   void apply();
 
   /// What `count` steps from step `first` on (counted from 0, without those of skipped updates) do, with the
-  /// hyperparameters of now: a head each, and groups() rows each. Any thread. Throws INTERNAL when a table of rates ends
-  /// before. The steps are not counted.
+  /// hyperparameters of now: a head each, and groups() rows each. Any thread. Throws INTERNAL when a table of rates
+  /// ends before. The steps are not counted.
   void plan(int64_t first, int64_t count, StepHead* heads, GroupStep* groups) const;
   /// So many steps were done by somebody else, from plan(position(), …), and so many updates among them skipped.
   void count(int64_t steps, int64_t skipped = 0) {

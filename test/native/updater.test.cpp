@@ -77,7 +77,8 @@ void reference_of_variable(Rule rule, const Hyper& h, int t, const std::vector<d
     if (!is_lars) {
       v.s0[k] = h.beta1 * v.s0[k] + (1 - h.beta1) * g[k];
       v.s1[k] = h.beta2 * v.s1[k] + (1 - h.beta2) * g[k] * g[k];
-      measured[k] = v.s0[k] / (1 - std::pow(h.beta1, t)) / (std::sqrt(v.s1[k] / (1 - std::pow(h.beta2, t))) + h.epsilon);
+      measured[k] =
+          v.s0[k] / (1 - std::pow(h.beta1, t)) / (std::sqrt(v.s1[k] / (1 - std::pow(h.beta2, t))) + h.epsilon);
       if (rule == Rule::decayedLamb) measured[k] += h.weight_decay * v.p[k];
     }
     p_squares += v.p[k] * v.p[k];
@@ -85,8 +86,7 @@ void reference_of_variable(Rule rule, const Hyper& h, int t, const std::vector<d
   }
   const double p = std::sqrt(p_squares), norm = std::sqrt(squares);
   double trust = 1;
-  if (p > 0 && norm > 0)
-    trust = is_lars ? h.trust_coefficient * p / (norm + h.weight_decay * p + h.epsilon) : p / norm;
+  if (p > 0 && norm > 0) trust = is_lars ? h.trust_coefficient * p / (norm + h.weight_decay * p + h.epsilon) : p / norm;
   for (size_t k = 0; k < g.size(); ++k) {
     if (!is_lars) {
       v.p[k] -= h.learning_rate * trust * measured[k];

@@ -33,7 +33,8 @@ struct UpdateRow {
   float* slots[kMaxSlots];
   const float* accumulator;  // is added to g; null: none
   float* average;            // null: none
-  const float* units = nullptr;  // (columns): element i of g is multiplied with units[(column + i) mod columns]; null: none
+  const float* units =
+      nullptr;  // (columns): element i of g is multiplied with units[(column + i) mod columns]; null: none
   int64_t columns = 1, column = 0;
 };
 /// p, slots ← rule(g, p, slots) over [0, n).
@@ -107,7 +108,7 @@ struct KernelTable {
   void (*unit_squares)(const float* x, const float* y, float factor, int64_t rows, int64_t columns, int64_t stride,
                        double* sums);
   bool (*sums_finite)(const float* x, const float* y, int64_t n);  // x, or x + y where y is not null
-  void (*add_to)(const float* x, float* y, int64_t n);  // y += x
+  void (*add_to)(const float* x, float* y, int64_t n);             // y += x
   bool (*all_finite)(const float* x, int64_t n);
 };
 

@@ -203,7 +203,7 @@ constexpr MeasureFn measure_of() {
 }  // namespace
 
 void add_update_kernels(KernelTable& table) {
-#define RULE(name, functor)                                               \
+#define RULE(name, functor)                                            \
   table.update[static_cast<int>(Rule::name)] = update<rules::functor>; \
   table.measure[static_cast<int>(Rule::name)] = measure_of<rules::functor>();
 #include "optim/rules.def"

@@ -15,12 +15,12 @@ enum class Stop : uint32_t {
 
 /// In device memory, one per program or training loop. Written by the host before a launch, read after it.
 struct StepState {
-  uint64_t counter = 0;  // Philox counter of dropout: the step's number since the optimizer's first
-  int64_t index = 0;     // of the step in this launch: row of the logs
-  int64_t position = 0;  // of the batch's first row in the epoch's order
-  int64_t row = 0;       // of the update's table: `index`, but that steps of a skipped update are done again
-  int64_t skipped = 0;   // updates of this launch
-  uint32_t skip = 0;     // this step's update
+  uint64_t counter = 0;      // Philox counter of dropout: the step's number since the optimizer's first
+  int64_t index = 0;         // of the step in this launch: row of the logs
+  int64_t position = 0;      // of the batch's first row in the epoch's order
+  int64_t row = 0;           // of the update's table: `index`, but that steps of a skipped update are done again
+  int64_t skipped = 0;       // updates of this launch
+  uint32_t skip = 0;         // this step's update
   float gradient_scale = 1;  // of this step's update, where the loss scale is dynamic
   // Set once by the first failing command; from then on updates, state writes and `advance` do nothing.
   uint32_t stopped = 0;  // Stop

@@ -20,7 +20,8 @@ namespace rules = downhill::DH_ISA;
 
 constexpr int kThreads = 256;
 
-// One piece of a variable ----------------------------------------------------------------------------------------------
+// One piece of a variable
+// ----------------------------------------------------------------------------------------------
 
 /// What the rule is applied to: a piece of a variable, and the step's numbers for it.
 template <typename Functor>
@@ -75,7 +76,8 @@ struct Operands {
   }
 };
 
-// What rules with norms measure ----------------------------------------------------------------------------------------
+// What rules with norms measure
+// ----------------------------------------------------------------------------------------
 
 constexpr int kMeasureBuffer = 4096;  // elements
 
