@@ -6,6 +6,7 @@ import type { Options } from '../options.js';
 import type { ScheduleLike } from '../schedules/schedule.js';
 import type { GroupOptions } from './groups.js';
 import { type DynamicLossScaleOptions, LossScale } from './loss-scale.js';
+import type { Preset } from './presets.js';
 
 /** Options that every optimizer takes. */
 export interface OptimizerOptions {
@@ -54,12 +55,10 @@ export interface OptimizerOptions {
    */
   lossScale?: 'dynamic' | DynamicLossScaleOptions | null;
   name?: string;
-  /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
+  /** Whose defaults and formula: Keras's (the default), PyTorch's or the lecture's. */
   preset?: Preset;
 }
 
-export type Preset = 'keras' | 'torch';
-export const presets: readonly Preset[] = ['keras', 'torch'];
 export const commonKeys = [
   'learningRate',
   'weightDecay',
@@ -92,6 +91,14 @@ export interface UpdateRule {
   hyper: Record<string, number>;
   /** Rules that do the same with these numbers, so that groups may mix them: 'sgd' is 'momentum' with momentum 0. */
   within?: readonly string[];
+  /** Where its slots begin that do not begin at 0; 'learningRate': at the rate of the update that makes them. */
+  starts?: Readonly<Record<string, number | 'learningRate'>>;
+  /** Those it has, if not all. */
+  presets?: readonly Preset[];
+  /** Default of weightDecay. */
+  weightDecay?: number;
+  /** Its weight decay is decoupled under every preset. */
+  decoupled?: boolean;
 }
 
 const clips = ['clipNorm', 'clipValue', 'globalClipNorm', 'adaptiveClipFactor'] as const;
@@ -114,11 +121,12 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
       'INVALID_ARGUMENT',
       `${read.where}: at most one of clipNorm, clipValue, globalClipNorm and adaptiveClipFactor can be given; received ${clipping.join(' and ')}.`,
     );
+  const weightDecay = read.optionalNumber('weightDecay', { min: 0 }) ?? rule.weightDecay ?? null;
   const hyper = {
     ...rule.hyper,
     learningRate: rule.learningRate,
-    weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? 0,
-    coupledDecay: preset === 'torch' ? 1 : 0,
+    weightDecay: weightDecay ?? 0,
+    coupledDecay: preset === 'torch' && !rule.decoupled ? 1 : 0,
     clipNorm: read.optionalNumber('clipNorm') ?? 0,
     clipValue: read.optionalNumber('clipValue') ?? 0,
     adaptiveClipFactor: read.optionalNumber('adaptiveClipFactor') ?? 0,
@@ -138,11 +146,12 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
     ...lossScale.native,
   };
   // Those that came later stand in configs only where they were given, so that older files agree.
-  const optional = ['weightDecay', ...clips.slice(0, 3), 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
+  const optional = [...clips.slice(0, 3), 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
   const given: Config = Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null]));
   const later = ['adaptiveClipFactor', 'adaptiveClipEpsilon', 'skipNonFinite'] as const;
   for (const key of later) if ((read.raw[key] ?? null) !== null) given[key] = read.raw[key];
-  return { hyper, options, lossScale, config: { ...given, ...lossScale.getConfig(), useEma, emaMomentum } };
+  const config = { weightDecay, ...given, ...lossScale.getConfig(), useEma, emaMomentum };
+  return { hyper, options, lossScale, config };
 }
 
 /** How many slots a row of native/optim/rules.def has. */

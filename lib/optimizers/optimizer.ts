@@ -13,23 +13,14 @@ import type { TensorLike } from '../tensor/convert.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
-import {
-  type Common,
-  type OptimizerOptions,
-  type Preset,
-  presets,
-  readCommon,
-  slotsOf,
-  type UpdateRule,
-} from './common.js';
+import { type Common, type OptimizerOptions, readCommon, slotsOf, type UpdateRule } from './common.js';
 import { CheckedGroup, type GroupOwner, ParameterGroup, ruleOfAll } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
+import { type Preset, presetOf } from './presets.js';
 import { Rate } from './rate.js';
 import { Slots } from './slots.js';
 import { unitsOf } from './units.js';
 import { Updaters } from './updaters.js';
-
-export { commonKeys, type OptimizerOptions, type Preset, presets, type UpdateRule } from './common.js';
 
 /** A function without arguments that computes a loss from Variables. */
 export type LossFunction = () => Output;
@@ -59,6 +50,8 @@ export abstract class Optimizer {
   /** Their rates can be set: optimizer.groups[0].learningRate = 0.01. */
   readonly groups: readonly ParameterGroup[];
   readonly #rule: UpdateRule;
+  /** By native group. */
+  readonly #starts: readonly UpdateRule['starts'][];
   readonly #common: Common;
   readonly #rate: Rate;
   readonly #slots: Slots;
@@ -69,7 +62,7 @@ export abstract class Optimizer {
 
   constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
     this.name = read.text('name', kind);
-    this.preset = read.oneOf('preset', presets, 'keras');
+    this.preset = presetOf(read, rule.presets);
     this.#common = readCommon(read, this.preset, rule);
     const rate = checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate);
     this.#rate = new Rate(`${this.name}: learningRate`, rate, rule.learningRate);
@@ -81,7 +74,9 @@ export abstract class Optimizer {
     );
     const groups = this.#readGroups(read, new.target as unknown as new (options: Config) => Optimizer);
     this.groups = groups.map(({ group }) => group);
-    this.#rule = ruleOfAll(read.where, [rule, ...groups.map(({ rule }) => rule)]);
+    const rules = [rule, ...groups.map(({ rule }) => rule)];
+    this.#rule = ruleOfAll(read.where, rules);
+    this.#starts = rules.map(({ starts }) => starts);
     const averages = this.#common.options.emaMomentum !== null;
     const { slots } = this.#rule;
     this.slotNames = [
@@ -94,7 +89,12 @@ export abstract class Optimizer {
         'INTERNAL',
         `The update rule "${this.#rule.rule}" needs the names of its ${slotsOf(this.#rule.rule)} slots.`,
       );
-    this.#slots = new Slots(this.slotNames.length, averages ? slots.length : null);
+    const start = (slot: number, variable: Variable) => {
+      const group = this.#groupOf(variable);
+      const value = this.#starts[group]?.[this.slotNames[slot]] ?? this.#rule.starts?.[this.slotNames[slot]] ?? 0;
+      return value === 'learningRate' ? (this.groups[group - 1] ?? this).learningRate : value;
+    };
+    this.#slots = new Slots(this.slotNames.length, averages ? slots.length : null, start);
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
@@ -254,7 +254,7 @@ export abstract class Optimizer {
     return this.#slots.get(variable);
   }
 
-  /** The slots of these variables, zeros where they are new. For files. */
+  /** The slots of these variables, with the values they begin at where they are new. For files. */
   makeSlots(variables: readonly Variable[]): readonly (readonly Storage[])[] {
     return this.#slots.of(variables);
   }
@@ -292,13 +292,18 @@ export abstract class Optimizer {
       parameter: storageOf(variable),
       gradient: gradients[i],
       slots: slots[i].slice(0, rules),
-      group: this.groups.findIndex((group) => group.has(variables[i].name)) + 1,
+      group: this.#groupOf(variable),
       average: named(averageSlot, slots[i]),
       accumulator: named(accumulatorSlot, slots[i]),
       columns: unitsOf(variable.shape),
     }));
     const hypers = [this.#common.hyper, ...this.groups.map(({ hyper }) => hyper)];
     return binding.updaterNew(this.#rule.rule, segments, hypers, this.#common.options);
+  }
+
+  /** The native group of a variable: 0 is the optimizer's own. */
+  #groupOf(variable: Variable): number {
+    return this.groups.findIndex((group) => group.has(variable.name)) + 1;
   }
 
   /** By native group: the optimizer's own, then its groups'. */
