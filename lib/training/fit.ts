@@ -8,13 +8,13 @@ import { Snapshot } from '../io/snapshot.js';
 import type { Model } from '../model/model.js';
 import { drawSeed } from '../random.js';
 import { datasetFor } from './columns.js';
-import { columnsOf, evaluationFeed, kStretch, runEvaluation } from './evaluate.js';
+import { columnsOf, evaluationFeed, kStretch, refuseWeights, runEvaluation } from './evaluate.js';
 import { ArrayFeed, type Feed, type FeedOptions, isBatches, StreamFeed } from './feed.js';
 import { type CheckedFitOptions, checkFitOptions, type FitOptions } from './fit-options.js';
 import { Interrupt } from './interrupt.js';
-import { meansOf } from './logs.js';
 import type { Place, Position, Progress, Stage } from './position.js';
 import { type Reporter, reporterFor } from './progress.js';
+import { weighted } from './sample-weights.js';
 import type { Trainer } from './trainer.js';
 
 interface Feeds {
@@ -35,7 +35,6 @@ class Fit {
   readonly #history = new History();
   readonly #callbacks: CallbackList;
   readonly #savers: readonly Saver[];
-  readonly #labels: readonly string[];
   readonly #reporter: Reporter;
   readonly #interrupt: Interrupt;
   /** What a signal or stopTraining ends. */
@@ -50,7 +49,6 @@ class Fit {
     this.#trainer = trainer;
     this.#model = model;
     this.#options = options;
-    this.#labels = trainer.compiled.labels;
     this.#callbacks = new CallbackList('fit: callbacks', options.callbacks, model, [this.#history]);
     this.#savers = this.#callbacks.all.filter((callback) => callback instanceof Saver);
     this.#interrupt = new Interrupt(options.signal, () => this.#running?.abort());
@@ -104,20 +102,21 @@ class Fit {
   /** Feeds of the data; a file's state is put in place when the data fit. */
   async #open(x: unknown, y: unknown, file: Resume | null): Promise<Feeds> {
     const { batchSize, shuffle, onNonFinite, validationData, validationSplit } = this.#options;
+    const { sampleWeight, classWeight } = this.#options;
     const trainer = this.#trainer;
     const testing: FeedOptions = { kind: 'evaluate', batchSize, shuffle: false, seed: 0, onNonFinite };
     const training = (): FeedOptions => {
       this.#seed = file?.position ? file.position.seed : shuffle ? drawSeed() : 0;
-      return { kind: 'train', batchSize, shuffle, seed: this.#seed, onNonFinite };
+      return { kind: 'train', batchSize, shuffle, seed: this.#seed, onNonFinite, classWeight };
     };
     const separate = (): Feed | null => {
       if (!validationData) return null;
-      const [vx, vy] = Array.isArray(validationData)
-        ? (validationData as [unknown, unknown])
-        : [validationData, undefined];
-      return evaluationFeed(trainer, vx, vy, testing, ['validationData[0]', 'validationData[1]']);
+      const [vx, vy, weights] = Array.isArray(validationData) ? (validationData as unknown[]) : [validationData];
+      const names: [string, string, string] = ['validationData[0]', 'validationData[1]', 'validationData[2]'];
+      return evaluationFeed(trainer, vx, vy, testing, weights, names);
     };
     if (isBatches(x, y)) {
+      refuseWeights('fit', sampleWeight);
       if (validationSplit > 0)
         throw new DownhillError(
           'INVALID_ARGUMENT',
@@ -127,8 +126,8 @@ class Fit {
       await file?.apply(null, validation?.rows ?? null);
       return { train: new StreamFeed(trainer, x, training()), validation };
     }
-    const columns = columnsOf(trainer, x, y);
-    const { rows } = columns[0];
+    const pair = columnsOf(trainer, x, y);
+    const { rows } = pair[0];
     const split = Math.floor(rows * (1 - validationSplit));
     if (split === 0 || (validationSplit > 0 && split === rows))
       throw new DownhillError(
@@ -136,6 +135,8 @@ class Fit {
         `fit: validationSplit ${validationSplit} of ${rows} rows leaves ${split} for training and ${rows - split} for validation; ` +
           'each needs at least one.',
       );
+    const weighting = { sampleWeight, classWeight, trained: split };
+    const columns = weighted(trainer.network, trainer.compiled.loss, pair, weighting);
     const dataset = datasetFor(columns, onNonFinite);
     const validation =
       split === rows ? separate() : new ArrayFeed(trainer, { dataset, columns, begin: split, end: rows }, testing);
@@ -201,7 +202,7 @@ class Fit {
       this.#place = { epoch, stage: 'validation', next: 0 };
       if (validation) {
         const values = await this.#watch(validation, () =>
-          runEvaluation(validation, this.#labels, this.#callbacks, {
+          runEvaluation(validation, (sums) => this.#trainer.logsOf(sums), this.#callbacks, {
             race: (work) => this.#interrupt.race(work),
             check: () => this.#check(),
           }),
@@ -225,7 +226,7 @@ class Fit {
       this.#place = { epoch, stage: 'batches', next: 0 };
     }
     let { steps, nonFinite, sums } = feed.progress;
-    let logs = steps > 0 ? meansOf(this.#labels, sums) : {};
+    let logs = steps > 0 ? this.#trainer.logsOf(sums) : {};
     if (steps > 0) this.#reporter.update(steps, logs);
     if (from?.stage === 'onTrainBatchEnd') await this.#staged('onTrainBatchEnd', from.next, steps - 1, logs);
     let begun = from?.stage === 'onTrainBatchBegin' ? from.next : 0;
@@ -242,7 +243,7 @@ class Fit {
       const moved = progress.steps > steps;
       if (moved || !this.#model.stopTraining) {
         ({ steps, nonFinite, sums } = progress);
-        logs = meansOf(this.#labels, sums);
+        logs = this.#trainer.logsOf(sums);
         this.#reporter.update(steps, logs);
       }
       if (hooked) await this.#staged('onTrainBatchEnd', 0, steps - 1, logs);

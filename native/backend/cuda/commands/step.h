@@ -39,12 +39,13 @@ struct LoadBatchArgs {
 
 constexpr int kMaxLogs = 32;
 
-/// log[state->index][j] ← *scalars[j].
+/// Row state->index of log ← the elements of from[0], from[1], … one after the other.
 struct LogArgs {
-  const float* scalars[kMaxLogs];
-  int count;
-  bool stop_non_finite;  // when scalars[0] is not finite
-  float* log;            // (steps of a launch, count)
+  const float* from[kMaxLogs];  // (begin[j + 1] - begin[j])
+  int begin[kMaxLogs + 1];      // of from[j] in a row; the last one is the length of a row
+  int count;                    // of from
+  bool stop_non_finite;         // when *from[0] is not finite
+  float* log;                   // (steps of a launch, begin[count])
   StepState* state;
 };
 
