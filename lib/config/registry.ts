@@ -129,8 +129,8 @@ function describe(object: object, anonymous = 'anonymous'): Serialized | undefin
     const own = object.constructor.name || anonymous;
     return { className: own, custom: true, config: plain(own, (object as Configurable).getConfig()) };
   }
-  // A streaming metric as a plain object goes by its name, as a function.
-  const isNamed = isPlain(object) && typeof object.update === 'function' && typeof name === 'string';
+  // A streaming metric of the user's own goes by its name, as a function does.
+  const isNamed = typeof (object as { update?: unknown }).update === 'function' && typeof name === 'string';
   if (typeof object !== 'function' && !isNamed) return undefined;
   const operation = operations.get(object);
   if (operation !== undefined) return { className: 'Op', config: { name: operation } };

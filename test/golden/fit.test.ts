@@ -66,7 +66,14 @@ describe.each(testDevices)('fit, evaluate and predict beside Keras, on %s', (dev
   afterAll(goHome);
 
   it.each(golden.cases)('$name', async (row) => {
-    const { validationSplit, validationData, validationWeight, sampleWeight, classWeight, weightedMetrics = [] } = row.fit;
+    const {
+      validationSplit,
+      validationData,
+      validationWeight,
+      sampleWeight,
+      classWeight,
+      weightedMetrics = [],
+    } = row.fit;
     const net = makeNet(row.layers, golden.x[0]!.length, row.start);
     net.compile({ optimizer: makeOptimizer(row), loss: makeLoss(row.loss), metrics: row.metrics, weightedMetrics });
     const xTest = column(golden.xTest, 'x');

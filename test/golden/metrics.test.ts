@@ -41,7 +41,10 @@ describe.each(testDevices)('metrics beside Keras, on %s', (device) => {
     const [given, predictions] = [golden.data[row.targets]!, golden.data[row.predictions]!];
     const metric = factories[row.metric]!(row.options);
     const targets = row.labels ? Int32Array.from(flat(given)) : (given as number[][]);
-    const direct = metric(row.labels ? tensor(targets as Int32Array, [given.length], 'int32') : targets, predictions as number[][]);
+    const direct = metric(
+      row.labels ? tensor(targets as Int32Array, [given.length], 'int32') : targets,
+      predictions as number[][],
+    );
     expectClose(await direct.data(), row.result, 'of all rows', tolerance);
 
     const net = echo(shapeOf(predictions).slice(1));
