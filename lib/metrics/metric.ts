@@ -10,7 +10,7 @@ import { currentTrace } from '../graph/trace.js';
 import { alignRanks } from '../losses/align.js';
 import { classNameOf, type LossOptions } from '../losses/loss.js';
 import type { Measure } from '../losses/measure.js';
-import { toFloat } from '../losses/weights.js';
+import { expand, toFloat } from '../losses/weights.js';
 import { checkCount, type Options } from '../options.js';
 import type { TensorLike } from '../tensor/convert.js';
 import { tensor } from '../tensor/make.js';
@@ -22,7 +22,7 @@ import { Tensor } from '../tensor/tensor.js';
  * and runs natively; the sums of all batches, in double, go to `result` when the metric is shown.
  *
  * @example
- * // Pearson's correlation
+ * // Pearson's correlation, for a model with one output
  * const correlation = {
  *   name: 'correlation',
  *   sums: 6,
@@ -37,8 +37,8 @@ export interface StreamingMetric {
   /** How many numbers a batch adds; a function of the model's output shape (without the batch) where it depends on it. */
   readonly sums: number | ((outputShape: Shape) => number);
   /**
-   * One value of ops or several, together `sums` numbers. Targets and predictions are those of the batch; weights [n, …] are 1 unless the
-   * metric is among weightedMetrics and there is sampleWeight.
+   * One value of ops or several, together `sums` numbers. Targets and predictions are those of the batch; weights, [n, 1, …] with the rank
+   * of the predictions, are 1 unless the metric is among weightedMetrics and there is sampleWeight.
    */
   update(yTrue: SymbolicTensor, yPred: SymbolicTensor, weight: SymbolicTensor): Result | readonly Result[];
   /** What sums over any number of batches come to. */
@@ -131,8 +131,8 @@ export function streamingMeasure(what: string, metric: StreamingMetric): Measure
     sizes: (outputShape) => [count(outputShape)],
     contribute: (yTrue, yPred, weight) => {
       const [t, p] = alignRanks(label, yTrue, yPred) as [SymbolicTensor, SymbolicTensor];
-      const ones = () => ops.broadcastTo(1, [yPred.shape[0]]);
-      const w = shaped(label, weight ?? ones()) as SymbolicTensor;
+      const ones = () => ops.broadcastTo(1, [p.shape[0], ...p.shape.slice(1).map(() => 1)]);
+      const w = shaped(label, weight ? expand(label, weight, p.shape) : ones()) as SymbolicTensor;
       return [joined(`metric "${label}"`, metric.update(t, p, w), count(yPred.shape.slice(1)))];
     },
     result: (sums) => checkNumbers(label, metric.result(sums)),
