@@ -154,6 +154,58 @@ describe.each(testDevices)('on %s', (device) => {
     expect([again.auc, again.some]).toEqual([last, some]);
   });
 
+  test('sums that are one another’s, the inputs’, or nobody’s', async () => {
+    const made = classifier();
+    const given: metrics.StreamingMetric = {
+      name: 'given',
+      sums: 6,
+      update: (t, p, w) =>
+        [ops.slice(t, [0, 0], [1, 2]), ops.slice(p, [0, 0], [1, 1]), [2, 3], ops.reshape(ops.sum(w), [1, 1])].map(
+          (value) => ops.identity(value as never),
+        ),
+      result: (sums) => [...sums],
+    };
+    const target: metrics.StreamingMetric = {
+      name: 'target',
+      sums: 100,
+      update: (t) => t,
+      result: (sums) => sums.reduce((a, b) => a + b, 0),
+    };
+    made.compile({
+      optimizer: 'sgd',
+      loss: 'categoricalCrossentropy',
+      metrics: [
+        'precision',
+        'recall',
+        metrics.precision({ name: 'again' }),
+        given,
+        target,
+        'mse',
+        metrics.meanSquaredError({ name: 'twice' }),
+      ],
+    });
+    const [px, py] = [x.subarray(0, 200), oneHot.subarray(0, 200)];
+    const logs = await made.trainOnBatch(px.subarray(0, 100), py.subarray(0, 100));
+    expect(logs.again).toBe(logs.precision);
+    expect(logs.twice).toBe(logs.mse);
+    expect(logs.precision).toBe(logs.recall); // two outputs that sum to 1: as many positive as there should be
+    expect([logs.given_0, logs.given_1, logs.given_3, logs.given_4, logs.given_5]).toEqual([
+      oneHot[0],
+      oneHot[1],
+      2,
+      3,
+      50,
+    ]);
+    expect(logs.target).toBe(50);
+    const { history } = await made.fit(px, py, { batchSize: 50, shuffle: false, verbose: 0 });
+    expect([history.given_0[0], history.given_3[0], history.given_5[0], history.target[0]]).toEqual([
+      oneHot[0] + oneHot[100],
+      4,
+      100,
+      100,
+    ]);
+  });
+
   test('one batch alone', async () => {
     const made = net();
     const before = await made.evaluate(x, oneHot, { batchSize: 150, sampleWeight: weights });
