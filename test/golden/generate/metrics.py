@@ -4,8 +4,9 @@ from common import camel, draws, keras, keras_arguments, np, numbers, torch, wri
 
 ROWS, CLASSES = 43, 4
 BATCHES = [16, 16, 11]
-PROBABILITIES = np.round(1 / (1 + np.exp(-draws(600, ROWS, CLASSES, scale=2))), 2)  # among them 0, 1 and multiples of 0.1
-BINARY = (PROBABILITIES + draws(601, ROWS, CLASSES, scale=0.5) > 0.5).astype(float)
+PROBABILITIES = np.round(1 / (1 + np.exp(-draws(600, ROWS, CLASSES, scale=2))), 2)  # among them multiples of 0.1
+PROBABILITIES[1::9, 0], PROBABILITIES[5::9, 0], PROBABILITIES[3::9, 2] = 0, 1, 0  # no row with ties: topK is of the first
+BINARY = (PROBABILITIES + draws(601, ROWS, CLASSES, scale=0.7) > 0.5).astype(float)
 LOGITS = draws(602, ROWS, CLASSES, scale=3, digits=1)  # with ties
 LABELS = np.argmax(LOGITS + draws(603, ROWS, CLASSES, scale=3), axis=1)
 ONE_HOT = np.eye(CLASSES)[LABELS]
