@@ -44,6 +44,7 @@ struct Fit {
     options.workspace = workspace;
     options.updater = updater;
     options.logs = {1, 1};
+    if (model.wide) options.logs = {1, 1, 3, 1};
     options.on_non_finite = mode;
     session = std::make_unique<Session>(options);
   }
