@@ -55,7 +55,7 @@ function areEven(thresholds: readonly number[]): boolean {
  * batches is the area over all of their rows.
  *
  * @example
- * metrics.auc({ curve: 'PR' })([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]); // 0.8542
+ * metrics.auc({ curve: 'PR' })([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]); // 0.7973
  * @see Fawcett 2006, An introduction to ROC analysis; Davis & Goadrich 2006, for interpolation under 'PR'
  */
 export function auc(options?: AucOptions): Metric {

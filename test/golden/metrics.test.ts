@@ -1,4 +1,5 @@
-import { layers, type Model, metrics, ops, sequential, setDevice, tensor } from 'downhill';
+import { readFileSync } from 'node:fs';
+import { layers, losses, type Model, metrics, ops, sequential, setDevice, tensor } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { goHome, isEmulated, testDevices } from '../support-devices.js';
 import { expectClose, flat, read, type Values } from './golden.js';
@@ -60,6 +61,12 @@ describe.each(testDevices)('metrics beside Keras, on %s', (device) => {
       expectClose(numbersOf(logs, 'some'), row.weighted, `weighted, in batches of ${batchSize}`, tolerance);
     }
   });
+});
+
+test('every loss and metric of the package has its line in the docs', () => {
+  const text = readFileSync(new URL('../../docs/losses.md', import.meta.url), 'utf8');
+  const missing = Object.keys({ ...losses, ...metrics }).filter((name) => !text.includes(`\`${name}`));
+  expect(missing).toEqual([]);
 });
 
 test('every metric of the package is here', () => {
