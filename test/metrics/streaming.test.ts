@@ -206,6 +206,20 @@ describe.each(testDevices)('on %s', (device) => {
     ]);
   });
 
+  test('more of them than one command of a device holds', async () => {
+    const made = classifier();
+    const named = Array.from({ length: 40 }, (_, i) => metrics.precision({ name: `p${i}`, thresholds: i / 40 }));
+    made.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: named });
+    const before = await made.evaluate(x, oneHot, { batchSize: 64 });
+    const p = await made.predict(x);
+    for (const [i, metric] of named.entries())
+      expect(before[`p${i}`]).toBeCloseTo(metric([...oneHot], p.dataSync()).dataSync()[0], 6);
+    const { history } = await made.fit(x, oneHot, { batchSize: 50 });
+    expect(Object.keys(history).length).toBe(41);
+    made.setLearningRate(3e38);
+    await fails('NON_FINITE', /loss is .* step [23]/, () => made.fit(x, oneHot, { batchSize: 50, shuffle: false }));
+  });
+
   test('one batch alone', async () => {
     const made = net();
     const before = await made.evaluate(x, oneHot, { batchSize: 150, sampleWeight: weights });

@@ -100,7 +100,7 @@ void logs_and_stops() {
         cuda::LogArgs args{};
         const float* const scalars = static_cast<const float*>(from.get());
         args.from[0] = scalars, args.from[1] = scalars + 1;
-        args.begin[1] = 1, args.begin[2] = 2, args.count = 2, args.stop_non_finite = stop;
+        args.begin[1] = 1, args.begin[2] = 2, args.count = args.length = 2, args.stop_non_finite = stop;
         args.log = static_cast<float*>(log.get()), args.state = state.get();
         return cuda::command(args);
       };
@@ -128,7 +128,7 @@ void stopped_steps() {
   const DeviceArray from(sizeof scalars, scalars), log(sizeof zeros, zeros);
   cuda::LogArgs args{};
   args.from[0] = static_cast<const float*>(from.get());
-  args.begin[1] = args.count = 1, args.stop_non_finite = true, args.log = static_cast<float*>(log.get()),
+  args.begin[1] = args.count = args.length = 1, args.stop_non_finite = true, args.log = static_cast<float*>(log.get()),
   args.state = state.get();
   run_commands({cuda::command(args), cuda::command(cuda::AdvanceArgs{3, state.get()})});
   const cuda::StepState after = state.read();
@@ -149,7 +149,7 @@ void many_logs() {
     args.from[j] = static_cast<const float*>(from.get()) + j;
     args.begin[j + 1] = j + 1;
   }
-  args.count = cuda::kMaxLogs, args.log = static_cast<float*>(log.get()), args.state = state.get();
+  args.count = args.length = cuda::kMaxLogs, args.log = static_cast<float*>(log.get()), args.state = state.get();
   const DhCommand advance = cuda::command(cuda::AdvanceArgs{1, state.get()});
   run_commands({cuda::command(args), advance, cuda::command(args)});
   log.download(rows.data());
@@ -161,12 +161,15 @@ void many_logs() {
 void wide_logs() {
   for (const std::vector<int>& sizes : {std::vector<int>{1, 1, 400, 1, 37}, {1, 5}, {1, 255}, {1, 31}, {3, 1, 600}}) {
     const int total = std::accumulate(sizes.begin(), sizes.end(), 0);
-    std::vector<float> values(static_cast<size_t>(total)), rows(static_cast<size_t>(3 * total), -1);
+    std::vector<float> values(static_cast<size_t>(total)), rows(static_cast<size_t>(3 * (total + 5)), -1);
     std::iota(values.begin(), values.end(), 1.0f);
     const State state;
     const DeviceArray from(values.size() * 4, values.data()), log(rows.size() * 4, rows.data());
     cuda::LogArgs args{};
-    // The parts lie in the opposite order.
+    // Beside others in the row; the parts lie in the opposite order.
+    constexpr int kBefore = 3;
+    const int length = total + 5;
+    args.begin[0] = kBefore, args.length = length;
     int at = total;
     for (size_t j = 0; j < sizes.size(); ++j) {
       at -= sizes[j];
@@ -178,12 +181,15 @@ void wide_logs() {
     const DhCommand advance = cuda::command(cuda::AdvanceArgs{1, state.get()});
     run_commands({cuda::command(args), advance, cuda::command(args)});
     log.download(rows.data());
-    for (int step = 0; step < 3; ++step)
+    for (int step = 0; step < 3; ++step) {
+      for (const int beside : {0, kBefore - 1, length - 2, length - 1})
+        CHECK(rows[static_cast<size_t>(step * length + beside)] == -1);
       for (size_t j = 0; j < sizes.size(); ++j)
         for (int i = 0; i < sizes[j]; ++i) {
           const float expected = static_cast<float>(args.from[j] - static_cast<const float*>(from.get()) + i + 1);
-          CHECK(rows[static_cast<size_t>(step * total + args.begin[j] + i)] == (step < 2 ? expected : -1));
+          CHECK(rows[static_cast<size_t>(step * length + args.begin[j] + i)] == (step < 2 ? expected : -1));
         }
+    }
   }
 }
 

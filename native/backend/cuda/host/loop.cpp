@@ -38,18 +38,14 @@ class CudaLoop final : public StepLoop {
         program_(static_cast<CudaProgram&>(*options.program)),
         stream_(device),
         feed_(device, options),
-        state_(sizeof(StepState), memory_),
         elements_(std::accumulate(options.logs.begin(), options.logs.end(), int64_t{0})),
         max_steps_(steps_that_fit(feed_.max_steps(), elements_)),
         outputs_at_(places_of(options.logs)),
+        state_(sizeof(StepState), memory_),
         logged_(outputs_at_.back(), memory_),
         log_(logs_bytes(max_steps()), memory_),
         host_log_(device, std::max<size_t>(logs_bytes(max_steps()), 1)),
         host_state_(device, sizeof(StepState)) {
-    if (options.logs.size() > kMaxLogs)
-      throw Error(code::kUnsupported, "A model trained on " + device.id() + " has at most " +
-                                          std::to_string(kMaxLogs / 2) + " losses and metrics, received " +
-                                          std::to_string(options.logs.size() / 2) + ".");
     if (options.updater) update_ = std::make_unique<UpdateCommands>(device, *options.updater, max_steps());
     place_batch();
   }
@@ -186,18 +182,26 @@ class CudaLoop final : public StepLoop {
   }
 
   void add_log() {
-    if (options_.logs.empty()) return;
-    LogArgs args{};
-    // An output may have a place of its own: a constant, a variable.
-    for (size_t j = 0; j < options_.logs.size(); ++j) {
-      args.from[j] = static_cast<const float*>(at_[static_cast<size_t>(program_.plan().outputs[j])]);
-      args.begin[j + 1] = args.begin[j] + static_cast<int>(options_.logs[j]);
+    // The first ones last: a step that they stop has all of its logs.
+    int64_t begin = elements_;
+    for (size_t j = options_.logs.size(); j > 0;) {
+      LogArgs args{};
+      args.count = static_cast<int>((j - 1) % kMaxLogs + 1);
+      j -= static_cast<size_t>(args.count);
+      begin -= std::accumulate(&options_.logs[j], &options_.logs[j] + args.count, int64_t{0});
+      args.begin[0] = static_cast<int>(begin);
+      for (int i = 0; i < args.count; ++i) {
+        const size_t output = j + static_cast<size_t>(i);
+        // It may have a place of its own: a constant, a variable.
+        args.from[i] = static_cast<const float*>(at_[static_cast<size_t>(program_.plan().outputs[output])]);
+        args.begin[i + 1] = args.begin[i] + static_cast<int>(options_.logs[output]);
+      }
+      args.length = static_cast<int>(elements_);
+      args.stop_non_finite = options_.stop_non_finite && j == 0;
+      args.log = log_at_;
+      args.state = state_at_;
+      commands_.push_back(command(args));
     }
-    args.count = static_cast<int>(options_.logs.size());
-    args.stop_non_finite = options_.stop_non_finite;
-    args.log = log_at_;
-    args.state = state_at_;
-    commands_.push_back(command(args));
   }
 
   CudaDevice& device_;

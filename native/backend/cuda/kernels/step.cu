@@ -56,11 +56,11 @@ void launch_load_from(const LoadBatchArgs& args, Stream stream) {
 
 __global__ void __launch_bounds__(kThreads) write_log(LogArgs args) {
   StepState& state = *args.state;
-  const int elements = args.begin[args.count];
+  const int end = args.begin[args.count];
   const bool stopped = state.stopped != 0;
-  float* const row = args.log + state.index * elements;
+  float* const row = args.log + state.index * args.length;
   int j = 0;
-  for (int i = static_cast<int>(threadIdx.x); i < elements && !stopped; i += static_cast<int>(blockDim.x)) {
+  for (int i = args.begin[0] + static_cast<int>(threadIdx.x); i < end && !stopped; i += static_cast<int>(blockDim.x)) {
     while (i >= args.begin[j + 1]) ++j;
     row[i] = args.from[j][i - args.begin[j]];
   }
@@ -97,7 +97,8 @@ void launch_load_batch(const LoadBatchArgs& args, Stream stream) {
 }
 
 void launch_log(const LogArgs& args, Stream stream) {
-  if (args.count > 0) launch(write_log, 1, args.begin[args.count] > kFew ? kThreads : kFew, 0, stream, args);
+  if (args.count == 0) return;
+  launch(write_log, 1, args.begin[args.count] - args.begin[0] > kFew ? kThreads : kFew, 0, stream, args);
 }
 
 void launch_advance(const AdvanceArgs& args, Stream stream) { launch(to_next_step, 1, 1, 0, stream, args); }
