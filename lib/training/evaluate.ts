@@ -7,11 +7,14 @@ import { type Column, datasetFor, inputColumn, targetColumn } from './columns.js
 import { ArrayFeed, type Batches, type Feed, type FeedOptions, isBatches, StreamFeed } from './feed.js';
 import { checkVerbose, type Reporter, reporterFor, type Verbose } from './progress.js';
 import { type WeightOptions, weighted } from './sample-weights.js';
+import { allRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
 export interface EvaluateOptions extends WeightOptions {
   /** Rows per batch, 32 by default. */
   batchSize?: number;
+  /** Batches after which it ends; by default all. */
+  steps?: number;
   verbose?: Verbose;
   /** Objects with hooks onTestBegin, onTestBatchEnd, … */
   callbacks?: readonly Callback[];
@@ -52,7 +55,7 @@ export function evaluationFeed(
   const pair = columnsOf(trainer, x, y, names);
   const columns = weighted(network, compiled.loss, pair, { sampleWeight, name: names?.[2] });
   const dataset = datasetFor(columns, options.onNonFinite);
-  return new ArrayFeed(trainer, { dataset, columns, begin: 0, end: columns[0].rows }, options);
+  return new ArrayFeed(trainer, { dataset, columns, walk: allRows(columns[0].rows) }, options);
 }
 
 /** What keeps an evaluation in touch with the run that it is part of. */
@@ -60,6 +63,8 @@ export interface Watch {
   race<T>(work: Promise<T>): Promise<T>;
   check(): void;
   reporter?: Reporter;
+  /** Batches, 0: all. */
+  steps: number;
 }
 
 /** Walks a feed once, calling the test hooks. */
@@ -67,16 +72,16 @@ export async function runEvaluation(
   feed: Feed,
   logsOf: (sums: Float64Array) => Logs,
   callbacks: CallbackList,
-  { race, check, reporter }: Watch,
+  { race, check, reporter, steps: limit }: Watch,
 ): Promise<Logs> {
   await race(callbacks.call('onTestBegin', {}));
   const hooked = callbacks.has('onTestBatchBegin', 'onTestBatchEnd');
   let steps = 0;
   let logs: Logs = {};
   feed.begin(0);
-  while (await race(feed.more())) {
+  while ((limit === 0 || steps < limit) && (await race(feed.more()))) {
     if (hooked) await race(callbacks.call('onTestBatchBegin', steps, {}));
-    const progress = await feed.run(hooked ? 1 : 0, kStretch);
+    const progress = await feed.run(hooked ? 1 : limit && limit - steps, kStretch);
     check();
     // Weights that changed between two batches make native readers start again.
     const finished = progress.steps > steps;
@@ -98,19 +103,36 @@ export async function evaluate(
   options: EvaluateOptions | undefined,
 ): Promise<Logs> {
   trainer.checkAlive();
-  const read = new Options<EvaluateOptions>('evaluate', options, ['batchSize', 'verbose', 'callbacks', 'sampleWeight']);
+  const read = new Options<EvaluateOptions>('evaluate', options, [
+    'batchSize',
+    'steps',
+    'verbose',
+    'callbacks',
+    'sampleWeight',
+  ]);
   const batchSize = read.count('batchSize', 32);
+  const steps = read.optionalCount('steps') ?? 0;
   const reporter = reporterFor(checkVerbose(read.what('verbose'), read.raw.verbose));
   const callbacks = new CallbackList(read.what('callbacks'), read.raw.callbacks, model);
-  const testing: FeedOptions = { kind: 'evaluate', batchSize, shuffle: false, seed: 0, onNonFinite: 'error' };
+  const testing: FeedOptions = {
+    kind: 'evaluate',
+    batchSize,
+    order: 'stored',
+    once: false,
+    seed: 0,
+    onNonFinite: 'error',
+  };
   const feed = evaluationFeed(trainer, x, y, testing, read.raw.sampleWeight);
   try {
-    reporter.begin('', feed.batches);
-    return await runEvaluation(feed, (sums) => trainer.logsOf(sums), callbacks, {
+    reporter.begin('', steps || feed.batches);
+    const logs = await runEvaluation(feed, (sums) => trainer.logsOf(sums), callbacks, {
       race: (work) => work,
       check: () => trainer.checkAlive(),
       reporter,
+      steps,
     });
+    await feed.end();
+    return logs;
   } finally {
     reporter.close();
     feed.close();

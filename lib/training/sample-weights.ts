@@ -7,6 +7,7 @@ import type { Source } from '../tensor/convert.js';
 import { type Shape, sameShape, shapeText, sizeOf } from '../tensor/shape.js';
 import { type Column, type DataLike, take } from './columns.js';
 import type { Network } from './network.js';
+import { rowsIn, type Walk } from './sampling.js';
 
 /** Weights by class, counted from 0; classes that are not among them have 1. */
 export type ClassWeight = Readonly<Record<number, number>>;
@@ -138,8 +139,8 @@ function product(a: Weights, b: Weights, rows: number): Weights {
 export interface Weighting {
   sampleWeight?: unknown;
   classWeight?: unknown;
-  /** Rows from here on have no classWeight: those of a validation split. */
-  trained?: number;
+  /** Rows that have no classWeight: those of a validation split. */
+  held?: Walk | null;
   /** In messages. */
   where?: string;
   /** Names the weights, too. */
@@ -151,7 +152,7 @@ export function weighted(
   network: Network,
   loss: LossMeasure,
   columns: readonly Column[],
-  { sampleWeight, classWeight, trained, where = 'fit', name = 'sampleWeight' }: Weighting,
+  { sampleWeight, classWeight, held = null, where = 'fit', name = 'sampleWeight' }: Weighting,
 ): Column[] {
   const [inputs, target] = columns;
   const { rows } = inputs;
@@ -165,8 +166,9 @@ export function weighted(
     const depth = outputShape.at(loss.axis) ?? 1;
     const byClass = checkClassWeight(`${where}: classWeight`, classWeight, depth === 1 ? 2 : depth);
     const { of, shape } = classesOf(target, loss);
-    const last = (trained ?? rows) * sizeOf(shape);
-    const values = Float32Array.from(of, (label, i) => (i < last ? (byClass.get(label) ?? 1) : 1));
+    const values = Float32Array.from(of, (label) => byClass.get(label) ?? 1);
+    const size = sizeOf(shape);
+    for (const row of held ? rowsIn(held) : []) values.fill(1, row * size, (row + 1) * size);
     weights = weights ? product(weights, { values, shape }, rows) : { values, shape };
   }
   if (!weights) return [...columns];

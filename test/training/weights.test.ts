@@ -160,6 +160,21 @@ describe('every form of weights and targets', () => {
     const split = await net.fit(x, oneHot, { validationSplit: 0.4, sampleWeight: weights, classWeight: { 0: 9 } });
     const rest = { sampleWeight: weights.subarray(30) };
     close(split.history.val_loss[0], (await net.evaluate(x.subarray(60), oneHot.subarray(60), rest)).loss, 1e-6);
+    // Whole groups are held back: the even rows train, with their classWeight.
+    const groups = Int32Array.from(labels, (_, i) => i % 2);
+    const grouped = { validationSplit: 0.5, groups, sampleWeight: weights, classWeight: { 0: 9 }, shuffle: false };
+    const { history } = await net.fit(x, oneHot, grouped);
+    const every = (odd: number) => (_: number, i: number) => i % 2 === odd;
+    const pick = (odd: number) => ({
+      x: Float32Array.from({ length: rows }, (_, i) => x[4 * Math.floor(i / 2) + 2 * odd + (i % 2)]),
+      y: Float32Array.from({ length: rows }, (_, i) => oneHot[4 * Math.floor(i / 2) + 2 * odd + (i % 2)]),
+      sampleWeight: weights.filter(every(odd)),
+      labels: labels.filter(every(odd)),
+    });
+    const [even, odd] = [pick(0), pick(1)];
+    close(history.val_loss[0], (await net.evaluate(odd.x, odd.y, { sampleWeight: odd.sampleWeight })).loss, 1e-6);
+    const byClass = even.sampleWeight.map((value, i) => value * (even.labels[i] === 0 ? 9 : 1));
+    close(history.loss[0], (await net.evaluate(even.x, even.y, { sampleWeight: byClass })).loss, 1e-6);
   });
 });
 
