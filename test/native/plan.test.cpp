@@ -140,8 +140,10 @@ void check_order(const Plan& plan) {
 
 void sums_columns_beside_the_product() {
   Graph g;
-  const NodeId x = g.input(Shape{6, 3}, DType::float32), d = g.input(Shape{6, 2}, DType::float32),
-               other = g.input(Shape{6, 2}, DType::float32);
+  const auto input = [&](const Shape& shape) { return g.input(shape, DType::float32); };
+  const NodeId x = input({6, 3}), d = input({6, 2}), other = input({6, 2});
+  const NodeId x_of_3 = input({3, 5}), xt = input({3, 6}), square = input({6, 6}), empty = input({6, 0});
+  const NodeId x3 = input({4, 6, 3}), d3 = input({4, 6, 2}), thin = input({6, 1, 2});
   const NodeId product = g.add(Op::matmul, {x, d}, transposed_a()), sums = sum_over(g, d, {0});
   const auto pairs = [&](std::vector<NodeId> outputs) {
     const Plan plan = plan_of(g, std::move(outputs));
@@ -177,15 +179,18 @@ void sums_columns_beside_the_product() {
   CHECK(pairs({product, sum_over(g, x, {0})}) == 0, "of x");
   CHECK(pairs({product, g.add(Op::max, {d}, Attrs().set("axes", std::vector<int64_t>{0}))}) == 0, "no sum");
   CHECK(pairs({g.add(Op::tanh, {product}), sums}) == 0, "something is fused to the product");
-  const NodeId xt = g.input(Shape{3, 6}, DType::float32), dt = g.input(Shape{2, 6}, DType::float32);
+  const NodeId early = sum_over(g, other, {0}), late = g.add(Op::matmul, {x, other}, transposed_a());
+  CHECK(pairs({early, late}) == 1 && pairs({early, g.add(Op::tanh, {late})}) == 0, "the same with the sums first");
   CHECK(pairs({g.add(Op::matmul, {xt, d}), sums}) == 0, "no weight gradient of a layer");
-  CHECK(pairs({g.add(Op::matmul, {x, g.add(Op::transpose, {dt})}, transposed_a()), sum_over(g, dt, {0})}) == 0,
+  CHECK(pairs({g.add(Op::matmul, {x, g.add(Op::transpose, {square})}, transposed_a()), sum_over(g, square, {0})}) == 0,
         "d is transposed");
-  const NodeId empty = g.input(Shape{6, 0}, DType::float32);
   CHECK(pairs({g.add(Op::matmul, {empty, d}, transposed_a()), sums}) == 0, "an empty product has no blocks");
   const NodeId whole = g.add(Op::cast, {d}, Attrs().set("dtype", static_cast<double>(DType::int32)));
   CHECK(pairs({product, sum_over(g, whole, {0})}) == 0, "int32");
-  const NodeId x3 = g.input(Shape{4, 6, 3}, DType::float32), d3 = g.input(Shape{4, 6, 2}, DType::float32);
+  const NodeId flat = g.add(Op::reshape, {d}, Attrs().set("shape", std::vector<int64_t>{3, 4}));
+  CHECK(pairs({g.add(Op::matmul, {x_of_3, flat}, transposed_a()), sums}) == 0, "other columns of the same memory");
+  const NodeId same = g.add(Op::reshape, {thin}, Attrs().set("shape", std::vector<int64_t>{6, 2}));
+  CHECK(pairs({g.add(Op::matmul, {x, same}, transposed_a()), sum_over(g, thin, {0})}) == 1, "axes of one element");
   CHECK(pairs({g.add(Op::matmul, {x3, d3}, transposed_a()), sum_over(g, d3, {0, 1})}) == 0, "several products");
 }
 

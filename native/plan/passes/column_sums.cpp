@@ -25,9 +25,9 @@ bool is_weight_gradient(const Ir& ir, NodeId id, const Fusion& fusion) {
          node.shape.rank() == 2 && node.shape.size() > 0 && !fusion.absorbed[id] && fusion.steps.count(id) == 0;
 }
 
-/// A sum of float32 over all axes but the last.
+/// A sum over all axes but the last.
 bool sums_columns(const Ir& ir, const Node& node) {
-  if (node.op != Op::sum || node.dtype != DType::float32) return false;
+  if (node.op != Op::sum) return false;
   const Shape& shape = ir.nodes[node.inputs[0]].shape;
   const std::vector<int64_t> axes = node.attrs.ints("axes");
   for (int axis = 0; axis < shape.rank(); ++axis) {
