@@ -98,8 +98,8 @@ std::string describe(const Plan& plan) {
     }
     char head[80];
     std::snprintf(head, sizeof head, "%3zu  %-24s ", i, name_of(step).c_str());
-    text += head + operands + " -> " + shapes + attrs + "  " + places + "  " + scaled(flops_of(plan, step), "FLOP") + "  " +
-            scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
+    text += head + operands + " -> " + shapes + attrs + "  " + places + "  " + scaled(flops_of(plan, step), "FLOP") +
+            "  " + scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
   }
   text += std::to_string(plan.steps.size()) + " steps, " + scaled(flops, "FLOP") + ", " + scaled(bytes, "B") +
           " moved, arena " + scaled(static_cast<double>(plan.arena_bytes), "B") + "\n";

@@ -17,7 +17,11 @@ namespace {
 class Planner {
  public:
   Planner(const Ir& ir, const Graph& graph, const PlanOptions& options)
-      : ir_(ir), options_(options), fusion_(fuse_epilogues(ir)), pairs_(pair_column_sums(ir, fusion_)), value_of_(ir.nodes.size(), -1) {
+      : ir_(ir),
+        options_(options),
+        fusion_(fuse_epilogues(ir)),
+        pairs_(pair_column_sums(ir, fusion_)),
+        value_of_(ir.nodes.size(), -1) {
     plan_.inputs.assign(graph.input_count(), -1);
   }
 

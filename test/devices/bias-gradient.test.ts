@@ -1,6 +1,16 @@
 // The gradients of a layer's weights and bias in one step of the plan, xᵀ · d with the sums of d's columns: on every device, against
 // sums in double.
-import { compile, layers, type ModelOptions, ops, optimizers, sequential, setThreads, type SymbolicTensor, tensor } from 'downhill';
+import {
+  compile,
+  layers,
+  type ModelOptions,
+  ops,
+  optimizers,
+  sequential,
+  setThreads,
+  type SymbolicTensor,
+  tensor,
+} from 'downhill';
 import { afterAll, describe, expect, it } from 'vitest';
 import { randomArray } from '../support.js';
 import { accelerators, bitsOf, goHome, goTo, isEmulated, places, testDevices } from '../support-devices.js';
@@ -86,7 +96,7 @@ describe.each(places)('on $title', (place) => {
     expect(sequences.describe(tx, td)).toMatch(/matmul\+columnSums/);
     const bias = (await (await sequences(tx, td))[1]!.data()) as Float32Array;
     const { sums, sizes } = columns(d, 4);
-    bias.forEach((value, j) => expect(Math.abs(value - sums[j]!)).toBeLessThanOrEqual(1e-6 * sizes[j]!));
+    for (const [j, value] of bias.entries()) expect(Math.abs(value - sums[j]!)).toBeLessThanOrEqual(1e-6 * sizes[j]!);
   });
 });
 

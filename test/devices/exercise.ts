@@ -57,4 +57,6 @@ for (const { gradient, problems } of cases)
       for (const derivative of derivatives as unknown as Tensor[]) await derivative.data();
     }
   }
-console.log(`${done === all ? done : `${done} of ${all}`} computations on ${device}${done < all ? ': the time was up' : ''}`);
+console.log(
+  `${done === all ? done : `${done} of ${all}`} computations on ${device}${done < all ? ': the time was up' : ''}`,
+);

@@ -445,8 +445,7 @@ void lowering(const Lowered& l, int multiprocessors, int& splits) {
     y = graph.add(l.activation, {y});
   PlanOptions options;
   options.outputs = {y};
-  if (l.column_sums)
-    options.outputs.push_back(graph.add(Op::sum, {ib}, Attrs().set("axes", std::vector<int64_t>{0})));
+  if (l.column_sums) options.outputs.push_back(graph.add(Op::sum, {ib}, Attrs().set("axes", std::vector<int64_t>{0})));
   const Plan plan = make_plan(graph, options);
   CHECK(plan.steps.size() == 1, "%s", describe(plan).c_str());
 

@@ -118,8 +118,8 @@ NodeId sum_over(Graph& g, NodeId x, std::vector<int64_t> axes, bool keep = false
   return g.add(Op::sum, {x}, Attrs().set("axes", std::move(axes)).set("keepDims", keep));
 }
 int paired(const Plan& plan) {
-  return static_cast<int>(std::count_if(plan.steps.begin(), plan.steps.end(),
-                                        [](const Step& step) { return step.column_sums >= 0; }));
+  return static_cast<int>(
+      std::count_if(plan.steps.begin(), plan.steps.end(), [](const Step& step) { return step.column_sums >= 0; }));
 }
 /// Every step reads what earlier steps made, and nothing is made twice.
 void check_order(const Plan& plan) {
@@ -171,7 +171,8 @@ void sums_columns_beside_the_product() {
   const NodeId second = g.add(Op::matmul, {g.add(Op::exp, {x}), d}, transposed_a());
   CHECK(pairs({product, second, sums}) == 1);
   CHECK(pairs({product, second, sums, sum_over(g, d, {0}, true)}) <= 2);
-  CHECK(pairs({g.add(Op::mul, {sums, g.scalar(3)}), g.add(Op::mul, {product, product})}) == 1, "both are read by others");
+  CHECK(pairs({g.add(Op::mul, {sums, g.scalar(3)}), g.add(Op::mul, {product, product})}) == 1,
+        "both are read by others");
 
   CHECK(pairs({product, sum_over(g, d, {1})}) == 0, "along rows");
   CHECK(pairs({product, sum_over(g, d, {0, 1})}) == 0, "of everything");
@@ -231,8 +232,10 @@ void sums_columns_into_their_places() {
   const Plan plan = make_plan(g, options);
   check_order(plan);
   CHECK(paired(plan) == 1, "%s", describe(plan).c_str());
-  const Step& step = *std::find_if(plan.steps.begin(), plan.steps.end(), [](const Step& s) { return s.op == Op::matmul; });
-  CHECK(plan.values[step.output].storage == options.targets[0] && plan.values[step.column_sums].storage == options.targets[1]);
+  const Step& step =
+      *std::find_if(plan.steps.begin(), plan.steps.end(), [](const Step& s) { return s.op == Op::matmul; });
+  CHECK(plan.values[step.output].storage == options.targets[0] &&
+        plan.values[step.column_sums].storage == options.targets[1]);
 }
 
 void removes_dead_and_equal_nodes() {

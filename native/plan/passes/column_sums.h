@@ -1,4 +1,5 @@
-// The gradients of a layer's weights and of its bias read the same d: xᵀ · d and the sums of d's columns become one step.
+// The gradients of a layer's weights and of its bias read the same d: xᵀ · d and the sums of d's columns become one
+// step.
 #pragma once
 #include <unordered_map>
 

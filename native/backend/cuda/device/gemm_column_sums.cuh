@@ -1,5 +1,6 @@
-// The sums of b's columns, taken from its tiles while they are in shared memory: where b is d, and a is xᵀ, they are the
-// bias gradient beside the weight gradient. Always of float32 as it lies in memory, whatever the product's precision.
+// The sums of b's columns, taken from its tiles while they are in shared memory: where b is d, and a is xᵀ, they are
+// the bias gradient beside the weight gradient. Always of float32 as it lies in memory, whatever the product's
+// precision.
 #pragma once
 #include "backend/cuda/device/platform.cuh"
 #include "backend/cuda/device/tile_copy.cuh"

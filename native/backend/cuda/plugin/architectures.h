@@ -6,8 +6,8 @@
 
 namespace downhill::cuda {
 
-/// `compiled_for`: architectures as CMake names them, with spaces between: "75-real 90a-real 120". Binary code ("-real")
-/// runs on its own major version with at least its minor one, that of "90a" on 9.0 alone; PTX ("-virtual") on
+/// `compiled_for`: architectures as CMake names them, with spaces between: "75-real 90a-real 120". Binary code
+/// ("-real") runs on its own major version with at least its minor one, that of "90a" on 9.0 alone; PTX ("-virtual") on
 /// everything from its version on; an architecture without either word is both.
 inline bool has_code_for(const std::string& compiled_for, int major, int minor) {
   const int device = 10 * major + minor;

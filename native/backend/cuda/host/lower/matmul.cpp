@@ -47,8 +47,8 @@ void lower_matmul(Lowering& lowering) {
   args.splits = choice.splits;
   if (args.splits > 1) {
     const int64_t rows = products * args.m + (step.column_sums >= 0);
-    args.partials = static_cast<float*>(
-        lowering.take_scratch(sizeof(float) * static_cast<size_t>(args.splits * rows * args.n)));
+    args.partials =
+        static_cast<float*>(lowering.take_scratch(sizeof(float) * static_cast<size_t>(args.splits * rows * args.n)));
   }
   lowering.add(args);
 }
