@@ -174,7 +174,10 @@ if wanted build; then
   jobs=$(nproc)
   by=${ends[build]}
   if step configure "$by" cmake "${generator[@]}" -S . -B "$work/native" "${options[@]}"; then
-    # Each by itself, so that one that does not compile leaves the others; the object files are shared.
+    # All at once as far as they compile, so that no core waits; then each by itself, which says what is there.
+    on='-k'
+    [ -f "$work/native/build.ninja" ] && on='-k0'
+    step compile $((by - 12)) cmake --build "$work/native" --parallel "$jobs" --target downhill "$library" bench_gpu_kernels -- $on
     step addon "$by" cmake --build "$work/native" --parallel "$jobs" --target downhill &&
       mkdir -p build/Release && cp "$work/native/downhill.node" build/Release/.new && mv build/Release/.new build/Release/downhill.node
     step library "$by" cmake --build "$work/native" --parallel "$jobs" --target "$library" &&

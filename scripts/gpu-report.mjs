@@ -59,15 +59,18 @@ const report = {
   host: { cpu: cpus()[0]?.model.trim(), cores: availableParallelism() },
   versions: { node: process.version, nvcc: version('nvcc', ['--version'], /V([\d.]+)/), ...bench?.versions },
   steps,
-  tests: tests.length > 0 && {
-    passed: tests.reduce((sum, { numPassedTests }) => sum + numPassedTests, 0),
-    failed: tests.reduce((sum, { numFailedTests }) => sum + numFailedTests, 0),
-    failures: tests
-      .flatMap(({ testResults }) => testResults)
-      .flatMap(({ assertionResults }) => assertionResults)
-      .filter(({ status }) => status === 'failed')
-      .map(({ fullName, failureMessages }) => ({ name: fullName, message: failureMessages[0]?.slice(0, 300) })),
-  },
+  tests:
+    tests.length === 0
+      ? null
+      : {
+          passed: tests.reduce((sum, { numPassedTests }) => sum + numPassedTests, 0),
+          failed: tests.reduce((sum, { numFailedTests }) => sum + numFailedTests, 0),
+          failures: tests
+            .flatMap(({ testResults }) => testResults)
+            .flatMap(({ assertionResults }) => assertionResults)
+            .filter(({ status }) => status === 'failed')
+            .map(({ fullName, failureMessages }) => ({ name: fullName, message: failureMessages[0]?.slice(0, 300) })),
+        },
   bench: bench?.rows ?? null,
   left_out: bench?.leftOut ?? [],
 };
