@@ -64,11 +64,30 @@ const rows: Record<string, Record<string, Row>> = {
     Reshape: { factory: 'reshape', options: { ...base, targetShape: [3, -1] } },
   },
   initializer: {
-    Constant: { factory: 'constant', options: { value: -1.5 } },
+    Constant: { factory: 'constant', options: { value: -1.5 }, also: [{ value: [0.5, -1, 2, 3, 1e-9] }] },
+    GlorotNormal: { factory: 'glorotNormal', options: { seed: 8 } },
     GlorotUniform: { factory: 'glorotUniform', options: { seed: 2 ** 32 - 1 } },
+    HeNormal: { factory: 'heNormal', options: { seed: 8 } },
+    HeUniform: { factory: 'heUniform', options: { seed: 8 } },
+    Identity: { factory: 'identity', options: { gain: -2.5 } },
+    LecunNormal: { factory: 'lecunNormal', options: { seed: 8 } },
+    LecunUniform: { factory: 'lecunUniform', options: { seed: 8 } },
     Ones: { factory: 'ones', options: {} },
+    Orthogonal: { factory: 'orthogonal', options: { gain: 1.5, seed: 8 } },
     RandomNormal: { factory: 'randomNormal', options: { mean: 0.1, stddev: 0.3, seed: 4 } },
     RandomUniform: { factory: 'randomUniform', options: { minval: -2, maxval: 1 / 3, seed: 0 } },
+    Sparse: {
+      factory: 'sparse',
+      options: { connections: 2, stddev: 0.5, seed: 8 },
+      also: [{ sparsity: 0.4, seed: 8 }],
+    },
+    TruncatedNormal: { factory: 'truncatedNormal', options: { mean: 0.1, stddev: 0.3, seed: 4 } },
+    UniformFanIn: { factory: 'uniformFanIn', options: { fanIn: 9, seed: 4 } },
+    VarianceScaling: {
+      factory: 'varianceScaling',
+      options: { scale: 0.5, mode: 'fanAvg', distribution: 'uniform', seed: 4 },
+      also: [{ distribution: 'untruncatedNormal', seed: 4 }],
+    },
     Zeros: { factory: 'zeros', options: {} },
   },
   regularizer: {
@@ -224,7 +243,7 @@ const exported: Record<string, Record<string, unknown>> = {
 
 /** Exports that make no configurable object; anything else must have a row. */
 const helpers: Record<string, string[]> = {
-  initializer: ['resolveInitializer'],
+  initializer: ['resolveInitializer', 'fromTargets'],
   optimizer: ['get'],
   callback: ['lambda'],
 };
