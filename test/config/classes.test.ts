@@ -33,7 +33,12 @@ interface Row {
   also?: Options[];
 }
 
-const base = { name: 'mine', trainable: false, inputShape: [2, 3] };
+const base = {
+  name: 'mine',
+  trainable: false,
+  inputShape: [2, 3],
+  activityRegularizer: regularizers.l1({ l1: 0.75 }),
+};
 
 const rows: Record<string, Record<string, Row>> = {
   layer: {
@@ -94,6 +99,7 @@ const rows: Record<string, Record<string, Row>> = {
     L1: { factory: 'l1', options: { l1: 0.3 } },
     L1L2: { factory: 'l1l2', options: { l1: 0.3, l2: 0.7 } },
     L2: { factory: 'l2', options: { l2: 0.7 } },
+    OrthogonalRegularizer: { factory: 'orthogonal', options: { factor: 0.7, mode: 'columns' } },
   },
   loss: {
     BinaryCrossentropy: {
@@ -270,7 +276,16 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
     };
   },
   initializer: (initializer: initializers.Initializer) => [...initializer.sample([3, 5]).dataSync()],
-  regularizer: (regularizer: regularizers.Regularizer) => [...(regularizer(tensor([1, -2, 3])) as Tensor).dataSync()],
+  regularizer: (regularizer: regularizers.Regularizer) => [
+    ...(
+      regularizer(
+        tensor([
+          [1, -2],
+          [3, 0.5],
+        ]),
+      ) as Tensor
+    ).dataSync(),
+  ], // prettier-ignore
   loss: measured,
   metric: measured,
   optimizer: async (optimizer: optimizers.Optimizer) => {
