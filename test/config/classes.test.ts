@@ -251,6 +251,7 @@ const exported: Record<string, Record<string, unknown>> = {
 const helpers: Record<string, string[]> = {
   initializer: ['resolveInitializer', 'fromTargets'],
   optimizer: ['get'],
+  schedule: ['check'],
   callback: ['lambda'],
 };
 
