@@ -1,7 +1,6 @@
 // Glorot's initial values: their variance is 1 / (mean of inputs and outputs).
 import { Options } from '../options.js';
-import type { SeedOptions } from './initializer.js';
-import { Scaled } from './variance-scaling.js';
+import { type FanOptions, fanKeys, Scaled } from './variance-scaling.js';
 
 export class GlorotUniform extends Scaled {
   override readonly name = 'initializers.glorotUniform';
@@ -9,8 +8,8 @@ export class GlorotUniform extends Scaled {
   override readonly mode = 'fanAvg';
   override readonly distribution = 'uniform';
 
-  constructor(options?: SeedOptions) {
-    super(new Options<SeedOptions>('initializers.glorotUniform', options, ['seed']));
+  constructor(options?: FanOptions) {
+    super(new Options<FanOptions>('initializers.glorotUniform', options, fanKeys));
   }
 }
 
@@ -20,27 +19,29 @@ export class GlorotNormal extends Scaled {
   override readonly mode = 'fanAvg';
   override readonly distribution = 'truncatedNormal';
 
-  constructor(options?: SeedOptions) {
-    super(new Options<SeedOptions>('initializers.glorotNormal', options, ['seed']));
+  constructor(options?: FanOptions) {
+    super(new Options<FanOptions>('initializers.glorotNormal', options, fanKeys));
   }
 }
 
 /**
  * Uniform in ±√(6 / (inputs + outputs)): the lecture's normalised heuristic, Keras's `GlorotUniform` and its default for kernels.
  *
+ * @param options seed, inputAxes, outputAxes
  * @example layers.dense({ units: 64, kernelInitializer: initializers.glorotUniform({ seed: 1 }) });
  * @see Glorot and Bengio 2010, Understanding the difficulty of training deep feedforward neural networks
  */
-export function glorotUniform(options?: SeedOptions): GlorotUniform {
+export function glorotUniform(options?: FanOptions): GlorotUniform {
   return new GlorotUniform(options);
 }
 
 /**
  * Truncated normal with variance 2 / (inputs + outputs): Keras `GlorotNormal`.
  *
+ * @param options seed, inputAxes, outputAxes
  * @example layers.dense({ units: 64, kernelInitializer: initializers.glorotNormal({ seed: 1 }) });
  * @see Glorot and Bengio 2010, Understanding the difficulty of training deep feedforward neural networks
  */
-export function glorotNormal(options?: SeedOptions): GlorotNormal {
+export function glorotNormal(options?: FanOptions): GlorotNormal {
   return new GlorotNormal(options);
 }

@@ -31,6 +31,7 @@ export { type TruncatedNormalOptions, truncatedNormal } from './truncated-normal
 export { type UniformFanInOptions, uniformFanIn } from './uniform-fan-in.js';
 export {
   type FanMode,
+  type FanOptions,
   type ScaledDistribution,
   type VarianceScalingOptions,
   varianceScaling,

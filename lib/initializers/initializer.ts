@@ -78,7 +78,7 @@ export function matrixOf(what: string, shape: Shape): { inputs: number; units: n
 }
 
 /**
- * Inputs and outputs of a unit, for weights of that shape, as Keras counts them: the axes before the last two are those of a convolution, whose
+ * Inputs and outputs of a unit, for weights of that shape, as Keras's compute_fans: the axes before the last two are those of a convolution, whose
  * product counts for both.
  */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {

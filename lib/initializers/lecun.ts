@@ -1,7 +1,6 @@
 // LeCun's initial values: their variance is 1 / inputs.
 import { Options } from '../options.js';
-import type { SeedOptions } from './initializer.js';
-import { Scaled } from './variance-scaling.js';
+import { type FanOptions, fanKeys, Scaled } from './variance-scaling.js';
 
 export class LecunUniform extends Scaled {
   override readonly name = 'initializers.lecunUniform';
@@ -9,8 +8,8 @@ export class LecunUniform extends Scaled {
   override readonly mode = 'fanIn';
   override readonly distribution = 'uniform';
 
-  constructor(options?: SeedOptions) {
-    super(new Options<SeedOptions>('initializers.lecunUniform', options, ['seed']));
+  constructor(options?: FanOptions) {
+    super(new Options<FanOptions>('initializers.lecunUniform', options, fanKeys));
   }
 }
 
@@ -20,27 +19,29 @@ export class LecunNormal extends Scaled {
   override readonly mode = 'fanIn';
   override readonly distribution = 'truncatedNormal';
 
-  constructor(options?: SeedOptions) {
-    super(new Options<SeedOptions>('initializers.lecunNormal', options, ['seed']));
+  constructor(options?: FanOptions) {
+    super(new Options<FanOptions>('initializers.lecunNormal', options, fanKeys));
   }
 }
 
 /**
  * Uniform in ±√(3 / inputs): Keras `LecunUniform`. The lecture's ±1/√inputs is uniformFanIn.
  *
+ * @param options seed, inputAxes, outputAxes
  * @example layers.dense({ units: 64, kernelInitializer: initializers.lecunUniform({ seed: 1 }) });
  * @see LeCun et al. 1998, Efficient BackProp, section 4.6
  */
-export function lecunUniform(options?: SeedOptions): LecunUniform {
+export function lecunUniform(options?: FanOptions): LecunUniform {
   return new LecunUniform(options);
 }
 
 /**
  * Truncated normal with variance 1 / inputs: Keras `LecunNormal`, for selu.
  *
+ * @param options seed, inputAxes, outputAxes
  * @example layers.dense({ units: 64, kernelInitializer: initializers.lecunNormal({ seed: 1 }) });
  * @see LeCun et al. 1998, Efficient BackProp, section 4.6; Klambauer et al. 2017, arXiv:1706.02515
  */
-export function lecunNormal(options?: SeedOptions): LecunNormal {
+export function lecunNormal(options?: FanOptions): LecunNormal {
   return new LecunNormal(options);
 }

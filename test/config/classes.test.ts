@@ -40,6 +40,8 @@ const base = {
   activityRegularizer: regularizers.l1({ l1: 0.75 }),
 };
 
+const axes = { inputAxes: [1, -2], outputAxes: [0] };
+
 const rows: Record<string, Record<string, Row>> = {
   layer: {
     Activation: {
@@ -70,13 +72,13 @@ const rows: Record<string, Record<string, Row>> = {
   },
   initializer: {
     Constant: { factory: 'constant', options: { value: -1.5 }, also: [{ value: [0.5, -1, 2, 3, 1e-9] }] },
-    GlorotNormal: { factory: 'glorotNormal', options: { seed: 8 } },
-    GlorotUniform: { factory: 'glorotUniform', options: { seed: 2 ** 32 - 1 } },
-    HeNormal: { factory: 'heNormal', options: { seed: 8 } },
-    HeUniform: { factory: 'heUniform', options: { seed: 8 } },
+    GlorotNormal: { factory: 'glorotNormal', options: { seed: 8, ...axes } },
+    GlorotUniform: { factory: 'glorotUniform', options: { seed: 2 ** 32 - 1, ...axes } },
+    HeNormal: { factory: 'heNormal', options: { seed: 8, ...axes } },
+    HeUniform: { factory: 'heUniform', options: { seed: 8, ...axes } },
     Identity: { factory: 'identity', options: { gain: -2.5 } },
-    LecunNormal: { factory: 'lecunNormal', options: { seed: 8 } },
-    LecunUniform: { factory: 'lecunUniform', options: { seed: 8 } },
+    LecunNormal: { factory: 'lecunNormal', options: { seed: 8, ...axes } },
+    LecunUniform: { factory: 'lecunUniform', options: { seed: 8, ...axes } },
     Ones: { factory: 'ones', options: {} },
     Orthogonal: { factory: 'orthogonal', options: { gain: 1.5, seed: 8 } },
     RandomNormal: { factory: 'randomNormal', options: { mean: 0.1, stddev: 0.3, seed: 4 } },
@@ -90,7 +92,7 @@ const rows: Record<string, Record<string, Row>> = {
     UniformFanIn: { factory: 'uniformFanIn', options: { fanIn: 9, seed: 4 } },
     VarianceScaling: {
       factory: 'varianceScaling',
-      options: { scale: 0.5, mode: 'fanAvg', distribution: 'uniform', seed: 4 },
+      options: { scale: 0.5, mode: 'fanAvg', distribution: 'uniform', seed: 4, ...axes },
       also: [{ distribution: 'untruncatedNormal', seed: 4 }],
     },
     Zeros: { factory: 'zeros', options: {} },

@@ -15,7 +15,7 @@ interface Case {
 /** What Keras draws for a shape: its distribution with its bounds, or mean and deviation. */
 interface Scale {
   initializer: keyof typeof scaled;
-  options: Record<string, number | string>;
+  options: Record<string, number | string | number[]>;
   shape: number[];
   kind: 'uniform' | 'normal' | 'truncatedNormal';
   minval?: number;

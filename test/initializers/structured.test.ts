@@ -172,6 +172,16 @@ it.each([
   expect(codeOf(() => initializers.varianceScaling({ scale: 0 }))).toBe('OUT_OF_RANGE');
 });
 
+test('axes that are given come in pairs, and must be there', () => {
+  const made = initializers.heNormal({ inputAxes: [0], outputAxes: [1, 2] });
+  expect(made.getConfig()).toEqual({ seed: null, inputAxes: [0], outputAxes: [1, 2] });
+  expect(initializers.heNormal().getConfig()).toEqual({ seed: null });
+  expect(codeOf(() => made.sample([3, 4]))).toBe('SHAPE_MISMATCH');
+  expect(codeOf(() => initializers.heNormal({ inputAxes: [0] }))).toBe('INVALID_ARGUMENT');
+  expect(codeOf(() => initializers.heNormal({ inputAxes: 0 as never, outputAxes: [1] }))).toBe('INVALID_ARGUMENT');
+  expect(codeOf(() => initializers.heNormal({ inputAxes: [0.5], outputAxes: [1] }))).toBe('OUT_OF_RANGE');
+});
+
 describe('units that begin alike stay alike', () => {
   const x = Array.from({ length: 12 }, (_, i) => [Math.sin(i), Math.cos(3 * i), i / 12]);
   const y = x.map(([a, b, c]) => [a! * b! + c!]);

@@ -25,6 +25,9 @@ SCALED = [(name[0].lower() + name[1:], name, {}) for name in
         {}, {"scale": 0.37, "mode": "fanOut"}, {"scale": 2.3, "mode": "fanAvg", "distribution": "uniform"},
         {"scale": 0.7, "mode": "fanIn", "distribution": "untruncatedNormal"}, {"scale": 1.9, "mode": "fanOut", "distribution": "normal"})]
 SCALED_SHAPES = [[784, 32], [7], [3, 5, 4, 6], [5, 30, 50], []]
+AXES = {"inputAxes": [0, -1], "outputAxes": [1]}
+SCALES = [(*row, shape) for row in SCALED for shape in SCALED_SHAPES] + [
+    (ours, theirs, {**options, **AXES}, shape) for ours, theirs, options in SCALED for shape in ([3, 5, 4, 6], [5, 30, 50])]
 
 
 def case(ours, theirs, options, shape):
@@ -63,4 +66,4 @@ def scale(ours, theirs, options, shape):
 
 if __name__ == "__main__":
     rows = [case(*row, shape) for row in CASES for shape in (SHAPES if row[0] in ("glorotUniform", "randomNormal") else SHAPES[:1])]
-    write("initializers", __file__, {"cases": rows, "scales": [scale(*row, shape) for row in SCALED for shape in SCALED_SHAPES]})
+    write("initializers", __file__, {"cases": rows, "scales": [scale(*row) for row in SCALES]})
