@@ -1,11 +1,22 @@
-"""Initializers: bounds, mean and deviation of Keras's draws; ours need not draw the same numbers, only from the same distribution. And what Keras asks
+"""Initializers: bounds, mean and deviation of Keras's draws, or PyTorch's; ours need not draw the same numbers, only from the same distribution. And what Keras asks
 its generator for: the bounds or the deviation that follow from a shape."""
 
-from common import keras, keras_arguments, np, number, snake, write  # first: it chooses Keras's backend
+from common import keras, keras_arguments, np, number, snake, torch, write  # first: it chooses Keras's backend
 from keras.src.initializers import random_initializers
 
 SHAPES = [[784, 32], [32, 784], [300, 200], [20000], [3, 3, 40, 60], [5, 30, 50]]
-# ours, Keras's, options
+
+
+def torch_linear(shape, **_):
+    return torch.nn.Linear(*shape).weight.detach().T
+
+
+def torch_sparse(shape, sparsity, stddev):
+    """Zeroes a fraction of each column: of each unit's inputs in our layout."""
+    return torch.nn.init.sparse_(torch.empty(shape), sparsity, stddev)
+
+
+# ours, Keras's or PyTorch's, options
 CASES = [
     ("glorotUniform", "GlorotUniform", {}),
     ("randomUniform", "RandomUniform", {}),
@@ -17,6 +28,10 @@ CASES = [
     ("zeros", "Zeros", {}),
     ("ones", "Ones", {}),
     ("constant", "Constant", {"value": -0.37}),
+    ("identity", "Identity", {"gain": 1.7}),
+    ("orthogonal", "Orthogonal", {"gain": 1.7}),
+    ("uniformFanIn", torch_linear, {}),
+    ("sparse", torch_sparse, {"sparsity": 0.37, "stddev": 0.21}),
 ]
 # Names that differ in their scale alone, and the general form.
 SCALED = [(name[0].lower() + name[1:], name, {}) for name in
@@ -31,8 +46,12 @@ SCALES = [(*row, shape) for row in SCALED for shape in SCALED_SHAPES] + [
 
 
 def case(ours, theirs, options, shape):
-    seed = {} if ours in ("zeros", "ones", "constant") else {"seed": 7}
-    values = np.asarray(getattr(keras.initializers, theirs)(**options, **seed)(shape), dtype=np.float64)
+    if callable(theirs):
+        torch.manual_seed(7)
+        values = np.asarray(theirs(shape, **options), dtype=np.float64)
+    else:
+        seed = {} if ours in ("zeros", "ones", "constant", "identity") else {"seed": 7}
+        values = np.asarray(getattr(keras.initializers, theirs)(**options, **seed)(shape), dtype=np.float64)
     return {"initializer": ours, "options": options, "shape": shape, "min": number(values.min()), "max": number(values.max()),
             "mean": number(values.mean()), "deviation": number(values.std())}
 
