@@ -7,3 +7,4 @@ export { type DigitSet, type Mnist, type MnistOptions, mnist } from './mnist.js'
 export { type SpamAssassinOptions, spamAssassin } from './spam-assassin.js';
 export { type DenseBatches, type SparseBatchesOptions, SparseRows, type SparseRowsOptions } from './sparse-rows.js';
 export type { Texts, TextSet } from './texts.js';
+export { type Split, type SplitData, type SplitOptions, type SplitPart, split } from './split.js';
