@@ -107,24 +107,79 @@ const rows: Record<string, Record<string, Row>> = {
   loss: {
     BinaryCrossentropy: {
       factory: 'binaryCrossentropy',
-      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1 },
+      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1, axis: 1 },
+    },
+    BinaryFocalCrossentropy: {
+      factory: 'binaryFocalCrossentropy',
+      options: {
+        name: 'mine',
+        applyClassBalancing: true,
+        alpha: 0.3,
+        gamma: 1.5,
+        fromLogits: true,
+        labelSmoothing: 0.1,
+        axis: 1,
+      },
     },
     CategoricalCrossentropy: {
       factory: 'categoricalCrossentropy',
-      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1 },
+      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1, axis: 1 },
     },
+    CategoricalFocalCrossentropy: {
+      factory: 'categoricalFocalCrossentropy',
+      options: { name: 'mine', alpha: 0.3, gamma: 1.5, fromLogits: true, labelSmoothing: 0.1, axis: 1 },
+    },
+    CategoricalHinge: { factory: 'categoricalHinge', options: { name: 'mine' } },
+    CosineSimilarity: { factory: 'cosineSimilarity', options: { name: 'mine', axis: 1 } },
+    Hinge: { factory: 'hinge', options: { name: 'mine' } },
+    Huber: { factory: 'huber', options: { name: 'mine', delta: 0.25 } },
+    KLDivergence: { factory: 'klDivergence', options: { name: 'mine' } },
+    LogCosh: { factory: 'logCosh', options: { name: 'mine' } },
     MeanAbsoluteError: { factory: 'meanAbsoluteError', options: { name: 'mine' } },
+    MeanAbsolutePercentageError: { factory: 'meanAbsolutePercentageError', options: { name: 'mine' } },
     MeanSquaredError: { factory: 'meanSquaredError', options: { name: 'mine' } },
+    MeanSquaredLogarithmicError: { factory: 'meanSquaredLogarithmicError', options: { name: 'mine' } },
+    Poisson: { factory: 'poisson', options: { name: 'mine' } },
     SparseCategoricalCrossentropy: {
       factory: 'sparseCategoricalCrossentropy',
-      options: { name: 'mine', fromLogits: true },
+      options: { name: 'mine', fromLogits: true, ignoreClass: 2, axis: 1 },
     },
+    SquaredHinge: { factory: 'squaredHinge', options: { name: 'mine' } },
   },
   metric: {
     Accuracy: { factory: 'accuracy', options: { name: 'mine' } },
+    AUC: {
+      factory: 'auc',
+      options: {
+        name: 'mine',
+        numThresholds: 11,
+        curve: 'PR',
+        summationMethod: 'majoring',
+        multiLabel: true,
+        numLabels: 3,
+        labelWeights: [1, 0.5, 2],
+        fromLogits: true,
+      },
+      also: [{ thresholds: [0.2, 0.9], curve: 'PRGAIN' }],
+    },
     BinaryAccuracy: { factory: 'binaryAccuracy', options: { name: 'mine', threshold: 0.75 } },
     CategoricalAccuracy: { factory: 'categoricalAccuracy', options: { name: 'mine' } },
+    F1Score: { factory: 'f1Score', options: { name: 'mine', average: 'macro', threshold: 0.25 } },
+    FBetaScore: { factory: 'fBetaScore', options: { name: 'mine', average: 'weighted', beta: 2, threshold: 0.25 } },
+    Precision: {
+      factory: 'precision',
+      options: { name: 'mine', thresholds: [0.6, 0.15], topK: 2, classId: 1 },
+      also: [{ thresholds: 0.15 }],
+    },
+    Recall: {
+      factory: 'recall',
+      options: { name: 'mine', thresholds: [0.6, 0.15], topK: 2, classId: 0 },
+      also: [{ thresholds: 0.15 }],
+    },
+    RootMeanSquaredError: { factory: 'rootMeanSquaredError', options: { name: 'mine' } },
     SparseCategoricalAccuracy: { factory: 'sparseCategoricalAccuracy', options: { name: 'mine' } },
+    SparseTopKCategoricalAccuracy: { factory: 'sparseTopKCategoricalAccuracy', options: { name: 'mine', k: 2 } },
+    TopKCategoricalAccuracy: { factory: 'topKCategoricalAccuracy', options: { name: 'mine', k: 2 } },
     ZeroOneLoss: { factory: 'zeroOneLoss', options: { name: 'mine' } },
   },
   optimizer: {
@@ -149,6 +204,43 @@ const rows: Record<string, Record<string, Row>> = {
         { preset: 'torch', clipValue: 0.25 },
         { globalClipNorm: 0.25, learningRate: schedules.inverseTime({ initial: 0.5, decay: 1 }) },
       ],
+    },
+    Lamb: {
+      factory: 'lamb',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        clipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 3,
+        beta1: 0.5,
+        beta2: 0.75,
+        epsilon: 0.01,
+        preset: 'torch',
+      },
+      also: [{ clipValue: 0.25 }, { globalClipNorm: 0.25 }],
+    },
+    Lars: {
+      factory: 'lars',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        clipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 3,
+        momentum: 0.5,
+        nesterov: true,
+        trustCoefficient: 0.25,
+        epsilon: 0.01,
+        preset: 'torch',
+      },
+      also: [{ clipValue: 0.25 }, { globalClipNorm: 0.25 }],
     },
     SGD: {
       factory: 'sgd',
@@ -274,6 +366,12 @@ const commonOptions: Options[] = [
   { clipValue: 0.25 },
   { globalClipNorm: 0.25, learningRate: schedules.inverseTime({ initial: 0.5, decay: 1 }) },
 ];
+/** Those that no row needs to say. */
+const everywhere: Options[] = [
+  { groups: [{ match: ['a', 'b'], weightDecay: 0.5, learningRate: 0.25 }, { match: 'c' }] },
+  { adaptiveClipFactor: 0.25, adaptiveClipEpsilon: 0.5, skipNonFinite: true, lossScaleFactor: 4 },
+  { lossScale: 'dynamic' },
+];
 
 // Optimizers that have no row have the options of the golden trajectories, where all are away from their defaults, too.
 const trajectories = ['keras', 'torch', 'book'].flatMap(
@@ -285,6 +383,7 @@ for (const factory of new Set(trajectories.map(({ optimizer }) => optimizer))) {
   const { className } = serialize(makeOptimizer({ optimizer: factory, options: {} }));
   rows.optimizer[className] = { factory, options: commonOptions[0], also: [...commonOptions.slice(1), ...own] };
 }
+for (const row of Object.values(rows.optimizer)) row.also = [...(row.also ?? []), ...everywhere];
 
 const exported: Record<string, Record<string, unknown>> = {
   layer: layers,
@@ -340,7 +439,7 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
   loss: measured,
   metric: measured,
   optimizer: async (optimizer: optimizers.Optimizer) => {
-    const w = variable([1, -2, 3]);
+    const w = variable([1, -2, 3], { name: 'b' });
     for (let step = 0; step < 3; step++) await optimizer.applyGradients([[tensor([0.5, step, -1]), w]]);
     return [optimizer.name, optimizer.learningRate, ...w.dataSync()];
   },
@@ -348,7 +447,7 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
   callback: (callback: object) => Object.keys(callback),
 };
 
-function measured(loss: losses.Loss): unknown {
+function measured(loss: losses.Loss | metrics.Metric): unknown {
   const outputs = tensor([
     [0.7, 0.2, 0.1],
     [0.3, 0.6, 0.1],
@@ -360,7 +459,8 @@ function measured(loss: losses.Loss): unknown {
         [1, 0, 0],
         [0, 0, 1],
       ]); // prettier-ignore
-  return [loss.label, ...(loss.perExample(targets, outputs) as Tensor).dataSync()];
+  const values = 'perExample' in loss ? (loss.perExample(targets, outputs) as Tensor) : loss(targets, outputs);
+  return [loss.label, ...values.dataSync()];
 }
 
 /** Equal configs give equal weights only where each initializer has its seed, or draws nothing. */
