@@ -29,6 +29,22 @@ export interface CallContext {
   training: boolean;
 }
 
+/** Sees what a layer gives while a model is traced, and gives what the next layer takes. */
+export type LayerObserver = (layer: Layer, output: SymbolicTensor) => SymbolicTensor;
+
+let observer: LayerObserver | null = null;
+
+/** Runs `body`; each layer that is applied in a trace meanwhile shows its output to `see`. */
+export function observeLayers<T>(see: LayerObserver, body: () => T): T {
+  const outer = observer;
+  observer = see;
+  try {
+    return body();
+  } finally {
+    observer = outer;
+  }
+}
+
 const baseKeys = ['name', 'inputShape', 'trainable'] as const;
 
 /** Reads the options of a layer: its own keys and those that all layers have. */
@@ -134,7 +150,8 @@ export abstract class Layer {
     if (!(input instanceof SymbolicTensor)) return this.call(input, { training });
     binding.graphScope(input.trace.graph, this.#name);
     try {
-      return this.call(input, { training });
+      const output = this.call(input, { training });
+      return observer && output instanceof SymbolicTensor ? observer(this, output) : output;
     } finally {
       binding.graphScope(input.trace.graph, '');
     }

@@ -1,0 +1,89 @@
+// The rows that a diagnostic looks at, as batches in native memory.
+import { binding, type NumericArray, type Storage } from '../binding/index.js';
+import { DownhillError } from '../errors.js';
+import type { Model } from '../model/model.js';
+import { copyOf } from '../tensor/make.js';
+import { sizeOf } from '../tensor/shape.js';
+import { storageOf, Tensor } from '../tensor/tensor.js';
+import { type Column, datasetOf, inputColumn, type RowType, targetColumn } from '../training/columns.js';
+import type { Compiled } from '../training/compiled.js';
+
+export interface Batch {
+  /** One storage per column: x, then y. */
+  inputs: readonly Storage[];
+  rows: number;
+  /** Counted from 0: dropout draws other masks in each. */
+  index: number;
+}
+
+/** What compile() fixed; throws NOT_COMPILED. */
+export function compiledOf(where: string, net: Model): Compiled {
+  if (net.compiled) return net.compiled;
+  throw new DownhillError(
+    'NOT_COMPILED',
+    `${where}: the model has no optimizer and loss yet. Call net.compile({ optimizer: "sgd", loss: … }) first.`,
+  );
+}
+
+export class Data {
+  readonly rows: number;
+  readonly target: RowType;
+  readonly #columns: readonly Column[];
+  readonly #values: readonly NumericArray[];
+
+  private constructor(columns: readonly Column[], values: readonly NumericArray[]) {
+    this.rows = columns[0].rows;
+    this.target = columns[1];
+    this.#columns = columns;
+    this.#values = values;
+  }
+
+  /** Checks x and y against the model and its loss. Throws SHAPE_MISMATCH, EMPTY_DATA, and with `check` NON_FINITE. */
+  static async of(net: Model, compiled: Compiled, x: unknown, y: unknown, check = true): Promise<Data> {
+    const inputs = inputColumn(net, x);
+    const columns = [inputs, targetColumn(net, compiled.loss, y, inputs.rows)];
+    if (check) datasetOf(columns, true);
+    const values = columns.map(({ source }) => source.values ?? source.tensor.data());
+    return new Data(columns, await Promise.all(values));
+  }
+
+  /** Rows [begin, end), of `order` where there is one, as a copy. */
+  batch(begin: number, end: number, index = 0, order: ArrayLike<number> | null = null): Batch {
+    const inputs = this.#columns.map(({ name, shape, dtype }, i) => {
+      const width = sizeOf(shape);
+      const all = this.#values[i];
+      const values = order ? picked(all, width, order, begin, end) : all.subarray(begin * width, end * width);
+      return copyOf(name, { tensor: null, values, shape: [values.length], dtype }, dtype);
+    });
+    return { inputs, rows: end - begin, index };
+  }
+
+  /** All rows in their order. */
+  batches(batchSize: number): Batch[] {
+    const count = Math.ceil(this.rows / batchSize);
+    return Array.from({ length: count }, (_, i) =>
+      this.batch(i * batchSize, Math.min((i + 1) * batchSize, this.rows), i),
+    );
+  }
+}
+
+function picked(all: NumericArray, width: number, order: ArrayLike<number>, begin: number, end: number): NumericArray {
+  const values = all.slice(0, (end - begin) * width);
+  for (let i = begin; i < end; i++)
+    values.set(all.subarray(order[i] * width, (order[i] + 1) * width), (i - begin) * width);
+  return values;
+}
+
+/** A flat float32 vector of zeros. */
+export function zeros(size: number, device: string): Tensor {
+  return new Tensor(binding.arena([size * 4], device)[0], [size], 'float32');
+}
+
+/** 0 … count − 1 in an order that the seed fixes: sorted by random keys. */
+export function randomOrder(count: number, seed: number): Uint32Array {
+  const draws = zeros(count, 'cpu');
+  binding.storageRandom(storageOf(draws), 'uniform', 0, 1, seed, 0);
+  const keys = draws.dataSync();
+  draws.dispose();
+  return Uint32Array.from(keys, (_, i) => i).sort((i, j) => keys[i] - keys[j]);
+}
