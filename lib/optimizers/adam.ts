@@ -1,7 +1,8 @@
 // Adam.
 import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions } from './optimizer.js';
+import { commonKeys, type OptimizerOptions } from './common.js';
+import { Optimizer } from './optimizer.js';
 
 export interface AdamOptions extends OptimizerOptions {
   /** Decay of the mean of gradients, in [0, 1). */

@@ -1,104 +1,41 @@
 // What all optimizers share: hyperparameters, slots, native updaters, and updates of a user's own variables.
-import {
-  binding,
-  type Schedule as NativeSchedule,
-  type Storage,
-  type Updater,
-  type UpdaterOptions,
-} from '../binding/index.js';
+import { binding, type Storage, type Updater } from '../binding/index.js';
 import type { Config } from '../config/values.js';
 import { chosenDevice } from '../devices.js';
-import { DownhillError, show } from '../errors.js';
-import { LruCache } from '../graph/lru.js';
+import { DownhillError } from '../errors.js';
 import { arrived } from '../graph/program.js';
 import type { Output } from '../graph/structure.js';
 import { checkCount, checkFunction, type Options } from '../options.js';
-import { checkSchedule, nativeOf, nativeSchedule, rateOf, type ScheduleLike } from '../schedules/schedule.js';
+import { checkSchedule, type ScheduleLike } from '../schedules/schedule.js';
 import type { TensorLike } from '../tensor/convert.js';
-import { asTensor } from '../tensor/make.js';
-import { sameShape, shapeText } from '../tensor/shape.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
-import { Variable } from '../tensor/variable.js';
+import type { Variable } from '../tensor/variable.js';
+import { checkPairs, checkVariables } from './arguments.js';
+import {
+  type Common,
+  type OptimizerOptions,
+  type Preset,
+  presets,
+  readCommon,
+  slotsOf,
+  type UpdateRule,
+} from './common.js';
 import { LossPrograms } from './loss-programs.js';
-import { arenaFor, Slots } from './slots.js';
-import { idsOf } from './variable-ids.js';
+import { Rate } from './rate.js';
+import { Slots } from './slots.js';
+import { Updaters } from './updaters.js';
 
-/** Options that every optimizer takes. */
-export interface OptimizerOptions {
-  /**
-   * Step size, at least 0, or a schedule: one of `schedules.…` or of your own, or a function (step) => rate, of updates counted from 0.
-   * With gradientAccumulationSteps, under preset 'keras', it is one of steps: an update has the rate of its last step.
-   */
-  learningRate?: number | ScheduleLike;
-  /** Decay of the weights: decoupled (w ← w − rate · decay · w), under preset 'torch' added to the gradient (g + decay · w). */
-  weightDecay?: number | null;
-  /** Scales each variable's gradient to at most this norm. At most one of the three clips. */
-  clipNorm?: number | null;
-  /** Limits each element of the gradients to ± this. */
-  clipValue?: number | null;
-  /** Scales all gradients together to at most this norm. */
-  globalClipNorm?: number | null;
-  /** Keep a moving average of the weights, which they become at the end of fit. */
-  useEma?: boolean;
-  /** In [0, 1]: average ← emaMomentum · average + (1 − emaMomentum) · weight, after each update; the first one copies the weight. */
-  emaMomentum?: number;
-  /** Updates after which the weights become their averages, again and again. */
-  emaOverwriteFrequency?: number | null;
-  /** Steps, at least 2, whose gradients make one update, by their mean. */
-  gradientAccumulationSteps?: number | null;
-  name?: string;
-  /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
-  preset?: Preset;
-}
-
-export type Preset = 'keras' | 'torch';
-export const presets: readonly Preset[] = ['keras', 'torch'];
-export const commonKeys = [
-  'learningRate',
-  'weightDecay',
-  'clipNorm',
-  'clipValue',
-  'globalClipNorm',
-  'useEma',
-  'emaMomentum',
-  'emaOverwriteFrequency',
-  'gradientAccumulationSteps',
-  'name',
-  'preset',
-] as const;
-
-/** What a class of optimizer says of itself. */
-export interface UpdateRule {
-  /** A row of native/optim/rules.def. */
-  rule: string;
-  /** Names of its slots, in their order, for files. */
-  slots: readonly string[];
-  /** Default of learningRate. */
-  learningRate: number;
-  /** Hyperparameters of the rule, by the native names. */
-  hyper: Record<string, number>;
-}
+export { commonKeys, type OptimizerOptions, type Preset, presets, type UpdateRule } from './common.js';
 
 /** A function without arguments that computes a loss from Variables. */
 export type LossFunction = () => Output;
-
-interface Bound {
-  variables: readonly Variable[];
-  gradients: readonly Storage[];
-  updater: Updater;
-}
 
 /** Names of the slots that no rule has. */
 const averageSlot = 'average';
 const accumulatorSlot = 'gradientAccumulator';
 
-/** Updaters that one optimizer keeps; one per list of variables. */
-const kBound = 8;
-
 /** Rates of a user's own schedule that are computed ahead, at most. */
 const kAhead = 1024;
-
-const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;
 
 /** Base of the optimizers. Slots belong to the variables and are made at their first update. */
 export abstract class Optimizer {
@@ -107,73 +44,42 @@ export abstract class Optimizer {
   /** Names of the slots, in their order. */
   readonly slotNames: readonly string[];
   readonly #rule: string;
-  readonly #hyper: Record<string, number>;
-  readonly #options: UpdaterOptions;
-  readonly #optional: Config;
-  #schedule: ScheduleLike | null = null;
-  /** What the updaters take their rates from, where there is a schedule. */
-  #rates: NativeSchedule | null = null;
+  readonly #common: Common;
+  readonly #rate: Rate;
   readonly #slots: Slots;
   readonly #losses = new LossPrograms();
-  readonly #owned = new LruCache<Bound>(kBound);
-  #bound: Bound[] = [];
-  #active: Updater | null = null;
-  #steps = 0;
+  readonly #updaters: Updaters;
   #queue: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
     this.name = read.text('name', kind);
     this.preset = read.oneOf('preset', presets, 'keras');
-    const given = clips.filter((clip) => read.optionalNumber(clip, { above: 0 }) !== undefined);
-    if (given.length > 1)
-      throw new DownhillError(
-        'INVALID_ARGUMENT',
-        `${read.where}: at most one of clipNorm, clipValue and globalClipNorm can be given; received ${given.join(' and ')}.`,
-      );
     this.#rule = rule.rule;
-    this.#hyper = {
-      ...rule.hyper,
-      learningRate: rule.learningRate,
-      weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? 0,
-      coupledDecay: this.preset === 'torch' ? 1 : 0,
-      clipNorm: read.optionalNumber('clipNorm') ?? 0,
-      clipValue: read.optionalNumber('clipValue') ?? 0,
-    };
-    this.#follow(checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate));
-    const useEma = read.flag('useEma', false);
-    const emaMomentum = read.number('emaMomentum', 0.99, { min: 0, max: 1 });
-    this.#options = {
-      globalClipNorm: read.optionalNumber('globalClipNorm') ?? 0,
-      accumulationSteps: read.optionalCount('gradientAccumulationSteps', { min: 2 }) ?? 1,
-      // As Keras, whose schedules see its own count of steps; with PyTorch one steps a schedule after each update.
-      scheduleByStep: this.preset === 'keras',
-      emaMomentum: useEma ? emaMomentum : null,
-      emaOverwriteFrequency: read.optionalCount('emaOverwriteFrequency') ?? 0,
-    };
-    const optional = ['weightDecay', ...clips, 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
-    this.#optional = {
-      ...Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null])),
-      useEma,
-      emaMomentum,
-    };
+    this.#common = readCommon(read, this.preset, rule);
+    const rate = checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate);
+    this.#rate = new Rate(`${this.name}: learningRate`, rate, rule.learningRate);
+    this.#updaters = new Updaters(
+      (variables, gradients) => this.#make(variables, gradients),
+      (updater) => this.#rate.tell(updater, 0),
+    );
+    const averages = this.#common.options.emaMomentum !== null;
     this.slotNames = [
       ...rule.slots,
-      ...(useEma ? [averageSlot] : []),
-      ...(this.#options.accumulationSteps > 1 ? [accumulatorSlot] : []),
+      ...(averages ? [averageSlot] : []),
+      ...(this.#common.options.accumulationSteps > 1 ? [accumulatorSlot] : []),
     ];
     if (slotsOf(rule.rule) !== rule.slots.length)
       throw new DownhillError(
         'INTERNAL',
         `The update rule "${rule.rule}" needs the names of its ${slotsOf(rule.rule)} slots.`,
       );
-    this.#slots = new Slots(this.slotNames.length, useEma ? rule.slots.length : null);
+    this.#slots = new Slots(this.slotNames.length, averages ? rule.slots.length : null);
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
   getConfig(): Config {
-    const learningRate = this.#schedule ?? this.learningRate;
-    return { name: this.name, learningRate, ...this.#optional, preset: this.preset };
+    return { name: this.name, learningRate: this.#rate.value, ...this.#common.config, preset: this.preset };
   }
 
   /**
@@ -181,43 +87,33 @@ export abstract class Optimizer {
    * another schedule can be set.
    */
   get learningRate(): number {
-    if (!this.#schedule) return this.#hyper.learningRate;
-    const { accumulationSteps, scheduleByStep } = this.#options;
-    const next = scheduleByStep ? (this.iterations + 1) * accumulationSteps - 1 : this.iterations;
-    return rateOf(`${this.name}: learningRate`, this.#schedule, next);
+    const { accumulationSteps, scheduleByStep } = this.#common.options;
+    return this.#rate.at(scheduleByStep ? (this.iterations + 1) * accumulationSteps - 1 : this.iterations);
   }
 
   set learningRate(value: number | ScheduleLike) {
-    const checked = checkSchedule(`${this.name}: learningRate`, value);
-    if (this.#schedule && typeof checked === 'number')
-      throw new DownhillError(
-        'INVALID_ARGUMENT',
-        `${this.name}: learningRate follows a schedule, so that it cannot be set to ${checked}. Set another schedule, such as ` +
-          `schedules.constant(${checked}), or make the optimizer with a number.`,
-      );
-    this.#follow(checked);
-    for (const { updater } of this.#bound) this.#tell(updater);
+    this.#rate.set(value);
+    this.#updaters.tellAll();
   }
 
   /** Updates made so far. */
   get iterations(): number {
-    return Math.floor(this.steps / this.#options.accumulationSteps);
+    return Math.floor(this.steps / this.#common.options.accumulationSteps);
   }
 
   set iterations(value: number) {
-    const { accumulationSteps } = this.#options;
+    const { accumulationSteps } = this.#common.options;
     const max = Math.floor(Number.MAX_SAFE_INTEGER / accumulationSteps);
     this.steps = checkCount(`${this.name}: iterations`, value, { min: 0, max }) * accumulationSteps;
   }
 
   /** Steps so far: updates, and those that only accumulated gradients. For training and files. */
   get steps(): number {
-    return this.#active ? binding.updaterIterations(this.#active) : this.#steps;
+    return this.#updaters.steps;
   }
 
   set steps(value: number) {
-    this.#steps = checkCount(`${this.name}: steps`, value, { min: 0 });
-    if (this.#active) binding.updaterSetIterations(this.#active, value);
+    this.#updaters.steps = checkCount(`${this.name}: steps`, value, { min: 0 });
   }
 
   /**
@@ -225,23 +121,20 @@ export abstract class Optimizer {
    * be made with them (0: any number). For training.
    */
   ready(limit: number): number {
-    if (!this.#schedule || nativeOf(this.#schedule)) return limit;
-    const { accumulationSteps, scheduleByStep } = this.#options;
+    if (!this.#rate.isOwn) return limit;
+    const { accumulationSteps, scheduleByStep } = this.#common.options;
     const steps = limit > 0 ? Math.min(limit, kAhead) : kAhead;
     const first = scheduleByStep ? this.steps : this.iterations;
     const end = scheduleByStep ? this.steps + steps : Math.floor((this.steps + steps) / accumulationSteps);
-    const rates = Array.from({ length: end - first }, (_, i) =>
-      rateOf(`${this.name}: learningRate`, this.#schedule!, first + i),
-    );
-    this.#rates = nativeSchedule('table', [first, ...rates]);
-    for (const { updater } of this.#bound) this.#tell(updater);
+    this.#rate.ready(first, end);
+    this.#updaters.tellAll();
     return steps;
   }
 
   /** With useEma, gives variables the values of their moving averages, as fit does at its end. */
   finalizeVariableValues(variables: readonly Variable[]): void {
     this.#checkAlive();
-    this.#checkVariables('finalizeVariableValues', variables);
+    checkVariables(`${this.name}.finalizeVariableValues`, variables);
     const slot = this.slotNames.indexOf(averageSlot);
     const averaged = slot < 0 || this.iterations === 0 ? [] : variables.filter((variable) => this.#slots.get(variable));
     binding.storagesWrite(
@@ -258,11 +151,12 @@ export abstract class Optimizer {
    * @example await optimizer.applyGradients([[tensor([0.1, -0.2]), w]]);
    */
   async applyGradients(pairs: Iterable<readonly [gradient: TensorLike, variable: Variable]>): Promise<void> {
-    const { gradients, variables } = this.#checkPairs(pairs);
+    this.#checkAlive();
+    const { gradients, variables } = checkPairs(`${this.name}.applyGradients`, pairs);
     if (variables.length === 0) return;
     await this.#enqueue(async () => {
       await arrived(gradients);
-      const bound = this.#own(variables);
+      const bound = this.#updaters.own(variables);
       const types = gradients.map(() => 'float32' as const);
       binding.storagesWrite(
         [...bound.gradients],
@@ -284,11 +178,11 @@ export abstract class Optimizer {
   async minimize(lossFn: LossFunction, variables: readonly Variable[]): Promise<Tensor> {
     this.#checkAlive();
     checkFunction(`${this.name}.minimize: lossFn`, lossFn);
-    this.#checkVariables('minimize', variables);
+    checkVariables(`${this.name}.minimize`, variables);
     // Traced now, so that it reads what the caller's closure holds now; run when its turn comes.
     const traced = this.#losses.trace(`${this.name}.minimize`, lossFn, variables);
     return this.#enqueue(async () => {
-      const bound = this.#own(variables);
+      const bound = this.#updaters.own(variables);
       const { outputs, done } = this.#losses.run(traced, bound.gradients);
       if (done) await done;
       await this.#apply(bound.updater);
@@ -302,8 +196,7 @@ export abstract class Optimizer {
    */
   bind(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
     this.#checkAlive();
-    const known = this.#bound.find((bound) => same(bound.variables, variables) && same(bound.gradients, gradients));
-    return this.#activate((known ?? this.#make(variables, gradients)).updater);
+    return this.#updaters.bind(variables, gradients);
   }
 
   /** The slots of a variable, by slotNames; null before its first update. For files. */
@@ -323,19 +216,14 @@ export abstract class Optimizer {
 
   /** Back to no slots and no updates made. For files. */
   forget(): void {
-    this.#steps = 0;
-    this.#active = null;
-    this.#bound = [];
-    this.#owned.clear();
+    this.#updaters.clear();
+    this.#updaters.steps = 0;
     this.#slots.clear();
   }
 
   /** Releases slots and updaters; later updates reject with DISPOSED. */
   dispose(): void {
-    this.#steps = this.steps;
-    this.#active = null;
-    this.#bound = [];
-    this.#owned.clear();
+    this.#updaters.clear();
     this.#losses.clear();
     this.#slots.clear();
     this.#disposed = true;
@@ -345,7 +233,7 @@ export abstract class Optimizer {
     this.dispose();
   }
 
-  #make(variables: readonly Variable[], gradients: readonly Storage[]): Bound {
+  #make(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
     const slots = this.#slots.of(variables);
     const rules = slotsOf(this.#rule);
     const named = (name: string, storages: readonly Storage[]) => storages[this.slotNames.indexOf(name)] ?? null;
@@ -357,47 +245,11 @@ export abstract class Optimizer {
       average: named(averageSlot, slots[i]),
       accumulator: named(accumulatorSlot, slots[i]),
     }));
-    const updater = binding.updaterNew(this.#rule, segments, [this.#hyper], this.#options);
-    this.#tell(updater);
-    const bound = { variables: [...variables], gradients: [...gradients], updater };
-    this.#bound = [...this.#bound.slice(1 - kBound), bound];
-    return bound;
-  }
-
-  /** Updater and gradient storages for a list of the user's variables. */
-  #own(variables: readonly Variable[]): Bound {
-    for (const variable of variables) storageOf(variable);
-    return this.#owned.get(idsOf(variables), () => this.#make(variables, arenaFor(variables)));
-  }
-
-  #activate(updater: Updater): Updater {
-    if (updater !== this.#active) {
-      binding.updaterSetIterations(updater, this.steps);
-      this.#active = updater;
-      this.#tell(updater);
-    }
-    return updater;
-  }
-
-  #follow(rate: number | ScheduleLike): void {
-    if (typeof rate === 'number') {
-      this.#hyper.learningRate = rate;
-      this.#schedule = this.#rates = null;
-    } else {
-      this.#schedule = rate;
-      // One's own becomes a table of rates before the next steps; those in hand go on with what they have.
-      this.#rates = nativeOf(rate) ?? this.#rates;
-    }
-  }
-
-  /** The rate, or where it comes from. */
-  #tell(updater: Updater): void {
-    binding.updaterSet(updater, 0, 'learningRate', this.#hyper.learningRate);
-    binding.updaterSchedule(updater, 0, this.#rates);
+    return binding.updaterNew(this.#rule, segments, [this.#common.hyper], this.#common.options);
   }
 
   #apply(updater: Updater): Promise<void> {
-    this.#activate(updater);
+    this.#updaters.activate(updater);
     this.ready(1);
     return binding.updaterApply(updater, chosenDevice());
   }
@@ -412,72 +264,8 @@ export abstract class Optimizer {
     return result;
   }
 
-  #checkPairs(pairs: Iterable<readonly [TensorLike, Variable]>): { gradients: Tensor[]; variables: Variable[] } {
-    this.#checkAlive();
-    const where = `${this.name}.applyGradients`;
-    const list = isIterable(pairs) ? [...pairs] : null;
-    if (!list?.every((pair) => Array.isArray(pair) && pair.length === 2))
-      throw new DownhillError(
-        'INVALID_ARGUMENT',
-        `${where} takes a list of pairs [gradient, variable]; received ${show(pairs)}.`,
-      );
-    const variables = list.map(([, variable]) => variable);
-    this.#checkVariables('applyGradients', variables);
-    const gradients = list.map(([gradient, variable]) => {
-      const tensor = asTensor(`${where}: the gradient of "${variable.name}"`, gradient, 'float32');
-      if (!sameShape(tensor.shape, variable.shape) || tensor.dtype !== 'float32')
-        throw new DownhillError(
-          'SHAPE_MISMATCH',
-          `${where}: the gradient of "${variable.name}" must be float32 of shape ${shapeText(variable.shape)}; ` +
-            `received ${tensor.dtype} of shape ${shapeText(tensor.shape)}.`,
-        );
-      return tensor;
-    });
-    return { gradients, variables };
-  }
-
-  #checkVariables(method: string, variables: readonly Variable[]): void {
-    const where = `${this.name}.${method}`;
-    if (!Array.isArray(variables))
-      throw new DownhillError('INVALID_ARGUMENT', `${where} takes a list of Variables; received ${show(variables)}.`);
-    for (const variable of variables as unknown[]) {
-      if (!(variable instanceof Variable))
-        throw new DownhillError(
-          'INVALID_ARGUMENT',
-          `${where} updates Variables, made by variable(…); received ${show(variable)}.`,
-        );
-      if (variable.dtype !== 'float32')
-        throw new DownhillError(
-          'DTYPE_MISMATCH',
-          `${where}: "${variable.name}" is ${variable.dtype}; only float32 is updated.`,
-        );
-      if (!variable.trainable)
-        throw new DownhillError('INVALID_ARGUMENT', `${where}: "${variable.name}" is not trainable. Leave it out.`);
-      storageOf(variable);
-    }
-    if (new Set(variables).size !== variables.length)
-      throw new DownhillError(
-        'INVALID_ARGUMENT',
-        `${where}: a Variable is listed twice. Add its gradients up and list it once.`,
-      );
-  }
-
   #checkAlive(): void {
     if (this.#disposed)
       throw new DownhillError('DISPOSED', `The optimizer "${this.name}" has been disposed of. Make a new one.`);
   }
-}
-
-function slotsOf(rule: string): number {
-  const row = binding.rules().find(({ name }) => name === rule);
-  if (!row) throw new DownhillError('INTERNAL', `The addon has no update rule "${rule}".`);
-  return row.slots;
-}
-
-function same(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
-}
-
-function isIterable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }

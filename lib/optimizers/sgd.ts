@@ -2,7 +2,8 @@
 import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import { Options } from '../options.js';
-import { commonKeys, Optimizer, type OptimizerOptions, type UpdateRule } from './optimizer.js';
+import { commonKeys, type OptimizerOptions, type UpdateRule } from './common.js';
+import { Optimizer } from './optimizer.js';
 
 export interface SgdOptions extends OptimizerOptions {
   /** In [0, 1]; 0, the default, is plain gradient descent. */

@@ -1,0 +1,111 @@
+// The options that all optimizers share, and what they make of a class's update rule.
+import { binding, type UpdaterOptions } from '../binding/index.js';
+import type { Config } from '../config/values.js';
+import { DownhillError } from '../errors.js';
+import type { Options } from '../options.js';
+import type { ScheduleLike } from '../schedules/schedule.js';
+
+/** Options that every optimizer takes. */
+export interface OptimizerOptions {
+  /**
+   * Step size, at least 0, or a schedule: one of `schedules.…` or of your own, or a function (step) => rate, of updates counted from 0.
+   * With gradientAccumulationSteps, under preset 'keras', it is one of steps: an update has the rate of its last step.
+   */
+  learningRate?: number | ScheduleLike;
+  /** Decay of the weights: decoupled (w ← w − rate · decay · w), under preset 'torch' added to the gradient (g + decay · w). */
+  weightDecay?: number | null;
+  /** Scales each variable's gradient to at most this norm. At most one of the three clips. */
+  clipNorm?: number | null;
+  /** Limits each element of the gradients to ± this. */
+  clipValue?: number | null;
+  /** Scales all gradients together to at most this norm. */
+  globalClipNorm?: number | null;
+  /** Keep a moving average of the weights, which they become at the end of fit. */
+  useEma?: boolean;
+  /** In [0, 1]: average ← emaMomentum · average + (1 − emaMomentum) · weight, after each update; the first one copies the weight. */
+  emaMomentum?: number;
+  /** Updates after which the weights become their averages, again and again. */
+  emaOverwriteFrequency?: number | null;
+  /** Steps, at least 2, whose gradients make one update, by their mean. */
+  gradientAccumulationSteps?: number | null;
+  name?: string;
+  /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
+  preset?: Preset;
+}
+
+export type Preset = 'keras' | 'torch';
+export const presets: readonly Preset[] = ['keras', 'torch'];
+export const commonKeys = [
+  'learningRate',
+  'weightDecay',
+  'clipNorm',
+  'clipValue',
+  'globalClipNorm',
+  'useEma',
+  'emaMomentum',
+  'emaOverwriteFrequency',
+  'gradientAccumulationSteps',
+  'name',
+  'preset',
+] as const;
+
+/** What a class of optimizer says of itself. */
+export interface UpdateRule {
+  /** A row of native/optim/rules.def. */
+  rule: string;
+  /** Names of its slots, in their order, for files. */
+  slots: readonly string[];
+  /** Default of learningRate. */
+  learningRate: number;
+  /** Hyperparameters of the rule, by the native names. */
+  hyper: Record<string, number>;
+}
+
+const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;
+
+/** The common options of one optimizer, read. */
+export interface Common {
+  /** By the native names. */
+  hyper: Record<string, number>;
+  options: UpdaterOptions;
+  /** For getConfig. */
+  config: Config;
+}
+
+/** @throws INVALID_ARGUMENT, OUT_OF_RANGE */
+export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule: UpdateRule): Common {
+  const given = clips.filter((clip) => read.optionalNumber(clip, { above: 0 }) !== undefined);
+  if (given.length > 1)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${read.where}: at most one of clipNorm, clipValue and globalClipNorm can be given; received ${given.join(' and ')}.`,
+    );
+  const hyper = {
+    ...rule.hyper,
+    learningRate: rule.learningRate,
+    weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? 0,
+    coupledDecay: preset === 'torch' ? 1 : 0,
+    clipNorm: read.optionalNumber('clipNorm') ?? 0,
+    clipValue: read.optionalNumber('clipValue') ?? 0,
+  };
+  const useEma = read.flag('useEma', false);
+  const emaMomentum = read.number('emaMomentum', 0.99, { min: 0, max: 1 });
+  const options = {
+    globalClipNorm: read.optionalNumber('globalClipNorm') ?? 0,
+    accumulationSteps: read.optionalCount('gradientAccumulationSteps', { min: 2 }) ?? 1,
+    // As Keras, whose schedules see its own count of steps; with PyTorch one steps a schedule after each update.
+    scheduleByStep: preset === 'keras',
+    emaMomentum: useEma ? emaMomentum : null,
+    emaOverwriteFrequency: read.optionalCount('emaOverwriteFrequency') ?? 0,
+  };
+  const optional = ['weightDecay', ...clips, 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
+  const config = { ...Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null])), useEma, emaMomentum };
+  return { hyper, options, config };
+}
+
+/** How many slots a row of native/optim/rules.def has. */
+export function slotsOf(rule: string): number {
+  const row = binding.rules().find(({ name }) => name === rule);
+  if (!row) throw new DownhillError('INTERNAL', `The addon has no update rule "${rule}".`);
+  return row.slots;
+}
