@@ -192,7 +192,26 @@ const rows: Record<string, Record<string, Row>> = {
         startFromEpoch: 2,
       },
     },
+    CSVLogger: { factory: 'csvLogger', options: { path: 'a.csv', separator: ';', append: true } },
     History: { factory: 'history', options: {} },
+    LearningRateScheduler: {
+      factory: 'learningRateScheduler',
+      options: { schedule: schedules.exponential({ initial: 0.1, rate: 0.5, steps: 2 }), verbose: 1 },
+      also: [{ schedule: schedules.constant(0.3) }],
+    },
+    ReduceLROnPlateau: {
+      factory: 'reduceLROnPlateau',
+      options: {
+        monitor: 'accuracy',
+        factor: 0.25,
+        patience: 3,
+        verbose: 1,
+        mode: 'max',
+        minDelta: 0.5,
+        cooldown: 2,
+        minLr: 1e-5,
+      },
+    },
     ModelCheckpoint: {
       factory: 'modelCheckpoint',
       options: {
@@ -363,9 +382,11 @@ for (const kind of Object.keys(exported)) {
 /** Options that a factory does not go without. */
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
+  csvLogger: { path: 'b.csv' },
   dense: { units: 1 },
   dropout: { rate: 0.5 },
   input: { shape: [1] },
+  learningRateScheduler: { schedule: schedules.constant(0.5) },
   modelCheckpoint: { path: 'm' },
   reshape: { targetShape: [-1] },
   constant: { value: 0 },
