@@ -4,9 +4,10 @@ import { DownhillError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { copyOf } from '../tensor/make.js';
 import { sizeOf } from '../tensor/shape.js';
-import { storageOf, Tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 import { type Column, datasetOf, inputColumn, type RowType, targetColumn } from '../training/columns.js';
 import type { Compiled } from '../training/compiled.js';
+import type { TrainingBatch } from '../training/trainer.js';
 
 export interface Batch {
   /** One storage per column: x, then y. */
@@ -25,17 +26,17 @@ export function compiledOf(where: string, net: Model): Compiled {
   );
 }
 
-export class Data {
-  readonly rows: number;
-  readonly target: RowType;
-  readonly #columns: readonly Column[];
-  readonly #values: readonly NumericArray[];
+type Typed = Pick<Column, 'name' | 'shape' | 'dtype'>;
 
-  private constructor(columns: readonly Column[], values: readonly NumericArray[]) {
-    this.rows = columns[0].rows;
+export class Data {
+  readonly target: RowType;
+
+  private constructor(
+    readonly rows: number,
+    readonly columns: readonly Typed[],
+    readonly values: readonly NumericArray[],
+  ) {
     this.target = columns[1];
-    this.#columns = columns;
-    this.#values = values;
   }
 
   /** Checks x and y against the model and its loss. Throws SHAPE_MISMATCH, EMPTY_DATA, and with `check` NON_FINITE. */
@@ -44,14 +45,24 @@ export class Data {
     const columns = [inputs, targetColumn(net, compiled.loss, y, inputs.rows)];
     if (check) datasetOf(columns, true);
     const values = columns.map(({ source }) => source.values ?? source.tensor.data());
-    return new Data(columns, await Promise.all(values));
+    return new Data(inputs.rows, columns, await Promise.all(values));
+  }
+
+  /** The rows of a training step. */
+  static ofBatch(net: Model, { inputs, target }: TrainingBatch): Data {
+    const columns = [
+      { name: 'x', shape: net.inputShape, dtype: net.inputDtype },
+      { name: 'y', ...target },
+    ];
+    const values = columns.map(({ dtype }, i) => binding.storageRead(inputs[i], dtype));
+    return new Data(values[0].length / sizeOf(net.inputShape), columns, values);
   }
 
   /** Rows [begin, end), of `order` where there is one, as a copy. */
   batch(begin: number, end: number, index = 0, order: ArrayLike<number> | null = null): Batch {
-    const inputs = this.#columns.map(({ name, shape, dtype }, i) => {
+    const inputs = this.columns.map(({ name, shape, dtype }, i) => {
       const width = sizeOf(shape);
-      const all = this.#values[i];
+      const all = this.values[i];
       const values = order ? picked(all, width, order, begin, end) : all.subarray(begin * width, end * width);
       return copyOf(name, { tensor: null, values, shape: [values.length], dtype }, dtype);
     });
@@ -79,11 +90,7 @@ export function zeros(size: number, device: string): Tensor {
   return new Tensor(binding.arena([size * 4], device)[0], [size], 'float32');
 }
 
-/** 0 … count − 1 in an order that the seed fixes: sorted by random keys. */
-export function randomOrder(count: number, seed: number): Uint32Array {
-  const draws = zeros(count, 'cpu');
-  binding.storageRandom(storageOf(draws), 'uniform', 0, 1, seed, 0);
-  const keys = draws.dataSync();
-  draws.dispose();
-  return Uint32Array.from(keys, (_, i) => i).sort((i, j) => keys[i] - keys[j]);
+/** 0 … count − 1 in an order that the seed fixes. */
+export function randomOrder(count: number, seed: number): Int32Array {
+  return binding.permutation(count, seed, 0);
 }

@@ -31,7 +31,7 @@ export interface Sharpness extends Extremes {
   verdict: string;
 }
 
-/** Eigenvalues at the probe's weights. Throws NON_FINITE. */
+/** Eigenvalues at the probe's weights; NaN where the Hessian is not finite. */
 export async function sharpnessOf(
   probe: Probe,
   batches: readonly Batch[],
@@ -44,11 +44,6 @@ export async function sharpnessOf(
   const find = method === 'lanczos' ? lanczos : power;
   const found = await find((vector) => probe.hessianVector(batches, vector), start, vectors, search);
   const { largest, smallest, residuals } = found;
-  if (!Number.isFinite(largest + smallest))
-    throw new DownhillError(
-      'NON_FINITE',
-      `${probe.where}: the Hessian has values that are not finite at these weights. net.evaluate, and callbacks.terminateOnNaN in a fit, show where they come from.`,
-    );
   const limit = 2 / learningRate;
   const unsure = search.tolerance * Math.max(Math.abs(largest), Math.abs(smallest));
   const saddle = smallest < -Math.max(residuals[1], unsure) && largest > Math.max(residuals[0], unsure);
@@ -85,5 +80,11 @@ export async function sharpness(net: Model, x: DataLike, y: DataLike, options?: 
   };
   const rate = read.optionalNumber('learningRate', { min: 0 });
   const { probe, batches } = await probed(where, net, x, y, read);
-  return sharpnessOf(probe, batches, search, method, rate ?? probe.compiled.optimizer.learningRate);
+  const found = await sharpnessOf(probe, batches, search, method, rate ?? probe.compiled.optimizer.learningRate);
+  if (!Number.isFinite(found.largest + found.smallest))
+    throw new DownhillError(
+      'NON_FINITE',
+      `${where}: the Hessian has values that are not finite at these weights. net.evaluate, and callbacks.terminateOnNaN in a fit, show where they come from.`,
+    );
+  return found;
 }

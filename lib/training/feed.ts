@@ -48,6 +48,12 @@ export interface FeedOptions {
   once: boolean;
   seed: number;
   onNonFinite: OnNonFinite;
+  /** Ends at a loss that is not finite, whatever onNonFinite says. */
+  stops?: boolean;
+}
+
+function sessionOf(trainer: Trainer, { kind, onNonFinite, stops }: FeedOptions): Session {
+  return kind === 'train' ? trainer.trainSession(stops ? 'error' : onNonFinite) : trainer.evaluateSession(onNonFinite);
 }
 
 function minus(a: Progress, b: Progress): Progress {
@@ -93,9 +99,9 @@ export class ArrayFeed implements Feed {
     data: { dataset: ReturnType<typeof binding.datasetNew>; columns: readonly Column[]; walk: Walk },
     options: FeedOptions,
   ) {
-    const { kind, batchSize, onNonFinite } = options;
+    const { kind, batchSize } = options;
     this.#options = options;
-    this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
+    this.#session = sessionOf(trainer, options);
     trainer.load(this.#session, kind, { ...data, batchSize });
     this.rows = rowsOf(data.walk);
     this.#length = lengthOf(data.walk);
@@ -316,7 +322,7 @@ export class StreamFeed implements Feed {
     const inputs = inputColumn(trainer.network, x);
     const columns = [inputs, targetColumn(trainer.network, trainer.compiled.loss, y, inputs.rows)];
     const { rows } = inputs;
-    this.#session ??= kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
+    this.#session ??= sessionOf(trainer, this.#options);
     const dataset = datasetFor(columns, onNonFinite);
     trainer.load(this.#session, kind, { dataset, columns, walk: allRows(rows), batchSize: rows });
     binding.sessionEpoch(this.#session, this.#epoch, rows, 'stored', 0, 0);

@@ -2,6 +2,7 @@
 import { CallbackList, type Hook, type Logs } from '../callbacks/callback.js';
 import { History } from '../callbacks/history.js';
 import { Saver } from '../callbacks/saver.js';
+import { TerminateOnNaN } from '../callbacks/terminate-on-nan.js';
 import { DownhillError } from '../errors.js';
 import { type Resume, readResume } from '../io/resume.js';
 import { Snapshot } from '../io/snapshot.js';
@@ -13,6 +14,7 @@ import { ArrayFeed, type Feed, type FeedOptions, isBatches, StreamFeed } from '.
 import { type CheckedFitOptions, checkFitOptions, type FitOptions } from './fit-options.js';
 import { Interrupt } from './interrupt.js';
 import { meansOf } from './logs.js';
+import { explain, isOfLoss } from './non-finite.js';
 import type { Place, Position, Progress, Stage } from './position.js';
 import { type Reporter, reporterFor } from './progress.js';
 import { rowsOf, splitRows } from './sampling.js';
@@ -36,6 +38,7 @@ class Fit {
   readonly #history = new History();
   readonly #callbacks: CallbackList;
   readonly #savers: readonly Saver[];
+  readonly #terminators: readonly TerminateOnNaN[];
   readonly #labels: readonly string[];
   readonly #reporter: Reporter;
   readonly #interrupt: Interrupt;
@@ -54,6 +57,7 @@ class Fit {
     this.#labels = trainer.compiled.labels;
     this.#callbacks = new CallbackList('fit: callbacks', options.callbacks, model, [this.#history]);
     this.#savers = this.#callbacks.all.filter((callback) => callback instanceof Saver);
+    this.#terminators = this.#callbacks.all.filter((callback) => callback instanceof TerminateOnNaN);
     this.#interrupt = new Interrupt(options.signal, () => this.#running?.abort());
     this.#reporter = reporterFor(options.verbose);
     this.#place = { epoch: options.initialEpoch, stage: 'onEpochBegin', next: 0 };
@@ -119,8 +123,9 @@ class Fit {
     };
     const training = (): FeedOptions => {
       this.#seed = file?.position ? file.position.seed : shuffle ? drawSeed() : 0;
+      const stops = this.#terminators.length > 0;
       const order = replacement ? 'drawn' : shuffle ? 'shuffled' : 'stored';
-      return { kind: 'train', batchSize, order, once: shuffle === 'once', seed: this.#seed, onNonFinite };
+      return { kind: 'train', batchSize, order, once: shuffle === 'once', seed: this.#seed, onNonFinite, stops };
     };
     const separate = (): Feed | null => {
       if (!validationData) return null;
@@ -252,6 +257,11 @@ class Fit {
       const single = hooked || this.#model.stopTraining;
       const progress = await this.#stretch(epoch, feed, single ? 1 : this.#limit(steps), hooked);
       this.#check();
+      if (!progress) {
+        ({ steps, nonFinite, sums } = feed.progress);
+        logs = { ...(steps > 0 && meansOf(this.#labels, sums)), [this.#labels[0]]: Number.NaN };
+        break;
+      }
       const moved = progress.steps > steps;
       if (moved || !this.#model.stopTraining) {
         ({ steps, nonFinite, sums } = progress);
@@ -280,17 +290,30 @@ class Fit {
     return real.length > 0 ? Math.min(...real) : 0;
   }
 
-  async #stretch(epoch: number, feed: Feed, limit: number, hooked: boolean): Promise<Progress> {
+  /** Null when it ended at a loss that is not finite, and a callback is there for that. */
+  async #stretch(epoch: number, feed: Feed, limit: number, hooked: boolean): Promise<Progress | null> {
     const { pauses } = this.#trainer;
     const { steps } = feed.progress;
     await pauses.begin();
     try {
       const most = this.#trainer.compiled.optimizer.ready(limit);
       return await this.#watch(feed, () => feed.run(most, kStretch));
+    } catch (error) {
+      await this.#terminate(epoch, feed, error);
+      return null;
     } finally {
       if (feed.progress.steps > steps) this.#place = { epoch, stage: hooked ? 'onTrainBatchEnd' : 'batches', next: 0 };
       pauses.end();
     }
+  }
+
+  /** Hands a loss that is not finite to the callbacks for that, or throws the error with what was found out. */
+  async #terminate(epoch: number, feed: Feed, failure: unknown): Promise<void> {
+    const { error, found } = await explain(failure, this.#model);
+    if (!isOfLoss(failure) || this.#terminators.length === 0) throw error;
+    const message = found ? `${failure.message} ${found.text}` : failure.message;
+    for (const callback of this.#terminators)
+      callback.terminate({ epoch, batch: feed.progress.steps, message, layer: found?.layer, weights: found?.weights });
   }
 
   /** Asks the callbacks that save. */

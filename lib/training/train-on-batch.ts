@@ -1,14 +1,16 @@
 // One update from one batch.
 import { binding } from '../binding/index.js';
 import type { Logs } from '../callbacks/callback.js';
+import type { Model } from '../model/model.js';
 import { datasetOf } from './columns.js';
 import { columnsOf } from './evaluate.js';
 import { meansOf } from './logs.js';
+import { explain } from './non-finite.js';
 import { allRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
 /** The numbers of the batch before its update. */
-export async function trainOnBatch(trainer: Trainer, x: unknown, y: unknown): Promise<Logs> {
+export async function trainOnBatch(trainer: Trainer, net: Model, x: unknown, y: unknown): Promise<Logs> {
   const { labels } = trainer.compiled;
   const release = trainer.claim('trainOnBatch');
   try {
@@ -24,6 +26,8 @@ export async function trainOnBatch(trainer: Trainer, x: unknown, y: unknown): Pr
     const { sums } = await binding.sessionRun(session, 0, 0).finally(() => trainer.pauses.end());
     trainer.checkAlive();
     return meansOf(labels, sums);
+  } catch (error) {
+    throw (await explain(error, net)).error;
   } finally {
     release();
   }

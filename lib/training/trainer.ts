@@ -25,6 +25,13 @@ interface Gradients {
   storages: readonly Storage[];
 }
 
+/** The rows of one training step. */
+export interface TrainingBatch {
+  /** By column. */
+  inputs: readonly Storage[];
+  target: RowType;
+}
+
 const text = (target: RowType | null) => (target ? `${target.dtype}[${target.shape.join()}]` : '');
 
 export class Trainer {
@@ -122,6 +129,16 @@ export class Trainer {
     });
     this.#running = session;
     return session;
+  }
+
+  /**
+   * Copies of the rows of a step of the training in progress: 0 the next one, or after an error the one that failed, 1 the last one, …; null where
+   * there is none.
+   */
+  batch(back: number): TrainingBatch | null {
+    const { target } = this.#latest;
+    const inputs = this.#running && target && binding.sessionBatch(this.#running, back);
+    return inputs && { inputs, target };
   }
 
   /** The end of a fit: weights with a moving average become it. */

@@ -13,6 +13,7 @@ function watch(options: Options, values: (number | null)[], key = 'val_loss') {
   let epoch = 0;
   const model = {
     stopTraining: false,
+    trainingBatch: () => null,
     getWeights: () => [epoch] as never,
     setWeights: (value: unknown) => (weights = value),
   };

@@ -1,7 +1,17 @@
 import { diagnostics, setDevice } from 'downhill';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { goHome, isEmulated, testDevices } from '../support-devices.js';
-import { column, expectClose, flat, type LayerSpec, type LossSpec, makeLoss, makeNet, read, type Values } from './golden.js';
+import {
+  column,
+  expectClose,
+  flat,
+  type LayerSpec,
+  type LossSpec,
+  makeLoss,
+  makeNet,
+  read,
+  type Values,
+} from './golden.js';
 
 interface Case {
   name: string;
@@ -33,10 +43,9 @@ interface Case {
 const { cases } = read<{ cases: Case[] }>('diagnostics');
 const close = { relative: 2e-5, absolute: 2e-7 };
 
-afterAll(goHome);
-
 describe.each(testDevices)('on %s', (device) => {
   beforeEach(() => setDevice(device));
+  afterAll(goHome);
 
   describe.each(cases)('$name', (given) => {
     const { loss, layers, features, start, noise } = given;
@@ -68,15 +77,21 @@ describe.each(testDevices)('on %s', (device) => {
       expect(curvature.harmful).toBe(change > 0);
     });
 
-    test.each(isEmulated(device) ? (['lanczos'] as const) : (['lanczos', 'power'] as const))('eigenvalues by %s', async (method) => {
-      const { net, x, y } = made();
-      const options = { method, batchSize: 16, tolerance: 1e-4, learningRate: 2 / given.largest / 0.99 } as const;
-      const found = await diagnostics.sharpness(net, x, y, { ...options, iterations: method === 'power' ? 4000 : 80 });
-      const within = { relative: 1e-5, absolute: method === 'power' ? 2e-6 : 1e-6 };
-      expect(found).toMatchObject({ converged: true, saddle: true, unstable: true });
-      expectClose(found.largest, given.largest, 'largest', within);
-      expectClose(found.smallest, given.smallest, 'smallest', within);
-    });
+    test.each(isEmulated(device) ? (['lanczos'] as const) : (['lanczos', 'power'] as const))(
+      'eigenvalues by %s',
+      async (method) => {
+        const { net, x, y } = made();
+        const options = { method, batchSize: 16, tolerance: 1e-4, learningRate: 2 / given.largest / 0.99 } as const;
+        const found = await diagnostics.sharpness(net, x, y, {
+          ...options,
+          iterations: method === 'power' ? 4000 : 80,
+        });
+        const within = { relative: 1e-5, absolute: method === 'power' ? 2e-6 : 1e-6 };
+        expect(found).toMatchObject({ converged: true, saddle: true, unstable: true });
+        expectClose(found.largest, given.largest, 'largest', within);
+        expectClose(found.smallest, given.smallest, 'smallest', within);
+      },
+    );
 
     test('noise', async () => {
       const { net, x, y } = made();
