@@ -45,7 +45,8 @@ export class TerminateOnNaN implements Callback {
 }
 
 /**
- * Ends the fit at the first batch whose loss is NaN or infinite: fit resolves, the weights are those before that batch, and the epoch's loss is NaN.
+ * Ends the fit at the first batch whose loss is NaN or infinite: fit resolves, the weights are those before that batch, and the epoch's loss, and whatever is validated,
+ * is NaN.
  * `found` names the epoch, the batch, the first layer whose output (or the last whose gradient) is not finite, and the weights that hold NaN: the batch is run again
  * with a look at each layer. A warning says the same. Without this callback fit rejects with NON_FINITE, or goes on, as onNonFinite says; Keras's callback
  * ends the training after the update has spoilt the weights.

@@ -20,7 +20,10 @@ export interface NonFiniteLayer {
 }
 
 export interface NonFinite {
-  /** The first whose output is not finite, in the order in which the model applies its layers; else the last whose gradient is not; else null. */
+  /**
+   * The first whose output is not finite, in the order in which the model applies its layers. Null where all outputs are finite but the loss is not;
+   * where the loss is, too, the last layer whose gradient is not.
+   */
   layer: NonFiniteLayer | null;
   /** Names of weights that hold NaN or infinity. */
   weights: string[];
@@ -37,7 +40,7 @@ interface Seen {
   shape: Shape;
 }
 
-/** Bad values of each layer's output, then of the gradients with respect to them. */
+/** Bad values of each layer's output, then of the gradients with respect to them, then of the loss; last the largest magnitude of the model's output. */
 function counts(seen: Seen[]): Kind {
   const outputs: SymbolicTensor[] = [];
   return {
@@ -51,7 +54,9 @@ function counts(seen: Seen[]): Kind {
       }, trace),
     body: ({ trace, loss }) => {
       const gradients = outputs.flatMap((output) => trace.gradients(loss, [output]));
-      return [ops.concat([...outputs, ...gradients].map((value) => ops.reshape(bad(value), [1])))];
+      const largest = ops.max(ops.abs(ops.cast(outputs[outputs.length - 1], 'float32')));
+      const numbers = [...[...outputs, ...gradients, loss].map(bad), largest];
+      return [ops.concat(numbers.map((value) => ops.reshape(value, [1])))];
     },
   };
 }
@@ -65,6 +70,7 @@ function layerOf(seen: readonly Seen[], found: ArrayLike<number>): NonFiniteLaye
     size: sizeOf(seen[i].shape),
   });
   for (let i = 0; i < seen.length; i++) if (found[i] > 0) return entry(i, 'output', found[i]);
+  if (found[2 * seen.length] > 0) return null;
   for (let i = seen.length - 1; i >= 0; i--)
     if (found[seen.length + i] > 0) return entry(i, 'gradient', found[seen.length + i]);
   return null;
@@ -79,12 +85,12 @@ async function badWeights(net: Model): Promise<string[]> {
   return net.parameters.filter((_, i) => found[i] > 0).map(({ name }) => name);
 }
 
-function textOf(layer: NonFiniteLayer | null, weights: readonly string[]): string {
+function textOf(layer: NonFiniteLayer | null, weights: readonly string[], largest: number): string {
   const where = layer
     ? layer.of === 'output'
       ? `The first layer whose output is not finite is "${layer.name}" (${layer.type}): ${layer.count} of ${layer.size} values.`
       : `All layers' outputs are finite; the gradient at the output of "${layer.name}" (${layer.type}) is not: ${layer.count} of ${layer.size} values.`
-    : "All layers' outputs are finite: it is the loss itself, or a regularizer's penalty, that is not.";
+    : `All layers' outputs are finite (the model's are at most ${largest.toPrecision(3)} in magnitude): it is the loss itself, or a regularizer's penalty, that is not.`;
   return weights.length > 0 ? `${where} Weights that hold NaN or infinity: ${weights.join(', ')}.` : where;
 }
 
@@ -103,7 +109,8 @@ export async function findNonFinite(net: Model, back = 0): Promise<NonFinite | n
   const probe = new Probe('fit', net, compiled, data.target, options);
   const seen: Seen[] = [];
   const [found] = await probe.run(counts(seen), data.batch(0, data.rows), []);
-  const layer = layerOf(seen, found.dataSync());
+  const values = found.dataSync();
+  const layer = layerOf(seen, values);
   const weights = await badWeights(net);
-  return { layer, weights, text: textOf(layer, weights) };
+  return { layer, weights, text: textOf(layer, weights, values[values.length - 1]) };
 }

@@ -216,7 +216,9 @@ class Fit {
     if (stage !== 'onEpochEnd') {
       const { logs, steps } = await this.#train(epoch, train, from);
       this.#place = { epoch, stage: 'validation', next: 0 };
-      if (validation && this.#options.validates(epoch)) {
+      const terminated = this.#terminators.some(({ found }) => found);
+      if (terminated && validation) for (const label of Object.keys(logs)) logs[`val_${label}`] = Number.NaN;
+      else if (validation && this.#options.validates(epoch)) {
         const values = await this.#watch(validation, () =>
           runEvaluation(validation, this.#labels, this.#callbacks, {
             race: (work) => this.#interrupt.race(work),

@@ -266,7 +266,8 @@ void Session::load(int64_t rows) {
 
 std::vector<Storage> Session::batch(int64_t back) {
   const auto lock = claim();
-  if (options_.kind != SessionKind::train) throw Error(code::kInternal, "Only a session that trains tells its batches.");
+  if (options_.kind != SessionKind::train)
+    throw Error(code::kInternal, "Only a session that trains tells its batches.");
   const int64_t index = steps_ - back;
   if (!started_ || back < 0 || index < 0 || index >= (length_ + batch_size_ - 1) / batch_size_) return {};
   if (!prepared_) prepare();
