@@ -95,6 +95,7 @@ function checkRecord(value: unknown): Recorded[] {
 type Checked = Required<Omit<DiagnosticsOptions, 'x' | 'y'>>;
 
 export class Diagnostics extends Saver {
+  override readonly looks = true;
   /** A fit may go on without it. */
   readonly optionalState = true;
   readonly #options: Checked;
@@ -181,13 +182,14 @@ export class Diagnostics extends Saver {
   override async between({ kind, epoch, step }: Moment): Promise<void> {
     if (kind !== 'step') return;
     const { before, records } = this.#state;
-    if (before) {
-      const ratios = await updateRatios(this.model!, before);
+    const last = records.at(-1);
+    // A resumed fit asks again at the step at which it was saved.
+    if (last?.step === step) return;
+    if (before && last) {
+      records[records.length - 1] = { ...last, updateRatios: await updateRatios(this.model!, before) };
       this.#state.before = null;
-      const last = records[records.length - 1];
-      if (last) records[records.length - 1] = { ...last, updateRatios: ratios };
     }
-    if (step % this.#options.everySteps === 0) await this.#look(epoch, step);
+    if (step > 0 && step % this.#options.everySteps === 0) await this.#look(epoch, step);
   }
 
   override async finish(): Promise<void> {}

@@ -18,6 +18,8 @@ export interface Moment {
 
 export abstract class Saver implements Callback {
   model?: Model;
+  /** It only looks: asked before those that save, so that their files hold what it saw, and once when a fit is resumed. */
+  readonly looks: boolean = false;
   /** Steps until it wants to be asked again, when `step` were made; 0: it does not matter. */
   abstract stepsLeft(step: number): number;
   /** Asks it to save, or look, if it wants to. */

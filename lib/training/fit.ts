@@ -56,7 +56,8 @@ class Fit {
     this.#options = options;
     this.#labels = trainer.compiled.labels;
     this.#callbacks = new CallbackList('fit: callbacks', options.callbacks, model, [this.#history]);
-    this.#savers = this.#callbacks.all.filter((callback) => callback instanceof Saver);
+    const savers = this.#callbacks.all.filter((callback) => callback instanceof Saver);
+    this.#savers = [...savers.filter(({ looks }) => looks), ...savers.filter(({ looks }) => !looks)];
     this.#terminators = this.#callbacks.all.filter((callback) => callback instanceof TerminateOnNaN);
     this.#interrupt = new Interrupt(options.signal, () => this.#running?.abort());
     this.#reporter = reporterFor(options.verbose);
@@ -82,6 +83,7 @@ class Fit {
       if (from) {
         this.#callbacks.restore(from.callbacks);
         this.#history.setState(from.history as History);
+        await this.#save('step', from.epoch, this.#logs, true);
       }
       const stopped = from !== null && this.#model.stopTraining;
       for (let epoch = this.#place.epoch; epoch < epochs && !stopped; epoch++, from = null) {
@@ -318,10 +320,11 @@ class Fit {
       callback.terminate({ epoch, batch: feed.progress.steps, message, layer: found?.layer, weights: found?.weights });
   }
 
-  /** Asks the callbacks that save. */
-  async #save(kind: 'step' | 'epoch', epoch: number, logs: Logs): Promise<void> {
+  /** Asks the callbacks that save, or only those that look. */
+  async #save(kind: 'step' | 'epoch', epoch: number, logs: Logs, lookers = false): Promise<void> {
     const { pauses, compiled } = this.#trainer;
     for (const saver of this.#savers) {
+      if (lookers && !saver.looks) continue;
       await saver.between({
         kind,
         epoch,

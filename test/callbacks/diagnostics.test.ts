@@ -123,7 +123,7 @@ test('records are resumed, also in the middle of one', async () => {
   const whole = make();
   await dropping().fit(x, oneHot, {
     ...options,
-    callbacks: [whole, callbacks.modelCheckpoint({ path, everySteps: 1 })],
+    callbacks: [callbacks.modelCheckpoint({ path, everySteps: 1 }), whole],
   });
   expect(whole.records.length).toBe(2);
   for (let step = 1; step < 12; step++) {
@@ -132,6 +132,16 @@ test('records are resumed, also in the middle of one', async () => {
     await dropping().fit(x, oneHot, { ...options, resume: join(folder, `at-${step}`), callbacks: [again, saver] });
     expect(again.records, `resumed after step ${step}`).toEqual(whole.records);
   }
+  // From a file that lacks the record of its step.
+  const lone = callbacks.modelCheckpoint({ path: join(folder, 'lone-{step}'), everySteps: 1 });
+  await dropping().fit(x, oneHot, { ...options, callbacks: [lone] });
+  const late = make();
+  await dropping().fit(x, oneHot, {
+    ...options,
+    resume: join(folder, 'lone-5'),
+    callbacks: [late, callbacks.modelCheckpoint({ path: join(folder, 'other') })],
+  });
+  expect(late.records).toEqual(whole.records);
   // Without it, and with states that cannot be.
   const saver = callbacks.modelCheckpoint({ path: join(folder, 'other') });
   await dropping().fit(x, oneHot, { ...options, resume: join(folder, 'at-5'), callbacks: [saver] });
