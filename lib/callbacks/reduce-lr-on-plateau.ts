@@ -101,10 +101,7 @@ export class ReduceLROnPlateau implements Callback {
     if (current === undefined) return;
     const { patience, minDelta } = this.#options;
     const state = this.#state;
-    if (state.cooldown > 0) {
-      state.cooldown--;
-      state.wait = 0;
-    }
+    if (state.cooldown > 0) state.cooldown--;
     if (better(this.#larger, minDelta, current, state.best)) {
       state.best = current;
       state.wait = 0;

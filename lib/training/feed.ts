@@ -250,7 +250,7 @@ export class StreamFeed implements Feed {
     this.#ended = false;
     this.#progress = nothing(this.#trainer.compiled.labels.length);
     // An evaluation begins with the first batch, unless the iterable can be walked once only.
-    if (this.#options.kind === 'evaluate' && this.#iterator !== (this.#source as unknown)) this.close();
+    if (this.#options.kind === 'evaluate' && this.#iterator && !walkedOnce(this.#source, this.#iterator)) this.close();
   }
 
   async more(): Promise<boolean> {
@@ -344,6 +344,11 @@ export class StreamFeed implements Feed {
 
 function iterate(source: Batches): Iterator<unknown> | AsyncIterator<unknown> {
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+}
+
+/** A generator, or a stream of Node's or the web's. */
+function walkedOnce(source: Batches, iterator: object): boolean {
+  return iterator === source || 'pipe' in source || 'getReader' in source;
 }
 
 /** Whether data is an iterable of batches: anything that can be iterated and is no array of numbers. */

@@ -151,9 +151,9 @@ void Session::prepare() {
     position += size == batch_size_ ? (length_ - position) / size * size : size;
   }
   outputs_.resize(outputs);
-  const bool fresh = listed_ && rows_.arrange(order_, seed_, draw_);
+  if (listed_ && rows_.arrange(order_, seed_, draw_)) order_there_ = false;
   if (where_ && options_.kind != SessionKind::predict)
-    prepare_loops(fresh);
+    prepare_loops();
   else
     place_columns();
   versions_.reserve(8);
@@ -161,17 +161,18 @@ void Session::prepare() {
 }
 
 /// The epoch's order where the device reads it, and a loop for every batch size.
-void Session::prepare_loops(bool fresh_order) {
+void Session::prepare_loops() {
   const std::vector<uint32_t>& order = rows_.order();
   const size_t bytes = order.size() * sizeof(uint32_t);
   const bool room = device_order_ && device_order_->bytes() == bytes;
-  if (listed_ && !(room && !fresh_order)) {
+  if (listed_ && !(room && order_there_)) {
     if (!room) {
       for (Entry& entry : entries_) entry.loop.reset();
       device_order_ = std::make_unique<Buffer>(bytes, where_);
     }
     std::byte* const to = device_order_->overwrite(where_);
     if (bytes > 0) where_->upload(to, reinterpret_cast<const std::byte*>(order.data()), bytes);
+    order_there_ = true;
   }
   for (int64_t position = position_; position < length_;) {
     const int64_t size = rows_at(position);

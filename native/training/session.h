@@ -85,7 +85,7 @@ class Session {
   Entry& entry_of(int64_t rows);
   int64_t rows_at(int64_t position) const;  // of the batch that begins there
   void prepare();
-  void prepare_loops(bool fresh_order);
+  void prepare_loops();
   void place_columns();
   void check(const Entry& entry) const;
   void load(int64_t rows);
@@ -120,6 +120,7 @@ class Session {
   uint64_t seed_ = 0, draw_ = 0;
   DeviceMemory* where_ = nullptr;         // memory that the programs work in; null: the host's
   std::unique_ptr<Buffer> device_order_;  // the list there
+  bool order_there_ = false;              // it is that of rows_
   double step_seconds_ = 0;               // of the last launch
   std::unique_ptr<Buffer> batch_;         // gathered rows, column after column
   std::vector<size_t> batch_offset_;      // by column, bytes

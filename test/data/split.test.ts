@@ -150,6 +150,12 @@ describe('groups', () => {
     }
   });
 
+  test('a group that is too large joins where that is nearer', () => {
+    const fives = numbers(20).map((row) => row % 5); // five groups of four rows; seven wanted
+    expect(data.split(numbers(20), undefined, { testSize: 7, groups: fives }).test.rows).toHaveLength(8);
+    expect(data.split(numbers(20), undefined, { testSize: 5, groups: fives }).test.rows).toHaveLength(4);
+  });
+
   test('two large groups: one each', () => {
     const { train, test: held } = data.split(numbers(10), undefined, {
       testSize: 1,

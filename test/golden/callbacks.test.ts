@@ -1,4 +1,4 @@
-import { callbacks, optimizers } from 'downhill';
+import { callbacks, layers, optimizers, sequential } from 'downhill';
 import { describe, expect, it, vi } from 'vitest';
 import { close } from '../support.js';
 import { read } from './golden.js';
@@ -18,6 +18,12 @@ interface Golden {
     weights: number | null;
   }[];
   scheduler: number[];
+  epochs: {
+    rows: number;
+    options: { stepsPerEpoch: number; validationFreq: number | number[]; validationSteps: number | null };
+    steps: number[];
+    tests: number[];
+  }[];
 }
 
 const golden = read<Golden>('callbacks');
@@ -86,6 +92,37 @@ describe('earlyStopping', () => {
     expect({ stoppedEpoch, best, bestEpoch }).toEqual(state);
     expect(Math.min(model.epoch + 1, values.length)).toBe(epochs);
     expect(model.weights).toBe(weights);
+  });
+});
+
+describe('epochs', () => {
+  it.each(titled(golden.epochs))('%s', async (_, { rows, options, steps, tests }) => {
+    const found: { steps: number[]; tests: number[] } = { steps: [], tests: [] };
+    const x = new Float32Array(rows);
+    const net = sequential([layers.dense({ units: 1, inputShape: [1] })]);
+    net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    await net.fit(x, x, {
+      ...options,
+      validationSteps: options.validationSteps ?? undefined,
+      batchSize: 2,
+      epochs: 6,
+      validationData: [x, x],
+      validationBatchSize: 3,
+      verbose: 0,
+      callbacks: [
+        {
+          onEpochBegin: () => {
+            found.steps.push(0);
+            found.tests.push(0);
+          },
+          onTrainBatchEnd: () => void found.steps.push(found.steps.pop()! + 1),
+          onTestBatchEnd: () => void found.tests.push(found.tests.pop()! + 1),
+        },
+      ],
+    });
+    warn.mockRestore();
+    expect(found).toEqual({ steps, tests });
   });
 });
 

@@ -1,5 +1,6 @@
 import {
   compile,
+  data,
   grad,
   hvp,
   ops,
@@ -82,5 +83,17 @@ describe('optimizers', () => {
     optimizers.sgd({ beta1: 0.9 });
     // @ts-expect-error two kinds of preset
     optimizers.adam({ preset: 'jax' });
+  });
+});
+
+describe('data.split', () => {
+  it('gives data of the kind that was given', () => {
+    const { train, test } = data.split(tensor([[1], [2]]), new Int32Array(2));
+    expectTypeOf(train.x).toEqualTypeOf<Tensor>();
+    expectTypeOf(test.y).toEqualTypeOf<Int32Array<ArrayBuffer>>();
+    expectTypeOf(data.split(variable([1, 2])).train.x).toEqualTypeOf<Tensor>();
+    expectTypeOf(data.split([[1], [2]]).train.y).toEqualTypeOf<undefined>();
+    // @ts-expect-error unknown option
+    data.split([1, 2], [1, 2], { trainSize: 1 });
   });
 });

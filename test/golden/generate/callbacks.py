@@ -1,8 +1,11 @@
-"""Callbacks: Keras's EarlyStopping, ReduceLROnPlateau and LearningRateScheduler over made-up logs."""
+"""Callbacks: Keras's EarlyStopping, ReduceLROnPlateau and LearningRateScheduler over made-up logs. What makes an epoch."""
 
 import math
 import random
 import types
+import warnings
+
+import numpy as np
 
 from common import keras, keras_arguments, write
 
@@ -78,6 +81,33 @@ def scheduler(epochs=12):
     return logged
 
 
+def epochs(rows, steps_per_epoch, validation_freq, validation_steps, count=6):
+    """Batches of two rows in each epoch, and of its validation."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    steps, tests = [], []
+
+    class Count(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            steps.append(0)
+            tests.append(0)
+
+        def on_train_batch_end(self, batch, logs=None):
+            steps[-1] += 1
+
+        def on_test_batch_end(self, batch, logs=None):
+            tests[-1] += 1
+
+    x = np.zeros((rows, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(
+            x, x, batch_size=2, epochs=count, steps_per_epoch=steps_per_epoch, validation_data=(x, x), validation_batch_size=3,
+            validation_freq=validation_freq, validation_steps=validation_steps, callbacks=[Count()], verbose=0)
+    options = {"stepsPerEpoch": steps_per_epoch, "validationFreq": validation_freq, "validationSteps": validation_steps}
+    return {"rows": rows, "options": options, "steps": steps, "tests": tests}
+
+
 PLATEAU = [
     ({"factor": 0.5, "patience": 3, "mode": "min", "minDelta": 0.02, "cooldown": 2, "minLr": 0.01}, curve(1)),
     ({"factor": 0.7, "patience": 2, "mode": "max", "minDelta": 0.01, "cooldown": 1, "minLr": 0.05}, curve(2, rising=True)),
@@ -103,4 +133,5 @@ write("callbacks", __file__, {
     "plateau": [plateau(*row) for row in PLATEAU],
     "stopping": [stopping(*row) for row in STOPPING],
     "scheduler": scheduler(),
+    "epochs": [epochs(16, 3, 2, 4), epochs(16, 11, 1, None), epochs(15, 3, [2, 3, 6], 9), epochs(15, 8, 4, 5), epochs(16, 4, [1], 1)],
 })
