@@ -116,22 +116,24 @@ test('update ratios are those of the step after the record', async () => {
     for (const [j, ratio] of ratios.entries()) expect(ratio / expected[i]![j]!).toBeCloseTo(1, 4);
 });
 
-test('records are resumed, also in the middle of one', async () => {
+// Four steps are an epoch.
+test.each([4, 5])('records are resumed, also in the middle of one, every %i steps', async (everySteps) => {
   const options = { epochs: 3, batchSize: 16, verbose: 0 } as const;
-  const make = () => callbacks.diagnostics({ everySteps: 5, record: ['gradientNorm', 'updateRatios'] });
+  const make = () => callbacks.diagnostics({ everySteps, record: ['gradientNorm', 'updateRatios'] });
   const path = join(folder, 'at-{step}');
   const whole = make();
   await dropping().fit(x, oneHot, {
     ...options,
     callbacks: [callbacks.modelCheckpoint({ path, everySteps: 1 }), whole],
   });
-  expect(whole.records.length).toBe(2);
+  expect(whole.records.length).toBe(everySteps === 4 ? 3 : 2);
   for (let step = 1; step < 12; step++) {
     const again = make();
     const saver = callbacks.modelCheckpoint({ path: join(folder, 'other') });
     await dropping().fit(x, oneHot, { ...options, resume: join(folder, `at-${step}`), callbacks: [again, saver] });
     expect(again.records, `resumed after step ${step}`).toEqual(whole.records);
   }
+  if (everySteps === 4) return;
   // From a file that lacks the record of its step.
   const lone = callbacks.modelCheckpoint({ path: join(folder, 'lone-{step}'), everySteps: 1 });
   await dropping().fit(x, oneHot, { ...options, callbacks: [lone] });

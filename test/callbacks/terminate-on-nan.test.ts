@@ -96,6 +96,23 @@ test('over an iterable, and by trainOnBatch', async () => {
   );
 });
 
+test('dropout drops what it dropped in that step', async () => {
+  const found: (string | undefined)[] = [];
+  // One row, one feature: kept it overflows, dropped it does not. Some seeds keep it in the first step, some in a later one.
+  for (let i = 0; i < 6; i++) {
+    const net = sequential([
+      layers.dropout({ rate: 0.5, seed: i, inputShape: [1] }),
+      layers.dense({ units: 1, activation: 'exponential', kernelInitializer: 'ones', name: 'grows' }),
+    ]);
+    net.compile({ optimizer: 'sgd', loss: 'meanAbsoluteError' });
+    net.setLearningRate(0);
+    const watch = callbacks.terminateOnNaN();
+    await net.fit([[60]], [[1]], { epochs: 30, callbacks: [watch] });
+    found.push(watch.found?.layer?.name);
+  }
+  expect(found).toEqual(new Array(6).fill('grows'));
+});
+
 test('weights that hold NaN are named', async () => {
   const net = explosive();
   net.setLearningRate(1e-3);

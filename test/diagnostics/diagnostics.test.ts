@@ -16,7 +16,7 @@ import {
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { Dense } from '../../lib/layers/dense.js';
 import { randomState } from '../../lib/random.js';
-import { classifier, fails, quadrants, randomArray } from '../support.js';
+import { classifier, close, fails, quadrants, randomArray } from '../support.js';
 import { goHome, testDevices } from '../support-devices.js';
 
 const { x, oneHot, labels } = quadrants(60);
@@ -254,6 +254,33 @@ test('random directions have the norms of the filters, and move no bias', async 
   const other = await diagnostics.lossSurface(net, x, oneHot, { steps: 3, seed: 1 });
   expect(other.losses).not.toEqual(grid);
   expect(other.losses[1]![1]).toBe(grid[1]![1]);
+});
+
+test('a filter’s direction has its norm: a linear network’s surface grows as the square of its weights', async () => {
+  const net = sequential([
+    layers.dense({ units: 3, useBias: false, inputShape: [2] }),
+    layers.dense({ units: 2, useBias: false }),
+  ]);
+  net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+  const zero = new Float32Array(oneHot.length);
+  const surface = async () => (await diagnostics.lossSurface(net, x, zero, { steps: 3 })).losses.flat();
+  const before = await surface();
+  net.setWeights(net.getWeights().map((weight, i) => weight.dataSync().map((value) => value * (i === 0 ? 3 : 5))));
+  close(
+    await surface(),
+    before.map((value) => 225 * value),
+    1e-5,
+  );
+});
+
+test('noise is sampled, as the seed says', async () => {
+  const net = classifier();
+  const trace = async (options: object) =>
+    (await diagnostics.noiseScale(net, x, oneHot, { batchSize: 4, batches: 3, ...options })).trace;
+  const found = [await trace({}), await trace({ seed: 1 }), await trace({ shuffle: false })];
+  expect(new Set(found).size).toBe(3);
+  // The first rows, in their order.
+  expect(await trace({ shuffle: false, seed: 7 })).toBe(found[2]);
 });
 
 test('what cannot be looked at', async () => {
