@@ -45,10 +45,13 @@ export async function lanczos(multiply: Multiply, start: Tensor, vectors: Vector
     for (;;) {
       const q = basis[basis.length - 1];
       const product = await multiply(q);
-      diagonal.push(await vectors.dot(q, product));
-      const rest = await vectors.orthogonal(product, basis);
-      product.dispose();
-      const length = await vectors.norm(rest);
+      const along = await vectors.dot(q, product);
+      diagonal.push(along);
+      // The recurrence takes almost all of what is to go, so that cleaning once mostly does.
+      const part = await vectors.combine(product, -along, q);
+      const local = basis.length > 1 ? await vectors.combine(part, -beside.at(-1)!, basis.at(-2)!) : part;
+      const { vector: rest, norm: length } = await vectors.orthogonal(local, basis);
+      for (const vector of [product, part, local]) vector.dispose();
       const { values, last } = tridiagonalSpectrum(diagonal, beside);
       const [smallest, largest] = [values[0], values[values.length - 1]];
       const scale = Math.max(Math.abs(smallest), Math.abs(largest));

@@ -9,6 +9,9 @@ import { zeros } from './data.js';
 /** Vectors that one program takes out of another vector. */
 const kAtOnce = 8;
 
+/** Part of a vector's norm below which what is left of it needs cleaning: Daniel, Gragg, Kaufman and Stewart 1976. */
+const kMuch = Math.SQRT1_2;
+
 const product = (a: Symbolic, b: Symbolic) => ops.sum(ops.mul(a, b));
 
 export class Vectors {
@@ -45,16 +48,23 @@ export class Vectors {
     return this.#scale(a, factor);
   }
 
-  /** a without its parts along unit vectors that are orthogonal to each other; twice, since once leaves rounding errors. */
-  async orthogonal(a: Tensor, units: readonly Tensor[]): Promise<Tensor> {
+  /**
+   * a without its parts along unit vectors that are orthogonal to each other, and its norm. Where much of it goes, rounding leaves parts: then once
+   * more, which is enough.
+   */
+  async orthogonal(a: Tensor, units: readonly Tensor[]): Promise<{ vector: Tensor; norm: number }> {
     let w = a;
-    for (let pass = 0; pass < 2; pass++)
+    let [before, norm] = [Infinity, await this.norm(a)];
+    for (let pass = 0; pass < 2 && norm < kMuch * before; pass++) {
       for (let i = 0; i < units.length; i += kAtOnce) {
         const next = await this.#remove(w, ...units.slice(i, i + kAtOnce));
         if (w !== a) w.dispose();
         w = next;
       }
-    return w;
+      before = norm;
+      norm = await this.norm(w);
+    }
+    return { vector: w, norm };
   }
 
   /** Standard normal draws, scaled to norm 1. */
