@@ -114,6 +114,8 @@ export interface NativeBinding {
   storagesCopy(storages: Storage[]): Storage[];
   /** Overwrites storages under one lock. Element counts must match. dtype: of the targets. */
   storagesWrite(storages: Storage[], dtypes: DType[], values: (NumericArray | Storage)[]): void;
+  /** Gives every element of float32 storages this value. */
+  storagesFill(storages: Storage[], value: number): void;
   storageBytes(storage: Storage): number;
   /** Where the values are: the device that computed them last, or "cpu". */
   storageDevice(storage: Storage): string;
@@ -177,7 +179,7 @@ export interface NativeBinding {
   rules(): { name: string; slots: number }[];
   /**
    * One update of many variables: segments in arena order, adjacent ones are merged. groups: hyperparameters by name (learningRate,
-   * weightDecay, coupledDecay, clipValue, clipNorm, momentum, dampening, beta1, beta2, epsilon). Segments have an accumulator where
+   * weightDecay, coupledDecay, clipValue, clipNorm, and those of native/optim/hypers.def). Segments have an accumulator where
    * options.accumulationSteps is above 1, and an average where options.emaMomentum is a number.
    */
   updaterNew(

@@ -4,6 +4,7 @@ import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import type { Options } from '../options.js';
 import type { ScheduleLike } from '../schedules/schedule.js';
+import type { Preset } from './presets.js';
 
 /** Options that every optimizer takes. */
 export interface OptimizerOptions {
@@ -29,12 +30,10 @@ export interface OptimizerOptions {
   /** Steps, at least 2, whose gradients make one update, by their mean. */
   gradientAccumulationSteps?: number | null;
   name?: string;
-  /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
+  /** Whose defaults and formula: Keras's (the default), PyTorch's or the lecture's. */
   preset?: Preset;
 }
 
-export type Preset = 'keras' | 'torch';
-export const presets: readonly Preset[] = ['keras', 'torch'];
 export const commonKeys = [
   'learningRate',
   'weightDecay',
@@ -59,6 +58,14 @@ export interface UpdateRule {
   learningRate: number;
   /** Hyperparameters of the rule, by the native names. */
   hyper: Record<string, number>;
+  /** Where its slots begin that do not begin at 0; 'learningRate': at the rate of the update that makes them. */
+  starts?: Readonly<Record<string, number | 'learningRate'>>;
+  /** Those it has, if not all. */
+  presets?: readonly Preset[];
+  /** Default of weightDecay. */
+  weightDecay?: number;
+  /** Its weight decay is decoupled under every preset. */
+  decoupled?: boolean;
 }
 
 const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;
@@ -80,11 +87,12 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
       'INVALID_ARGUMENT',
       `${read.where}: at most one of clipNorm, clipValue and globalClipNorm can be given; received ${given.join(' and ')}.`,
     );
+  const weightDecay = read.optionalNumber('weightDecay', { min: 0 }) ?? rule.weightDecay ?? null;
   const hyper = {
     ...rule.hyper,
     learningRate: rule.learningRate,
-    weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? 0,
-    coupledDecay: preset === 'torch' ? 1 : 0,
+    weightDecay: weightDecay ?? 0,
+    coupledDecay: preset === 'torch' && !rule.decoupled ? 1 : 0,
     clipNorm: read.optionalNumber('clipNorm') ?? 0,
     clipValue: read.optionalNumber('clipValue') ?? 0,
   };
@@ -98,8 +106,9 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
     emaMomentum: useEma ? emaMomentum : null,
     emaOverwriteFrequency: read.optionalCount('emaOverwriteFrequency') ?? 0,
   };
-  const optional = ['weightDecay', ...clips, 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
-  const config = { ...Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null])), useEma, emaMomentum };
+  const optional = [...clips, 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
+  const rest = Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null]));
+  const config = { weightDecay, ...rest, useEma, emaMomentum };
   return { hyper, options, config };
 }
 

@@ -11,21 +11,12 @@ import type { TensorLike } from '../tensor/convert.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
-import {
-  type Common,
-  type OptimizerOptions,
-  type Preset,
-  presets,
-  readCommon,
-  slotsOf,
-  type UpdateRule,
-} from './common.js';
+import { type Common, type OptimizerOptions, readCommon, slotsOf, type UpdateRule } from './common.js';
 import { LossPrograms } from './loss-programs.js';
+import { type Preset, presetOf } from './presets.js';
 import { Rate } from './rate.js';
 import { Slots } from './slots.js';
 import { Updaters } from './updaters.js';
-
-export { commonKeys, type OptimizerOptions, type Preset, presets, type UpdateRule } from './common.js';
 
 /** A function without arguments that computes a loss from Variables. */
 export type LossFunction = () => Output;
@@ -54,7 +45,7 @@ export abstract class Optimizer {
 
   constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
     this.name = read.text('name', kind);
-    this.preset = read.oneOf('preset', presets, 'keras');
+    this.preset = presetOf(read, rule.presets);
     this.#rule = rule.rule;
     this.#common = readCommon(read, this.preset, rule);
     const rate = checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate);
@@ -74,7 +65,11 @@ export abstract class Optimizer {
         'INTERNAL',
         `The update rule "${rule.rule}" needs the names of its ${slotsOf(rule.rule)} slots.`,
       );
-    this.#slots = new Slots(this.slotNames.length, averages ? rule.slots.length : null);
+    const start = (slot: number) => {
+      const value = rule.starts?.[this.slotNames[slot]] ?? 0;
+      return value === 'learningRate' ? this.learningRate : value;
+    };
+    this.#slots = new Slots(this.slotNames.length, averages ? rule.slots.length : null, start);
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
@@ -204,7 +199,7 @@ export abstract class Optimizer {
     return this.#slots.get(variable);
   }
 
-  /** The slots of these variables, zeros where they are new. For files. */
+  /** The slots of these variables, with the values they begin at where they are new. For files. */
   makeSlots(variables: readonly Variable[]): readonly (readonly Storage[])[] {
     return this.#slots.of(variables);
   }

@@ -15,10 +15,11 @@ export function arenaFor(variables: readonly Variable[]): Storage[] {
 export class Slots {
   #slots = new WeakMap<Variable, Storage[]>();
 
-  /** copied: the slot, if any, that begins as its variable's values; the others are zeros. */
+  /** copied: the slot, if any, that begins as its variable's values; start: what the others begin at. */
   constructor(
     readonly count: number,
     readonly copied: number | null = null,
+    readonly start: (slot: number) => number = () => 0,
   ) {}
 
   /** The slots of each variable. New ones are laid out in the variables' order, one arena per slot, so that updates merge. */
@@ -31,6 +32,11 @@ export class Slots {
         arenas.map((arena) => arena[i]),
       );
     });
+    if (fresh.length > 0)
+      arenas.forEach((arena, slot) => {
+        const value = this.start(slot);
+        if (!Object.is(value, 0)) binding.storagesFill(arena, value);
+      });
     if (this.copied !== null && fresh.length > 0)
       binding.storagesWrite(
         arenas[this.copied],

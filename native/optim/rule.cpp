@@ -32,11 +32,8 @@ constexpr HyperRow kHypers[] = {
     {"weightDecay", &Hyper::weight_decay},
     {"clipValue", &Hyper::clip_value},
     {"clipNorm", &Hyper::clip_norm},
-    {"momentum", &Hyper::momentum},
-    {"dampening", &Hyper::dampening},
-    {"beta1", &Hyper::beta1},
-    {"beta2", &Hyper::beta2},
-    {"epsilon", &Hyper::epsilon},
+#define HYPER(name, field, value) {#name, &Hyper::field},
+#include "optim/hypers.def"
 };
 
 double Hyper::* field_of(std::string_view name) {

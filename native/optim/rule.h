@@ -14,9 +14,8 @@ struct Hyper {
   bool coupled_decay = false;  // PyTorch's L2: added to the gradient
   double clip_value = 0;       // 0: none
   double clip_norm = 0;        // per variable; 0: none
-  double momentum = 0;
-  double dampening = 0;
-  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
+#define HYPER(name, field, value) double field = value;
+#include "optim/hypers.def"
 };
 
 enum class Rule : uint8_t {
@@ -31,8 +30,8 @@ Rule rule_of(std::string_view name);
 const char* name_of(Rule rule);
 int slots_of(Rule rule);
 
-/// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, momentum, dampening,
-/// beta1, beta2, epsilon. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
+/// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, and those of
+/// hypers.def. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
 void set_hyper(Hyper& hyper, std::string_view name, double value);
 double get_hyper(const Hyper& hyper, std::string_view name);
 
