@@ -226,14 +226,14 @@ export interface NativeBinding {
    * A walk over a data set by batches. Column i of the data set feeds input i of the programs.
    * train: each batch runs the program (whose gradients have targets), then the updater. evaluate: no updater.
    * predict: output j of the program holds rows that are appended to results[j].
-   * For train and evaluate the first `logs` outputs are float32 scalars, added up over the epoch in double; output 0 is the sum of
-   * the loss over the rows, output 1 its weight.
+   * For train and evaluate the first outputs are float32 with as many elements as `logs` lists, added up over the epoch in double; output 0 is the
+   * sum of the loss over the rows, output 1 its weight.
    */
   sessionNew(options: {
     kind: 'train' | 'evaluate' | 'predict';
     workspace: Workspace;
     updater: Updater | null;
-    logs: number;
+    logs: number[];
     results: Storage[];
     onNonFinite: 'error' | 'warn' | 'ignore';
   }): Session;

@@ -13,7 +13,8 @@ import type { Model } from '../model/model.js';
 import { checkOneOf, Options } from '../options.js';
 import { sameShape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import type { DataLike } from '../training/columns.js';
+import type { DataLike, RowType } from '../training/columns.js';
+import type { RowTypes } from '../training/programs.js';
 import { Claims } from '../training/position.js';
 import { type Moment, Saver } from './saver.js';
 
@@ -90,6 +91,12 @@ function checkRecord(value: unknown): Recorded[] {
       `${where}: record must be a list of ${kinds.join(', ')}; received ${show(value)}.`,
     );
   return value.map((item: unknown, i) => checkOneOf(`${where}: record[${i}]`, item as Recorded, kinds));
+}
+
+function sameTypes(a: RowTypes, b: RowTypes): boolean {
+  const same = (one: RowType | null, other: RowType | null) =>
+    one && other ? one.dtype === other.dtype && sameShape(one.shape, other.shape) : one === other;
+  return same(a.target, b.target) && same(a.weight, b.weight);
 }
 
 type Checked = Required<Omit<DiagnosticsOptions, 'x' | 'y'>>;
@@ -238,17 +245,17 @@ export class Diagnostics extends Saver {
   /** The given rows, or those of the last step. */
   async #rows(net: Model): Promise<Data | null> {
     if (this.#given) {
-      this.#data ??= await Data.of(net, compiledOf(where, net), this.#given.x, this.#given.y);
+      this.#data ??= await Data.of(where, net, compiledOf(where, net), this.#given.x, this.#given.y);
       return this.#data;
     }
     const batch = net.trainingBatch(1);
     return batch && Data.ofBatch(net, batch);
   }
 
-  #probeFor(net: Model, { target }: Data): Probe {
+  #probeFor(net: Model, { types }: Data): Probe {
     const known = this.#probe;
-    if (known && known.target.dtype === target.dtype && sameShape(known.target.shape, target.shape)) known.refresh();
-    else this.#probe = new Probe(where, net, compiledOf(where, net), target, this.#options);
+    if (known && sameTypes(known.types, types)) known.refresh();
+    else this.#probe = new Probe(where, net, compiledOf(where, net), types, this.#options);
     return this.#probe!;
   }
 

@@ -5,6 +5,7 @@ import type { Initializer } from '../initializers/initializer.js';
 import type { ActivationFunction } from '../layers/activations.js';
 import type { Layer } from '../layers/layer.js';
 import type { Loss, LossFunction } from '../losses/loss.js';
+import type { Metric, StreamingMetric } from '../metrics/metric.js';
 import type { Model } from '../model/model.js';
 import { camelCase } from '../names.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -19,7 +20,7 @@ export interface Kinds {
   initializer: Initializer;
   layer: Layer;
   loss: Loss | LossFunction;
-  metric: Loss | LossFunction;
+  metric: Loss | LossFunction | Metric | StreamingMetric;
   model: Model;
   optimizer: Optimizer;
   regularizer: Regularizer;
@@ -128,7 +129,9 @@ function describe(object: object, anonymous = 'anonymous'): Serialized | undefin
     const own = object.constructor.name || anonymous;
     return { className: own, custom: true, config: plain(own, (object as Configurable).getConfig()) };
   }
-  if (typeof object !== 'function') return undefined;
+  // A streaming metric of the user's own goes by its name, as a function does.
+  const isNamed = typeof (object as { update?: unknown }).update === 'function' && typeof name === 'string';
+  if (typeof object !== 'function' && !isNamed) return undefined;
   const operation = operations.get(object);
   if (operation !== undefined) return { className: 'Op', config: { name: operation } };
   return { className: 'Function', config: { name: typeof name === 'string' && name ? name : anonymous } };
@@ -224,6 +227,8 @@ function functionOf(
         `customObjects: { ${name}: … }.${hint === undefined ? '' : ` Given was "${hint}".`}`,
     );
   }
+  // A streaming metric is an object.
+  if (kind === 'metric' && typeof given === 'object' && families.get(kind)?.accepts(given)) return given;
   if (typeof given !== 'function')
     throw malformed(`customObjects.${name}`, `a function, the ${kind} of ${path}`, given);
   return given.name === name ? given : renamed(given as (...args: unknown[]) => unknown, name);

@@ -5,12 +5,14 @@ import type { Model } from '../model/model.js';
 import { copyOf } from '../tensor/make.js';
 import { sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import { type Column, datasetOf, inputColumn, type RowType, targetColumn } from '../training/columns.js';
+import { type Column, datasetOf, inputColumn, targetColumn } from '../training/columns.js';
 import type { Compiled } from '../training/compiled.js';
+import type { RowTypes } from '../training/programs.js';
+import { type TrainWeightOptions, weighted } from '../training/sample-weights.js';
 import type { TrainingBatch } from '../training/trainer.js';
 
 export interface Batch {
-  /** One storage per column: x, then y. */
+  /** One storage per column: x, y, and weights where there are any. */
   inputs: readonly Storage[];
   rows: number;
   /** Counted from 0: dropout draws other masks in each. */
@@ -29,30 +31,39 @@ export function compiledOf(where: string, net: Model): Compiled {
 type Typed = Pick<Column, 'name' | 'shape' | 'dtype'>;
 
 export class Data {
-  readonly target: RowType;
+  readonly types: RowTypes;
 
   private constructor(
     readonly rows: number,
     readonly columns: readonly Typed[],
     readonly values: readonly NumericArray[],
   ) {
-    this.target = columns[1];
+    this.types = { target: columns[1], weight: columns[2] ?? null };
   }
 
-  /** Checks x and y against the model and its loss. Throws SHAPE_MISMATCH, EMPTY_DATA, and with `check` NON_FINITE. */
-  static async of(net: Model, compiled: Compiled, x: unknown, y: unknown, check = true): Promise<Data> {
+  /** Checks x, y and weights against the model and its loss. Throws SHAPE_MISMATCH, EMPTY_DATA, NON_FINITE. */
+  static async of(
+    where: string,
+    net: Model,
+    compiled: Compiled,
+    x: unknown,
+    y: unknown,
+    { sampleWeight, classWeight }: TrainWeightOptions = {},
+  ): Promise<Data> {
     const inputs = inputColumn(net, x);
-    const columns = [inputs, targetColumn(net, compiled.loss, y, inputs.rows)];
-    if (check) datasetOf(columns, true);
+    const pair = [inputs, targetColumn(net, compiled.loss, y, inputs.rows)];
+    const columns = weighted(net, compiled.loss, pair, { sampleWeight, classWeight, where });
+    datasetOf(columns, true);
     const values = columns.map(({ source }) => source.values ?? source.tensor.data());
     return new Data(inputs.rows, columns, await Promise.all(values));
   }
 
   /** The rows of a training step. */
-  static ofBatch(net: Model, { inputs, target }: TrainingBatch): Data {
+  static ofBatch(net: Model, { inputs, types }: TrainingBatch): Data {
     const columns = [
       { name: 'x', shape: net.inputShape, dtype: net.inputDtype },
-      { name: 'y', ...target },
+      { name: 'y', ...types.target },
+      ...(types.weight ? [{ name: 'sampleWeight', ...types.weight }] : []),
     ];
     const values = columns.map(({ dtype }, i) => binding.storageRead(inputs[i], dtype));
     return new Data(values[0].length / sizeOf(net.inputShape), columns, values);

@@ -44,7 +44,7 @@ export async function normsOf(probe: Probe, vector: Tensor, loss: number): Promi
  * optimizer and the random state stay as they are; during a fit it is the gradient at the last finished step.
  *
  * @param x inputs [n, …], y targets, as fit takes them
- * @param options batchSize (256), training (false: dropout off), seed (0)
+ * @param options batchSize (256), training (false: dropout off), seed (0); sampleWeight and classWeight as for fit
  * @returns norm, squared (gᵀg), largest (max |gᵢ|), weights (‖g‖ by name), loss
  * @throws (rejects) NOT_COMPILED, SHAPE_MISMATCH, EMPTY_DATA, NON_FINITE for data with NaN or infinity
  * @example

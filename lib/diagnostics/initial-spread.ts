@@ -72,8 +72,8 @@ export async function initialSpread(
   const batchSize = read.count('batchSize', kBatchSize);
   const chosen = probeOptions(read);
   const compiled = compiledOf(where, net);
-  const data = await Data.of(net, compiled, x, y);
-  const probe = new Probe(where, net, compiled, data.target, chosen);
+  const data = await Data.of(where, net, compiled, x, y, read.raw);
+  const probe = new Probe(where, net, compiled, data.types, chosen);
   const { layers, loss } = await layerSpreads(probe, data.batch(0, Math.min(batchSize, data.rows)));
   const weighted = new Set(net.layers.filter((layer) => layer.weights.length > 0).map((layer) => layer.name));
   const hidden = layers.slice(0, -1).filter((layer) => weighted.has(layer.name));

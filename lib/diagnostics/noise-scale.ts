@@ -143,7 +143,7 @@ export async function noiseScale(
   const shuffle = read.flag('shuffle', true);
   const chosen = probeOptions(read);
   const compiled = compiledOf(where, net);
-  const data = await Data.of(net, compiled, x, y);
+  const data = await Data.of(where, net, compiled, x, y, read.raw);
   const count = given ?? Math.min(16, Math.floor(data.rows / size));
   if (count < 2 || count * size > data.rows)
     throw new DownhillError(
@@ -151,7 +151,7 @@ export async function noiseScale(
       `${where}: ${Math.max(count, 2)} batches of ${size} rows need ${Math.max(count, 2) * size} rows; x has ${data.rows}. Give more data, or less for batchSize or batches.`,
     );
   const order = shuffle ? randomOrder(data.rows, chosen.seed) : null;
-  const probe = new Probe(where, net, compiled, data.target, chosen);
+  const probe = new Probe(where, net, compiled, data.types, chosen);
   return noiseOf(probe, size, count, async (i) => {
     const batch = data.batch(i * size, (i + 1) * size, i, order);
     return (await probe.gradient([batch])).vector;

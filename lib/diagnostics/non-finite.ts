@@ -106,7 +106,7 @@ export async function findNonFinite(net: Model, back = 0): Promise<NonFinite | n
   const compiled = compiledOf('fit', net);
   // Dropout draws what it drew in that step.
   const options = { training: true, seed: compiled.optimizer.steps };
-  const probe = new Probe('fit', net, compiled, data.target, options);
+  const probe = new Probe('fit', net, compiled, data.types, options);
   const seen: Seen[] = [];
   const [found] = await probe.run(counts(seen), data.batch(0, data.rows), []);
   const values = found.dataSync();

@@ -1,10 +1,11 @@
 // Options that diagnostics have in common.
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
+import type { TrainWeightOptions } from '../training/sample-weights.js';
 import { type Batch, compiledOf, Data } from './data.js';
 import { Probe, type ProbeOptions } from './probe.js';
 
-export interface DataOptions {
+export interface DataOptions extends TrainWeightOptions {
   /** Rows that are computed at a time, 256 by default; results do not depend on it, memory does. */
   batchSize?: number;
   /** Whether layers behave as in training, so that dropout drops; false by default. */
@@ -13,7 +14,7 @@ export interface DataOptions {
   seed?: number;
 }
 
-export const dataKeys = ['batchSize', 'training', 'seed'] as const;
+export const dataKeys = ['batchSize', 'training', 'seed', 'sampleWeight', 'classWeight'] as const;
 
 export const kBatchSize = 256;
 
@@ -42,8 +43,8 @@ export async function probed(
   const options = probeOptions(read);
   const batchSize = read.count('batchSize', kBatchSize);
   const compiled = compiledOf(where, net);
-  const data = await Data.of(net, compiled, x, y);
-  const probe = new Probe(where, net, compiled, data.target, options);
+  const data = await Data.of(where, net, compiled, x, y, read.raw);
+  const probe = new Probe(where, net, compiled, data.types, options);
   return { probe, data, batches: data.batches(batchSize) };
 }
 

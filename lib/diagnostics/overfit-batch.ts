@@ -4,6 +4,7 @@ import { chosenDevice, setDevice } from '../devices.js';
 import { checkCustomObjects } from '../config/model.js';
 import { withoutInitialValues } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
+import type { MetricLike } from '../metrics/resolve.js';
 import type { OptimizerLike } from '../optimizers/index.js';
 import { Options } from '../options.js';
 import { randomState, setRandomState } from '../random.js';
@@ -44,7 +45,7 @@ function classesOf(objects: readonly object[]): CustomObjects {
 
 /** Another model with the same weights, compiled with the same loss and a fresh optimizer. Nothing is drawn for it. */
 function copyOf(where: string, net: Model, optimizer: OptimizerLike | undefined, customObjects: CustomObjects): Model {
-  const { loss, metrics, optimizer: own } = compiledOf(where, net);
+  const { loss, metrics, unweighted, optimizer: own } = compiledOf(where, net);
   const [state, device] = [randomState(), chosenDevice()];
   try {
     setDevice(net.device);
@@ -55,7 +56,13 @@ function copyOf(where: string, net: Model, optimizer: OptimizerLike | undefined,
       parameter.trainable = net.parameters[i].trainable;
     });
     const chosen = optimizer ?? deserialize('optimizer', serialize(own), objects);
-    copy.compile({ optimizer: chosen, loss: loss.source, metrics: metrics.map(({ source }) => source) });
+    const sources = metrics.map(({ source }) => source as MetricLike);
+    copy.compile({
+      optimizer: chosen,
+      loss: loss.source,
+      metrics: sources.slice(0, unweighted),
+      weightedMetrics: sources.slice(unweighted),
+    });
     return copy;
   } finally {
     setRandomState(state);

@@ -10,9 +10,8 @@ import type { Weight } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';
-import type { RowType } from '../training/columns.js';
 import type { Compiled } from '../training/compiled.js';
-import { type Numbers, numbersOf } from '../training/programs.js';
+import { type Numbers, numbersOf, type RowTypes } from '../training/programs.js';
 import { type Batch, zeros } from './data.js';
 import { Vectors } from './vectors.js';
 
@@ -66,12 +65,12 @@ export class Probe {
   #values: readonly Storage[] = [];
   #turn = performance.now();
 
-  /** target: of the rows. Takes a copy of the weights. */
+  /** types: of the rows. Takes a copy of the weights. */
   constructor(
     readonly where: string,
     readonly net: Model,
     readonly compiled: Compiled,
-    readonly target: RowType,
+    readonly types: RowTypes,
     readonly options: ProbeOptions,
   ) {
     this.#weights = net.weights;
@@ -171,7 +170,7 @@ export class Probe {
   }
 
   #build(kind: Kind, rows: number): { program: Program; shapes: readonly Shape[] } {
-    const { net, compiled, target } = this;
+    const { net, compiled, types } = this;
     const trace = new Trace();
     const trained = new Set(this.trained);
     const body = () => {
@@ -183,7 +182,7 @@ export class Probe {
         const at = this.trained.indexOf(weight);
         trace.substitute(weight.variable, at < 0 ? leaves[i] : values[at]);
       });
-      const traced = () => numbersOf(net, compiled, rows, target, trace, this.options.training);
+      const traced = () => numbersOf(net, compiled, rows, types, trace, this.options.training);
       const numbers = kind.around?.(traced) ?? traced();
       return kind.body({ ...numbers, trace, parameters, extra });
     };

@@ -17,7 +17,7 @@ export async function trainingGradientNorm(net: Model, rows: number): Promise<nu
     const data = Data.ofBatch(net, found);
     left -= data.rows;
     if (left < 0 && batches.length > 0) break;
-    probe ??= new Probe('callbacks.earlyStopping', net, net.compiled, found.target, { training: false, seed: 0 });
+    probe ??= new Probe('callbacks.earlyStopping', net, net.compiled, found.types, { training: false, seed: 0 });
     batches.push(data.batch(0, data.rows));
   }
   if (!probe) return null;

@@ -97,6 +97,21 @@ test('without data: the batch of the step that was just made', async () => {
   expect(stream.records[0]!.gradientNorm).toBe((await diagnostics.gradientNorm(other, rows, targets)).norm);
 });
 
+test('weights of rows belong to the batch', async () => {
+  const net = classifier();
+  const sampleWeight = Float32Array.from({ length: 60 }, (_, i) => i / 10);
+  const watch = callbacks.diagnostics({ everySteps: 2, record: ['gradientNorm'] });
+  const stopping = callbacks.earlyStopping({ monitor: 'loss', mode: 'max' });
+  const options = { batchSize: 30, shuffle: false, sampleWeight, verbose: 0, epochs: 5 } as const;
+  const { epoch } = await net.fit(x, oneHot, { ...options, callbacks: [watch, stopping] });
+  expect(epoch.length).toBe(2);
+  const last = { sampleWeight: sampleWeight.subarray(30) };
+  const { norm, loss } = await diagnostics.gradientNorm(net, x.subarray(60), oneHot.subarray(60), last);
+  expect(watch.records[1]).toMatchObject({ loss, gradientNorm: norm });
+  const all = await diagnostics.gradientNorm(net, x, oneHot, { sampleWeight });
+  expect(stopping.gradientNorm! / all.norm).toBeCloseTo(1, 5);
+});
+
 test('update ratios are those of the step after the record', async () => {
   const net = classifier();
   const weights: Float32Array[][] = [];

@@ -80,24 +80,79 @@ const rows: Record<string, Record<string, Row>> = {
   loss: {
     BinaryCrossentropy: {
       factory: 'binaryCrossentropy',
-      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1 },
+      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1, axis: 1 },
+    },
+    BinaryFocalCrossentropy: {
+      factory: 'binaryFocalCrossentropy',
+      options: {
+        name: 'mine',
+        applyClassBalancing: true,
+        alpha: 0.3,
+        gamma: 1.5,
+        fromLogits: true,
+        labelSmoothing: 0.1,
+        axis: 1,
+      },
     },
     CategoricalCrossentropy: {
       factory: 'categoricalCrossentropy',
-      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1 },
+      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1, axis: 1 },
     },
+    CategoricalFocalCrossentropy: {
+      factory: 'categoricalFocalCrossentropy',
+      options: { name: 'mine', alpha: 0.3, gamma: 1.5, fromLogits: true, labelSmoothing: 0.1, axis: 1 },
+    },
+    CategoricalHinge: { factory: 'categoricalHinge', options: { name: 'mine' } },
+    CosineSimilarity: { factory: 'cosineSimilarity', options: { name: 'mine', axis: 1 } },
+    Hinge: { factory: 'hinge', options: { name: 'mine' } },
+    Huber: { factory: 'huber', options: { name: 'mine', delta: 0.25 } },
+    KLDivergence: { factory: 'klDivergence', options: { name: 'mine' } },
+    LogCosh: { factory: 'logCosh', options: { name: 'mine' } },
     MeanAbsoluteError: { factory: 'meanAbsoluteError', options: { name: 'mine' } },
+    MeanAbsolutePercentageError: { factory: 'meanAbsolutePercentageError', options: { name: 'mine' } },
     MeanSquaredError: { factory: 'meanSquaredError', options: { name: 'mine' } },
+    MeanSquaredLogarithmicError: { factory: 'meanSquaredLogarithmicError', options: { name: 'mine' } },
+    Poisson: { factory: 'poisson', options: { name: 'mine' } },
     SparseCategoricalCrossentropy: {
       factory: 'sparseCategoricalCrossentropy',
-      options: { name: 'mine', fromLogits: true },
+      options: { name: 'mine', fromLogits: true, ignoreClass: 2, axis: 1 },
     },
+    SquaredHinge: { factory: 'squaredHinge', options: { name: 'mine' } },
   },
   metric: {
     Accuracy: { factory: 'accuracy', options: { name: 'mine' } },
+    AUC: {
+      factory: 'auc',
+      options: {
+        name: 'mine',
+        numThresholds: 11,
+        curve: 'PR',
+        summationMethod: 'majoring',
+        multiLabel: true,
+        numLabels: 3,
+        labelWeights: [1, 0.5, 2],
+        fromLogits: true,
+      },
+      also: [{ thresholds: [0.2, 0.9], curve: 'PRGAIN' }],
+    },
     BinaryAccuracy: { factory: 'binaryAccuracy', options: { name: 'mine', threshold: 0.75 } },
     CategoricalAccuracy: { factory: 'categoricalAccuracy', options: { name: 'mine' } },
+    F1Score: { factory: 'f1Score', options: { name: 'mine', average: 'macro', threshold: 0.25 } },
+    FBetaScore: { factory: 'fBetaScore', options: { name: 'mine', average: 'weighted', beta: 2, threshold: 0.25 } },
+    Precision: {
+      factory: 'precision',
+      options: { name: 'mine', thresholds: [0.6, 0.15], topK: 2, classId: 1 },
+      also: [{ thresholds: 0.15 }],
+    },
+    Recall: {
+      factory: 'recall',
+      options: { name: 'mine', thresholds: [0.6, 0.15], topK: 2, classId: 0 },
+      also: [{ thresholds: 0.15 }],
+    },
+    RootMeanSquaredError: { factory: 'rootMeanSquaredError', options: { name: 'mine' } },
     SparseCategoricalAccuracy: { factory: 'sparseCategoricalAccuracy', options: { name: 'mine' } },
+    SparseTopKCategoricalAccuracy: { factory: 'sparseTopKCategoricalAccuracy', options: { name: 'mine', k: 2 } },
+    TopKCategoricalAccuracy: { factory: 'topKCategoricalAccuracy', options: { name: 'mine', k: 2 } },
     ZeroOneLoss: { factory: 'zeroOneLoss', options: { name: 'mine' } },
   },
   optimizer: {
@@ -325,7 +380,7 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
   callback: (callback: object) => Object.keys(callback),
 };
 
-function measured(loss: losses.Loss): unknown {
+function measured(loss: losses.Loss | metrics.Metric): unknown {
   const outputs = tensor([
     [0.7, 0.2, 0.1],
     [0.3, 0.6, 0.1],
@@ -337,7 +392,8 @@ function measured(loss: losses.Loss): unknown {
         [1, 0, 0],
         [0, 0, 1],
       ]); // prettier-ignore
-  return [loss.label, ...(loss.perExample(targets, outputs) as Tensor).dataSync()];
+  const values = 'perExample' in loss ? (loss.perExample(targets, outputs) as Tensor) : loss(targets, outputs);
+  return [loss.label, ...values.dataSync()];
 }
 
 /** Equal configs give equal weights only where each initializer has its seed, or draws nothing. */

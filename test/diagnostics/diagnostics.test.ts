@@ -94,6 +94,23 @@ test('results do not depend on the batch size, nor on what the data comes in', a
   expect((await diagnostics.gradientNorm(sparse, Float64Array.from(x), labels)).norm / norm).toBeCloseTo(1, 5);
 });
 
+test('weights of rows and classes count as in fit', async () => {
+  const net = classifier();
+  const half = Float32Array.from({ length: 60 }, (_, i) => (i < 24 ? 1 : 0));
+  const part = await diagnostics.gradientNorm(net, x.subarray(0, 48), oneHot.subarray(0, 48));
+  const found = await diagnostics.gradientNorm(net, x, oneHot, { sampleWeight: half, batchSize: 7 });
+  // Σ w·L / n
+  expect(found.norm / part.norm).toBeCloseTo(24 / 60, 5);
+  expect(found.loss).toBeCloseTo((await net.evaluate(x, oneHot, { sampleWeight: half, verbose: 0 })).loss, 5);
+  const classWeight = { 0: 3, 1: 0.5 };
+  const sampleWeight = Float32Array.from(labels, (label) => classWeight[label as 0 | 1]);
+  const byRow = await diagnostics.curvature(net, x, oneHot, { sampleWeight });
+  expect(await diagnostics.curvature(net, x, oneHot, { classWeight })).toEqual(byRow);
+  await fails('SHAPE_MISMATCH', /sampleWeight must have shape/, () =>
+    diagnostics.sharpness(net, x, oneHot, { sampleWeight: half.subarray(1) }),
+  );
+});
+
 test('during a fit: at a finished step, and the fit does not notice', async () => {
   const run = async (look: boolean) => {
     seed(12);
