@@ -8,6 +8,7 @@ export { type LoadModelOptions, loadModel } from './io/load.js';
 export type { LoadWeightsOptions, WeightsReport, WeightTarget } from './io/load-weights.js';
 export { type CustomObjects, deserialize, type Kind, type Serialized, serialize } from './config/registry.js';
 export * as data from './data/index.js';
+export * as diagnostics from './diagnostics/index.js';
 export {
   type Device,
   type DeviceMemory,

@@ -297,6 +297,11 @@ export interface NativeBinding {
    * (naming epoch and step) or LABEL_OUT_OF_RANGE; the weights are then those of the last finished step.
    */
   sessionRun(session: Session, maxSteps: number, maxMilliseconds: number): Promise<Stretch>;
+  /**
+   * Of a session that trains: copies of the rows of a batch, by column: 0 is the next one, or after an error the one that failed, 1 the one
+   * before it, …; null where the epoch has none.
+   */
+  sessionBatch(session: Session, back: number): Storage[] | null;
   /** Asks a running stretch to end after the step in hand. */
   sessionAbort(session: Session): void;
 

@@ -34,6 +34,22 @@ export interface CallContext {
   training: boolean;
 }
 
+/** Sees what a layer gives while a model is traced, and gives what the next layer takes. */
+export type LayerObserver = (layer: Layer, output: SymbolicTensor) => SymbolicTensor;
+
+let observer: LayerObserver | null = null;
+
+/** Runs `body`; each layer that is applied in a trace meanwhile shows its output to `see`. */
+export function observeLayers<T>(see: LayerObserver, body: () => T): T {
+  const outer = observer;
+  observer = see;
+  try {
+    return body();
+  } finally {
+    observer = outer;
+  }
+}
+
 const baseKeys = ['name', 'inputShape', 'trainable', 'activityRegularizer'] as const;
 
 /** Reads the options of a layer: its own keys and those that all layers have. */
@@ -147,8 +163,9 @@ export abstract class Layer {
     binding.graphScope(input.trace.graph, this.#name);
     try {
       const output = this.call(input, { training });
-      if (this.activityRegularizer) penalizeActivity(this.#name, this.activityRegularizer, output);
-      return output;
+      const seen = observer && output instanceof SymbolicTensor ? observer(this, output) : output;
+      if (this.activityRegularizer) penalizeActivity(this.#name, this.activityRegularizer, seen);
+      return seen;
     } finally {
       binding.graphScope(input.trace.graph, '');
     }

@@ -32,12 +32,13 @@ export interface RowTypes {
 }
 
 /** The loss to differentiate, and the sums and weights of loss and metrics in the order of the labels. */
-interface Numbers {
+export interface Numbers {
   loss: SymbolicTensor;
   logs: SymbolicTensor[];
 }
 
-function numbersOf(
+/** Loss and logs of a batch in the running trace, whose next inputs become the data. */
+export function numbersOf(
   network: Network,
   compiled: Compiled,
   rows: number,

@@ -310,10 +310,24 @@ const rows: Record<string, Record<string, Row>> = {
         mode: 'max',
         baseline: 0.25,
         restoreBestWeights: true,
+        gradientRows: 0,
         startFromEpoch: 2,
       },
     },
     CSVLogger: { factory: 'csvLogger', options: { path: 'a.csv', separator: ';', append: true } },
+    Diagnostics: {
+      factory: 'diagnostics',
+      options: {
+        everySteps: 7,
+        record: ['sharpness', 'noiseScale'],
+        batchSize: 16,
+        training: true,
+        seed: 3,
+        iterations: 11,
+        tolerance: 0.05,
+      },
+    },
+    TerminateOnNaN: { factory: 'terminateOnNaN', options: {} },
     History: { factory: 'history', options: {} },
     LearningRateScheduler: {
       factory: 'learningRateScheduler',
@@ -476,7 +490,7 @@ function made(kind: string, factory: string, options: Options): object {
 const viaText = (object: object): Serialized => JSON.parse(JSON.stringify(serialize(object))) as Serialized;
 
 test('no namespace of the package is left out', () => {
-  const without = [downhill.ops, downhill.data, downhill.solve, downhill.symmetries];
+  const without = [downhill.ops, downhill.data, downhill.diagnostics, downhill.solve, downhill.symmetries];
   const namespaces = Object.values(downhill).filter(
     (value: unknown) => Object.prototype.toString.call(value) === '[object Module]',
   );
