@@ -4,6 +4,8 @@
 export type DType = 'float32' | 'int32';
 /** How matrix products are computed: native/backend/device.h. */
 export type Precision = 'float32' | 'tf32' | 'bfloat16';
+/** Of random initial values. */
+export type Distribution = 'uniform' | 'normal' | 'truncatedNormal';
 export type NumericArray = Float32Array | Int32Array | Uint8Array | Float64Array;
 
 declare const tag: unique symbol;
@@ -46,6 +48,12 @@ export interface UpdaterOptions {
   emaMomentum: number | null;
   /** Updates after which the parameters become their averages; 0: never. */
   emaOverwriteFrequency: number;
+  /** An update with a gradient that is not finite changes nothing. */
+  skipNonFinite: boolean;
+  /** Fixed: gradients are divided by it. */
+  lossScaleFactor: number;
+  /** One that the updates change: a float32, and an int32 that counts finite updates since the last change. */
+  dynamicLossScale: { scale: Storage; finiteSteps: Storage; growthSteps: number } | null;
 }
 
 /** A device as the core lists it; of the CPU, its id alone. */
@@ -120,8 +128,23 @@ export interface NativeBinding {
   /** Where the values are: the device that computed them last, or "cpu". */
   storageDevice(storage: Storage): string;
   storageDispose(storage: Storage): void;
-  /** Fills a float32 storage with Philox draws, key (seed, stream), counter element: uniform in [a, b), or normal with mean a, deviation b. */
-  storageRandom(storage: Storage, kind: 'uniform' | 'normal', a: number, b: number, seed: number, stream: number): void;
+  /**
+   * Fills a float32 storage with Philox draws, key (seed, stream), counter element: uniform in [a, b), or normal with mean a, deviation b,
+   * truncated at two deviations or not.
+   */
+  storageRandom(storage: Storage, kind: Distribution, a: number, b: number, seed: number, stream: number): void;
+  /** Fills a float32 storage (rows, columns) with gain times a random matrix with orthonormal columns, or rows where they are fewer. */
+  storageOrthogonal(storage: Storage, rows: number, columns: number, gain: number, seed: number, stream: number): void;
+  /** Fills a float32 storage (inputs, units): so many entries of each column are normal, the others 0. */
+  storageSparse(
+    storage: Storage,
+    inputs: number,
+    units: number,
+    connections: number,
+    deviation: number,
+    seed: number,
+    stream: number,
+  ): void;
 
   // ---- graph ----------------------------------------------------------------------------------
   graphNew(): Graph;
@@ -179,7 +202,7 @@ export interface NativeBinding {
   rules(): { name: string; slots: number }[];
   /**
    * One update of many variables: segments in arena order, adjacent ones are merged. groups: hyperparameters by name (learningRate,
-   * weightDecay, coupledDecay, clipValue, clipNorm, and those of native/optim/hypers.def). Segments have an accumulator where
+   * weightDecay, coupledDecay, clipValue, clipNorm, adaptiveClipFactor, adaptiveClipEpsilon, and those of native/optim/hypers.def). Segments have an accumulator where
    * options.accumulationSteps is above 1, and an average where options.emaMomentum is a number.
    */
   updaterNew(
@@ -191,6 +214,8 @@ export interface NativeBinding {
       group: number;
       accumulator: Storage | null;
       average: Storage | null;
+      /** Units of adaptive clipping: element i is of unit i mod columns. */
+      columns: number;
     }[],
     groups: Record<string, number | boolean>[],
     options: UpdaterOptions,
@@ -201,7 +226,9 @@ export interface NativeBinding {
   updaterSchedule(updater: Updater, group: number, schedule: Schedule | null): void;
   /** Steps so far, also those that only accumulated. */
   updaterIterations(updater: Updater): number;
-  updaterSetIterations(updater: Updater, iterations: number): void;
+  /** Updates that were skipped, which iterations counts with all their steps. */
+  updaterSkipped(updater: Updater): number;
+  updaterSetIterations(updater: Updater, iterations: number, skipped: number): void;
   /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
   updaterApply(updater: Updater, device: string): Promise<void>;
   /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update (or step) and the rates from there on. */
@@ -226,14 +253,14 @@ export interface NativeBinding {
    * A walk over a data set by batches. Column i of the data set feeds input i of the programs.
    * train: each batch runs the program (whose gradients have targets), then the updater. evaluate: no updater.
    * predict: output j of the program holds rows that are appended to results[j].
-   * For train and evaluate the first `logs` outputs are float32 scalars, added up over the epoch in double; output 0 is the sum of
-   * the loss over the rows, output 1 its weight.
+   * For train and evaluate the first outputs are float32 with as many elements as `logs` lists, added up over the epoch in double; output 0 is the
+   * sum of the loss over the rows, output 1 its weight.
    */
   sessionNew(options: {
     kind: 'train' | 'evaluate' | 'predict';
     workspace: Workspace;
     updater: Updater | null;
-    logs: number;
+    logs: number[];
     results: Storage[];
     onNonFinite: 'error' | 'warn' | 'ignore';
   }): Session;
@@ -270,6 +297,11 @@ export interface NativeBinding {
    * (naming epoch and step) or LABEL_OUT_OF_RANGE; the weights are then those of the last finished step.
    */
   sessionRun(session: Session, maxSteps: number, maxMilliseconds: number): Promise<Stretch>;
+  /**
+   * Of a session that trains: copies of the rows of a batch, by column: 0 is the next one, or after an error the one that failed, 1 the one
+   * before it, …; null where the epoch has none.
+   */
+  sessionBatch(session: Session, back: number): Storage[] | null;
   /** Asks a running stretch to end after the step in hand. */
   sessionAbort(session: Session): void;
 

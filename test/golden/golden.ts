@@ -14,19 +14,14 @@ export interface LayerSpec {
 }
 
 export interface LossSpec {
-  name:
-    | 'categoricalCrossentropy'
-    | 'sparseCategoricalCrossentropy'
-    | 'binaryCrossentropy'
-    | 'meanSquaredError'
-    | 'meanAbsoluteError';
+  name: losses.LossName;
   options?: Record<string, number | boolean>;
 }
 
 export interface OptimizerSpec {
   /** Its factory. */
   optimizer: string;
-  options: Record<string, number | boolean | string | number[]>;
+  options: Record<string, number | boolean | string | object>;
 }
 
 export function read<Body>(name: string): Body {
