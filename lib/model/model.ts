@@ -28,7 +28,7 @@ import type { Network } from '../training/network.js';
 import { type PredictOptions, predict } from '../training/predict.js';
 import type { TrainWeightOptions } from '../training/sample-weights.js';
 import { trainOnBatch } from '../training/train-on-batch.js';
-import { Trainer } from '../training/trainer.js';
+import { Trainer, type TrainingBatch } from '../training/trainer.js';
 import { type SummaryRow, summaryText } from './summary.js';
 import { copyWeights, writeWeights } from './weights.js';
 
@@ -93,6 +93,11 @@ export abstract class Model implements Network {
   /** @internal What compile() fixed; null before it. */
   get compiled(): Compiled | null {
     return this.#trainer.isCompiled ? this.#trainer.compiled : null;
+  }
+
+  /** @internal The rows of a step of the training in progress: 0 the next one, 1 the last one, …; null where there is none. */
+  trainingBatch(back: number): TrainingBatch | null {
+    return this.#trainer.batch(back);
   }
 
   /** Rows of summary(). */
@@ -178,7 +183,7 @@ export abstract class Model implements Network {
    */
   async trainOnBatch(x: DataLike, y: DataLike, options?: TrainWeightOptions): Promise<Logs> {
     this.#trainer.checkAlive();
-    return trainOnBatch(this.#trainer, x, y, options);
+    return trainOnBatch(this.#trainer, this, x, y, options);
   }
 
   /** Copies of the weights in Keras's order; of one finished step also during a fit. */

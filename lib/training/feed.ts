@@ -50,6 +50,12 @@ export interface FeedOptions {
   seed: number;
   onNonFinite: OnNonFinite;
   classWeight?: unknown;
+  /** Ends at a loss that is not finite, whatever onNonFinite says. */
+  stops?: boolean;
+}
+
+function sessionOf(trainer: Trainer, { kind, onNonFinite, stops }: FeedOptions): Session {
+  return kind === 'train' ? trainer.trainSession(stops ? 'error' : onNonFinite) : trainer.evaluateSession(onNonFinite);
 }
 
 function minus(a: Progress, b: Progress): Progress {
@@ -95,9 +101,9 @@ export class ArrayFeed implements Feed {
     data: { dataset: ReturnType<typeof binding.datasetNew>; columns: readonly Column[]; walk: Walk },
     options: FeedOptions,
   ) {
-    const { kind, batchSize, onNonFinite } = options;
+    const { kind, batchSize } = options;
     this.#options = options;
-    this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
+    this.#session = sessionOf(trainer, options);
     trainer.load(this.#session, kind, { ...data, batchSize });
     this.rows = rowsOf(data.walk);
     this.#length = lengthOf(data.walk);
@@ -320,7 +326,7 @@ export class StreamFeed implements Feed {
     const pair = [inputs, targetColumn(network, compiled.loss, y, inputs.rows)];
     const columns = weighted(network, compiled.loss, pair, { sampleWeight, classWeight });
     const { rows } = inputs;
-    this.#session ??= kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
+    this.#session ??= sessionOf(trainer, this.#options);
     const dataset = datasetFor(columns, onNonFinite);
     trainer.load(this.#session, kind, { dataset, columns, walk: allRows(rows), batchSize: rows });
     binding.sessionEpoch(this.#session, this.#epoch, rows, 'stored', 0, 0);

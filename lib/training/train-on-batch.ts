@@ -1,9 +1,11 @@
 // One update from one batch.
 import { binding } from '../binding/index.js';
 import type { Logs } from '../callbacks/callback.js';
+import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
 import { datasetOf } from './columns.js';
 import { columnsOf } from './evaluate.js';
+import { explain } from './non-finite.js';
 import { type TrainWeightOptions, weighted } from './sample-weights.js';
 import { allRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
@@ -11,6 +13,7 @@ import type { Trainer } from './trainer.js';
 /** The numbers of the batch before its update. */
 export async function trainOnBatch(
   trainer: Trainer,
+  net: Model,
   x: unknown,
   y: unknown,
   options: TrainWeightOptions | undefined,
@@ -31,6 +34,8 @@ export async function trainOnBatch(
     const { sums } = await binding.sessionRun(session, 0, 0).finally(() => trainer.pauses.end());
     trainer.checkAlive();
     return trainer.logsOf(sums);
+  } catch (error) {
+    throw (await explain(error, net)).error;
   } finally {
     release();
   }

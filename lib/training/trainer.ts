@@ -26,6 +26,13 @@ interface Gradients {
   storages: readonly Storage[];
 }
 
+/** The rows of one training step. */
+export interface TrainingBatch {
+  /** By column. */
+  inputs: readonly Storage[];
+  types: RowTypes;
+}
+
 const text = (type: RowType | null) => (type ? `${type.dtype}[${type.shape.join()}]` : '');
 
 export class Trainer {
@@ -133,6 +140,16 @@ export class Trainer {
     });
     this.#running = session;
     return session;
+  }
+
+  /**
+   * Copies of the rows of a step of the training in progress: 0 the next one, or after an error the one that failed, 1 the last one, …; null where
+   * there is none.
+   */
+  batch(back: number): TrainingBatch | null {
+    const { types } = this.#latest;
+    const inputs = this.#running && types && binding.sessionBatch(this.#running, back);
+    return inputs && { inputs, types };
   }
 
   /** The end of a fit: weights with a moving average become it. */

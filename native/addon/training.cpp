@@ -170,6 +170,14 @@ void export_training(Napi::Env env, Napi::Object exports) {
           return [stretch = session->run(steps, milliseconds)](Napi::Env env) { return to_js(env, stretch); };
         });
   });
+  DH_EXPORT("sessionBatch", {
+    const std::vector<Storage> batch = handle<Session>(info[0])->batch(count(info[1], "back"));
+    if (batch.empty()) return info.Env().Null();
+    Napi::Array result = Napi::Array::New(info.Env(), batch.size());
+    for (size_t i = 0; i < batch.size(); ++i)
+      result.Set(static_cast<uint32_t>(i), storage_handle(info.Env(), std::make_shared<Storage>(batch[i])));
+    return result;
+  });
   DH_EXPORT("sessionAbort", {
     handle<Session>(info[0])->abort();
     return info.Env().Undefined();

@@ -273,6 +273,26 @@ void Session::load(int64_t rows) {
   for (size_t i = 0; i < columns.size(); ++i) inputs_[i] = there + batch_offset_[i];
 }
 
+std::vector<Storage> Session::batch(int64_t back) {
+  const auto lock = claim();
+  if (options_.kind != SessionKind::train)
+    throw Error(code::kInternal, "Only a session that trains tells its batches.");
+  const int64_t index = steps_ - back;
+  if (!started_ || back < 0 || index < 0 || index >= (length_ + batch_size_ - 1) / batch_size_) return {};
+  if (!prepared_) prepare();
+  const int64_t position = index * batch_size_, rows = rows_at(position);
+  std::vector<Storage> batch;
+  for (const Column& column : dataset_->columns()) {
+    const size_t bytes = static_cast<size_t>(rows * column.width) * size_of(column.dtype);
+    const Storage& copy = batch.emplace_back(Storage{std::make_shared<Buffer>(bytes), 0, bytes, nullptr});
+    if (listed_)
+      gather(column, begin_, rows_.order().data() + position, rows, copy.data());
+    else
+      gather(column, begin_ + position, nullptr, rows, copy.data());
+  }
+  return batch;
+}
+
 void Session::bind_outputs(const Entry& entry) {
   const Plan& plan = entry.program->plan();
   for (size_t j = 0; j < plan.outputs.size(); ++j) {

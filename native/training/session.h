@@ -64,6 +64,10 @@ class Session {
   /// allocates nothing.
   Stretch run(int64_t max_steps, double max_milliseconds);
 
+  /// The rows of the batch that is `back` batches before the next one, by column, as copies on the host; nothing where
+  /// the epoch has none. 0 is the next batch, after an error the one that failed. train.
+  std::vector<Storage> batch(int64_t back);
+
   /// Ends a stretch after the step in hand, or the next stretch before its first one. Any thread.
   void abort() { abort_.store(true, std::memory_order_relaxed); }
 

@@ -254,6 +254,41 @@ void test_abort_and_resume() {
   CHECK(fit.model.copy() == expected && stretch.sums[0] == loss);
 }
 
+std::vector<float> first_column(const std::vector<Storage>& batch) {  // of x, and its number of rows
+  const auto* const x = reinterpret_cast<const float*>(batch[0].host());
+  std::vector<float> rows;
+  for (size_t i = 0; i < batch[1].bytes / sizeof(float); ++i) rows.push_back(x[i * kWidth]);
+  return rows;
+}
+
+/// batch() tells the rows that the programs see, of any batch so far and of the next one.
+void test_batch() {
+  for (Order order : {Order::stored, Order::shuffled}) {
+    Fit fit{FakeModel(kWidth)};
+    std::vector<std::vector<float>> seen;
+    for (int64_t rows : {int64_t{16}, int64_t{7}})
+      fit.program(rows)->seen = [&seen, rows](const float* x, const float*) {
+        std::vector<float> column;
+        for (int64_t i = 0; i < rows; ++i) column.push_back(x[i * kWidth]);
+        seen.push_back(column);
+      };
+    fit.session->set_data(data_of(110), 4, 107);
+    CHECK(fit.session->batch(0).empty(), "no epoch yet");
+    fit.session->begin_epoch(0, 16, order, 11);
+    for (int step = 0; step < 7; ++step) {
+      const std::vector<float> next = first_column(fit.session->batch(0));
+      CHECK(fit.session->batch(step + 1).empty() && fit.session->batch(-1).empty());
+      fit.session->run(1, 0);
+      CHECK(seen.back() == next && next.size() == (step < 6 ? 16 : 7));
+      for (int back = 1; back <= step + 1; ++back)
+        CHECK(first_column(fit.session->batch(back)) == seen[static_cast<size_t>(step + 1 - back)]);
+    }
+    CHECK(fit.session->batch(0).empty(), "the epoch has ended");
+  }
+  const auto evaluate = reader(SessionKind::evaluate);
+  CHECK(starts(message_of([&] { evaluate->batch(0); }), "INTERNAL"));
+}
+
 /// Another session takes over after k batches, with the weights and sums of the first, and ends as one that never
 /// stopped.
 void test_seek() {
@@ -459,6 +494,7 @@ int main() {
   test_powers_of_two_and_results();
   test_stretches();
   test_abort_and_resume();
+  test_batch();
   test_seek();
   test_wide_logs();
   test_non_finite();
