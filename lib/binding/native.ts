@@ -46,6 +46,12 @@ export interface UpdaterOptions {
   emaMomentum: number | null;
   /** Updates after which the parameters become their averages; 0: never. */
   emaOverwriteFrequency: number;
+  /** An update with a gradient that is not finite changes nothing. */
+  skipNonFinite: boolean;
+  /** Fixed: gradients are divided by it. */
+  lossScaleFactor: number;
+  /** One that the updates change: a float32, and an int32 that counts finite updates since the last change. */
+  dynamicLossScale: { scale: Storage; finiteSteps: Storage; growthSteps: number } | null;
 }
 
 /** A device as the core lists it; of the CPU, its id alone. */
@@ -179,7 +185,7 @@ export interface NativeBinding {
   rules(): { name: string; slots: number }[];
   /**
    * One update of many variables: segments in arena order, adjacent ones are merged. groups: hyperparameters by name (learningRate,
-   * weightDecay, coupledDecay, clipValue, clipNorm, and those of native/optim/hypers.def). Segments have an accumulator where
+   * weightDecay, coupledDecay, clipValue, clipNorm, adaptiveClipFactor, adaptiveClipEpsilon, and those of native/optim/hypers.def). Segments have an accumulator where
    * options.accumulationSteps is above 1, and an average where options.emaMomentum is a number.
    */
   updaterNew(
@@ -191,6 +197,8 @@ export interface NativeBinding {
       group: number;
       accumulator: Storage | null;
       average: Storage | null;
+      /** Units of adaptive clipping: element i is of unit i mod columns. */
+      columns: number;
     }[],
     groups: Record<string, number | boolean>[],
     options: UpdaterOptions,
@@ -201,7 +209,9 @@ export interface NativeBinding {
   updaterSchedule(updater: Updater, group: number, schedule: Schedule | null): void;
   /** Steps so far, also those that only accumulated. */
   updaterIterations(updater: Updater): number;
-  updaterSetIterations(updater: Updater, iterations: number): void;
+  /** Updates that were skipped, which iterations counts with all their steps. */
+  updaterSkipped(updater: Updater): number;
+  updaterSetIterations(updater: Updater, iterations: number, skipped: number): void;
   /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
   updaterApply(updater: Updater, device: string): Promise<void>;
   /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update (or step) and the rates from there on. */

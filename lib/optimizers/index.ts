@@ -4,6 +4,8 @@ import { DownhillError, show, unknownName } from '../errors.js';
 import { Adadelta, adadelta } from './adadelta.js';
 import { Adagrad, adagrad } from './adagrad.js';
 import { Adam, adam } from './adam.js';
+import { Lamb, lamb } from './lamb.js';
+import { Lars, lars } from './lars.js';
 import { Adamax, adamax } from './adamax.js';
 import { AdamW, adamw } from './adamw.js';
 import { DeltaBarDelta, deltaBarDelta } from './delta-bar-delta.js';
@@ -18,6 +20,10 @@ import { Sgd, sgd } from './sgd.js';
 export { type AdadeltaOptions, adadelta } from './adadelta.js';
 export { type AdagradOptions, adagrad } from './adagrad.js';
 export { type AdamOptions, adam } from './adam.js';
+export { type GroupOptions, type Match, ParameterGroup } from './groups.js';
+export { type LambOptions, lamb } from './lamb.js';
+export { type LarsOptions, lars } from './lars.js';
+export type { DynamicLossScaleOptions } from './loss-scale.js';
 export { type AdamaxOptions, adamax } from './adamax.js';
 export { type AdamWOptions, adamw } from './adamw.js';
 export { type DeltaBarDeltaOptions, deltaBarDelta } from './delta-bar-delta.js';
@@ -32,13 +38,15 @@ export { type RpropOptions, rprop } from './rprop.js';
 export { type SgdOptions, sgd } from './sgd.js';
 
 /** Options of every optimizer. */
-const nested = { learningRate: 'schedule' } as const;
+const nested = { learningRate: 'schedule', 'groups.learningRate': 'schedule' } as const;
 
 /** By Keras's names. In lower case, they are those of the factories in lower case, too. */
 const entries: Readonly<Record<string, Entry & { make: () => Optimizer }>> = {
   Adadelta: { type: Adadelta, make: adadelta, nested },
   Adagrad: { type: Adagrad, make: adagrad, nested },
   Adam: { type: Adam, make: adam, nested },
+  Lamb: { type: Lamb, make: lamb, nested },
+  Lars: { type: Lars, make: lars, nested },
   AdamW: { type: AdamW, make: adamw, nested },
   Adamax: { type: Adamax, make: adamax, nested },
   DeltaBarDelta: { type: DeltaBarDelta, make: deltaBarDelta, nested },

@@ -44,7 +44,9 @@ function kerasRule(read: Options<SgdOptions>): UpdateRule {
   const momentum = read.number('momentum', 0, { min: 0, max: 1 });
   const nesterov = read.flag('nesterov', false);
   const rule = momentum === 0 ? 'sgd' : nesterov ? 'nesterov' : 'momentum';
-  return { rule, slots: momentum === 0 ? [] : ['momentum'], learningRate: 0.01, hyper: { momentum } };
+  const slots = momentum === 0 ? [] : ['momentum'];
+  const within = momentum === 0 ? ['momentum', 'nesterov'] : [];
+  return { rule, slots, learningRate: 0.01, hyper: { momentum }, within };
 }
 
 function torchRule(read: Options<SgdOptions>): UpdateRule {
@@ -59,8 +61,10 @@ function torchRule(read: Options<SgdOptions>): UpdateRule {
     );
   const rule = momentum === 0 ? 'sgd' : nesterov ? 'torchNesterov' : 'torchMomentum';
   const slots = momentum === 0 ? [] : ['momentum'];
-  // A velocity of -0 is one that has seen no gradient; it becomes the first one, whatever the dampening.
-  return { rule, slots, starts: { momentum: -0 }, learningRate: 0.001, hyper: { momentum, dampening } };
+  const within = momentum === 0 ? ['torchMomentum', 'torchNesterov'] : [];
+  // A velocity of -0 is one that has seen no gradient; it becomes the first one, whatever the dampening. Without momentum there is none.
+  const hyper = { momentum, dampening: momentum === 0 ? 0 : dampening };
+  return { rule, slots, starts: { momentum: -0 }, learningRate: 0.001, hyper, within };
 }
 
 /**

@@ -19,7 +19,7 @@ export class Slots {
   constructor(
     readonly count: number,
     readonly copied: number | null = null,
-    readonly start: (slot: number) => number = () => 0,
+    readonly start: (slot: number, variable: Variable) => number = () => 0,
   ) {}
 
   /** The slots of each variable. New ones are laid out in the variables' order, one arena per slot, so that updates merge. */
@@ -34,8 +34,13 @@ export class Slots {
     });
     if (fresh.length > 0)
       arenas.forEach((arena, slot) => {
-        const value = this.start(slot);
-        if (!Object.is(value, 0)) binding.storagesFill(arena, value);
+        const values = fresh.map((variable) => this.start(slot, variable));
+        for (const value of new Set(values.map((start) => (Object.is(start, -0) ? '-0' : start))))
+          if (value !== 0) {
+            const number = value === '-0' ? -0 : value;
+            const filled = arena.filter((_, i) => Object.is(values[i], number));
+            binding.storagesFill(filled, number);
+          }
       });
     if (this.copied !== null && fresh.length > 0)
       binding.storagesWrite(

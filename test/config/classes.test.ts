@@ -178,6 +178,43 @@ const rows: Record<string, Record<string, Row>> = {
         { globalClipNorm: 0.25, learningRate: schedules.inverseTime({ initial: 0.5, decay: 1 }) },
       ],
     },
+    Lamb: {
+      factory: 'lamb',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        clipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 3,
+        beta1: 0.5,
+        beta2: 0.75,
+        epsilon: 0.01,
+        preset: 'torch',
+      },
+      also: [{ clipValue: 0.25 }, { globalClipNorm: 0.25 }],
+    },
+    Lars: {
+      factory: 'lars',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        clipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 3,
+        momentum: 0.5,
+        nesterov: true,
+        trustCoefficient: 0.25,
+        epsilon: 0.01,
+        preset: 'torch',
+      },
+      also: [{ clipValue: 0.25 }, { globalClipNorm: 0.25 }],
+    },
     SGD: {
       factory: 'sgd',
       options: {
@@ -316,6 +353,12 @@ const commonOptions: Options[] = [
   { clipValue: 0.25 },
   { globalClipNorm: 0.25, learningRate: schedules.inverseTime({ initial: 0.5, decay: 1 }) },
 ];
+/** Those that no row needs to say. */
+const everywhere: Options[] = [
+  { groups: [{ match: ['a', 'b'], weightDecay: 0.5, learningRate: 0.25 }, { match: 'c' }] },
+  { adaptiveClipFactor: 0.25, adaptiveClipEpsilon: 0.5, skipNonFinite: true, lossScaleFactor: 4 },
+  { lossScale: 'dynamic' },
+];
 
 // Optimizers that have no row have the options of the golden trajectories, where all are away from their defaults, too.
 const trajectories = ['keras', 'torch', 'book'].flatMap(
@@ -327,6 +370,7 @@ for (const factory of new Set(trajectories.map(({ optimizer }) => optimizer))) {
   const { className } = serialize(makeOptimizer({ optimizer: factory, options: {} }));
   rows.optimizer[className] = { factory, options: commonOptions[0], also: [...commonOptions.slice(1), ...own] };
 }
+for (const row of Object.values(rows.optimizer)) row.also = [...(row.also ?? []), ...everywhere];
 
 const exported: Record<string, Record<string, unknown>> = {
   layer: layers,
@@ -372,7 +416,7 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
   loss: measured,
   metric: measured,
   optimizer: async (optimizer: optimizers.Optimizer) => {
-    const w = variable([1, -2, 3]);
+    const w = variable([1, -2, 3], { name: 'b' });
     for (let step = 0; step < 3; step++) await optimizer.applyGradients([[tensor([0.5, step, -1]), w]]);
     return [optimizer.name, optimizer.learningRate, ...w.dataSync()];
   },

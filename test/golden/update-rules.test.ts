@@ -9,7 +9,7 @@ interface Golden {
   cases: (OptimizerSpec & { name: string; rates?: number[]; after: Record<string, Values[]> })[];
 }
 
-const runs = ['keras', 'torch', 'book'].flatMap((oracle) => places.map((place) => ({ oracle, ...place })));
+const runs = ['keras', 'torch', 'book', 'papers'].flatMap((oracle) => places.map((place) => ({ oracle, ...place })));
 
 describe.each(runs)('update rules of $oracle, on $title', ({ oracle, ...place }) => {
   beforeAll(() => goTo(place));

@@ -347,14 +347,14 @@ void test_wide_logs() {
   fit.program(8);
   fit.program(4);
   fit.session->set_data(data_of(20), 0, 20);
-  fit.session->begin_epoch(0, 8, true, 3);
+  fit.session->begin_epoch(0, 8, Order::shuffled, 3);
   const Stretch first = fit.session->run(1, 0);
   CHECK(first.sums.size() == 6 && first.sums[1] == 8 && first.sums[2] == 8 && first.sums[4] == 24);
   const Stretch all = fit.session->run(0, 0);
   CHECK(all.sums[1] == 20 && all.sums[2] == 20 && all.sums[3] == 40 && all.sums[4] == 60 && all.sums[5] == 21);
   CHECK(all.last[1] == 4 && all.last[2] == 4 && all.last[3] == 8 && all.last[4] == 12);
 
-  fit.session->begin_epoch(1, 8, true, 3);
+  fit.session->begin_epoch(1, 8, Order::shuffled, 3);
   CHECK(starts(message_of([&] { fit.session->seek(1, {1, 8}); }), "INVALID_ARGUMENT: Expected 6 sums, received 2"));
   fit.session->seek(1, {1, 8, 1, 2, 3, 7});
   CHECK(fit.session->run(0, 0).sums[4] == 3 + 36);
@@ -366,7 +366,7 @@ void test_wide_logs() {
   Session other(options);
   other.set_program(8, std::make_shared<FakeProgram>(model, FakeKind::evaluate, 8));
   other.set_data(data_of(8), 0, 8);
-  other.begin_epoch(0, 8, false, 0);
+  other.begin_epoch(0, 8, Order::stored, 0);
   CHECK(starts(message_of([&] { other.run(0, 0); }), "INTERNAL: Output 2 is a log: expected float32 of 4 elements"));
   options.logs = {1, 0};
   CHECK(starts(message_of([&] { Session empty(options); }), "INTERNAL: A log has at least 1 element"));

@@ -78,6 +78,7 @@ inline Hyper unusual() {
   h.beta1 = 0.81;
   h.beta2 = 0.967;
   h.epsilon = 3e-3;
+  h.trust_coefficient = 0.07;
   h.inner_epsilon = 2e-3;
   h.rho = 0.87;
   h.learning_rate_decay = 0.3;

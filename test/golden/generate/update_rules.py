@@ -1,4 +1,6 @@
-"""Each update rule alone: three variables, given gradients, the values after several updates. Float64 oracles."""
+"""Each update rule alone: three variables, "v0" to "v2", given gradients, the values after several updates. Float64 oracles."""
+
+import re
 
 from book import Book
 from common import draws, keras, keras_arguments, np, numbers, snake, torch, write
@@ -82,6 +84,9 @@ KERAS = [
     ("ftrl, defaults", "ftrl", {}),
     *family("lion", "lion", LION),
     ("lion, defaults", "lion", {}),
+    *family("lamb", "lamb", ADAM),
+    ("lamb, defaults", "lamb", {}),
+    ("adam, lossScaleFactor and clipNorm", "adam", {**ADAM, "lossScaleFactor": 7, "clipNorm": 0.9}),
     ("ftrl, power", "ftrl", {**FTRL, "learningRatePower": -0.7}),
     ("ftrl, power and decay", "ftrl", {**FTRL, "learningRatePower": -0.3, "weightDecay": 0.13}),
 ]
@@ -115,6 +120,16 @@ TORCH = [
     ("adadelta, defaults", "adadelta", {}),
     *family("rprop", "rprop", RPROP, rated=False),
     ("rprop, defaults", "rprop", {}),
+    ("sgd, groups", "sgd", {**SGD, "weightDecay": 0.13, "groups": [{"match": "v1", "learningRate": 0.09, "weightDecay": 0.02}]}),
+    ("momentum, groups", "sgd", {**MOMENTUM, "dampening": 0.21, "groups": [
+        {"match": ["v1"], "momentum": 0.61, "dampening": 0.43, "weightDecay": 0.07}]}),
+    ("momentum in one group", "sgd", {**SGD, "groups": [{"match": "v0", "momentum": 0.61, "dampening": 0.43}]}),
+    ("no momentum in one group", "sgd", {**MOMENTUM, "dampening": 0.21, "groups": [{"match": "v0", "momentum": 0}]}),
+    ("adam, groups", "adam", {**ADAM, "groups": [
+        {"match": {"regExp": "[1-9]$"}, "learningRate": 0.051, "beta1": 0.71, "beta2": 0.88, "epsilon": 3e-2, "weightDecay": 0.17},
+        {"match": "v0", "weightDecay": 0.03}]}),
+    ("adagrad, groups", "adagrad", {**ADAGRAD, "lrDecay": 0.19, "groups": [{"match": "v1", "lrDecay": 0.3, "epsilon": 3e-2}]}),
+    ("rprop, groups with their own rates", "rprop", {**RPROP, "groups": [{"match": ["v0", "v2"], "learningRate": 0.06, "etas": [0.5, 1.1]}]}),
 ]
 BOOK = [
     *family("sgd", "sgd", SGD),
@@ -141,7 +156,7 @@ BOOK = [
 ]
 
 KERAS_CLASSES = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "adamax": "Adamax", "nadam": "Nadam", "rmsprop": "RMSprop",
-                 "adagrad": "Adagrad", "adadelta": "Adadelta", "ftrl": "Ftrl", "lion": "Lion"}
+                 "adagrad": "Adagrad", "adadelta": "Adadelta", "ftrl": "Ftrl", "lion": "Lion", "lamb": "Lamb"}
 TORCH_CLASSES = {**KERAS_CLASSES, "nadam": "NAdam", "rprop": "Rprop"}
 ARGUMENTS = {"clipNorm", "clipValue", "globalClipNorm", "useEma", "emaMomentum", "emaOverwriteFrequency", "gradientAccumulationSteps"}
 
@@ -157,17 +172,29 @@ def run_keras(optimizer, options, rates):
         yield [variable.numpy().copy() for variable in variables]
 
 
+def is_in(name, match):
+    return re.search(match["regExp"], name) if isinstance(match, dict) else name in np.atleast_1d(match)
+
+
 def torch_optimizer(name, options, parameters):
-    """A PyTorch optimizer from our argument names; what surrounds the rule is the caller's."""
-    options = {key: value for key, value in options.items() if key not in ARGUMENTS}
+    """A PyTorch optimizer from our argument names, each variable a group of its own; what surrounds the rule is the caller's."""
     kind = getattr(torch.optim, TORCH_CLASSES[name])
     defaults = kind(parameters).defaults
+    groups = []
+    for i, parameter in enumerate(parameters):
+        own = next(({**group} for group in options.get("groups", []) if is_in(f"v{i}", group["match"])), {})
+        own.pop("match", None)
+        groups.append({"params": [parameter], **torch_arguments(name, {**options, **own}, defaults)})
+    return kind(groups, foreach=False, **torch_arguments(name, options, defaults))
+
+
+def torch_arguments(name, options, defaults):
+    options = {key: value for key, value in options.items() if key not in ARGUMENTS | {"groups"}}
     if "betas" in defaults:
         first, second = defaults["betas"]
         options["betas"] = (options.pop("beta1", first), options.pop("beta2", second))
     arguments = {"learningRate": "lr", "epsilon": "eps", "rho": "alpha" if name == "rmsprop" else "rho"}
-    options = {arguments.get(key, snake(key)): value for key, value in options.items()}
-    return kind(parameters, foreach=False, **options)
+    return {arguments.get(key, snake(key)): value for key, value in options.items()}
 
 
 class Torch:
@@ -184,7 +211,8 @@ class Torch:
 
     def step(self, gradients, rate):
         if rate is not None:
-            self.rule.param_groups[0]["lr"] = rate
+            for group in self.rule.param_groups:
+                group["lr"] = rate
         for variable, gradient in zip(self.variables, gradients):
             variable.grad = torch.tensor(gradient + self.decay * variable.detach().numpy())
         self.rule.step()
@@ -235,8 +263,9 @@ def cases(rows, run, preset):
         yield {**row, "after": {str(step): [numbers(value) for value in states[step - 1]] for step in keep}}
 
 
+DATA = {"start": [numbers(value) for value in START], "gradients": [[numbers(g) for g in step] for step in GRADIENTS]}
+
 if __name__ == "__main__":
-    common = {"start": [numbers(value) for value in START], "gradients": [[numbers(g) for g in step] for step in GRADIENTS]}
-    write("update-rules-keras", __file__, {**common, "cases": list(cases(KERAS, run_keras, "keras"))})
-    write("update-rules-torch", __file__, {**common, "cases": list(cases(TORCH, run(Torch), "torch"))})
-    write("update-rules-book", __file__, {**common, "cases": list(cases(BOOK, run(Book), "book"))})
+    write("update-rules-keras", __file__, {**DATA, "cases": list(cases(KERAS, run_keras, "keras"))})
+    write("update-rules-torch", __file__, {**DATA, "cases": list(cases(TORCH, run(Torch), "torch"))})
+    write("update-rules-book", __file__, {**DATA, "cases": list(cases(BOOK, run(Book), "book"))})

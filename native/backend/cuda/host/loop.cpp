@@ -65,7 +65,7 @@ class CudaLoop final : public StepLoop {
     outcome.logs = reinterpret_cast<const float*>(host_log_.data());
     outcome.non_finite = state.stopped == static_cast<uint32_t>(Stop::non_finite);
     outcome.error = program_.error_of(state);
-    if (update_) options_.updater->count(outcome.steps);
+    if (update_) options_.updater->count(outcome.steps, state.skipped);
     return outcome;
   }
 
@@ -86,6 +86,7 @@ class CudaLoop final : public StepLoop {
     feed_.load(launch, steps, stream_);
     prepare(launch);
     state.position = feed_.position(launch);
+    state.row = update_ ? update_->first_row() : 0;
     state.counter = update_ ? static_cast<uint64_t>(options_.updater->iterations()) : launch.counter;
     stream_.upload(state_at_, &state, sizeof state);
     if (update_) update_->stage(stream_, steps);
@@ -159,7 +160,8 @@ class CudaLoop final : public StepLoop {
     add_log();
     program_.lower_writes(at_, state_at_, commands_);
     if (update_) update_->add(commands_, state_at_);
-    commands_.push_back(command(AdvanceArgs{options_.batch, state_at_}));
+    const int64_t window = update_ ? options_.updater->options().accumulation_steps : 1;
+    commands_.push_back(command(AdvanceArgs{options_.batch, state_at_, window}));
     captured().graph = std::make_unique<CudaGraph>(device_, commands_);
   }
 
