@@ -32,6 +32,8 @@ export * as optimizers from './optimizers/index.js';
 export { seed } from './random.js';
 export * as regularizers from './regularizers/index.js';
 export * as schedules from './schedules/index.js';
+export * as solve from './solve/index.js';
+export * as symmetries from './symmetries/index.js';
 export {
   type ArrayOf,
   type NestedArray,

@@ -4,6 +4,8 @@
 export type DType = 'float32' | 'int32';
 /** How matrix products are computed: native/backend/device.h. */
 export type Precision = 'float32' | 'tf32' | 'bfloat16';
+/** Of random initial values. */
+export type Distribution = 'uniform' | 'normal' | 'truncatedNormal';
 export type NumericArray = Float32Array | Int32Array | Uint8Array | Float64Array;
 
 declare const tag: unique symbol;
@@ -126,8 +128,23 @@ export interface NativeBinding {
   /** Where the values are: the device that computed them last, or "cpu". */
   storageDevice(storage: Storage): string;
   storageDispose(storage: Storage): void;
-  /** Fills a float32 storage with Philox draws, key (seed, stream), counter element: uniform in [a, b), or normal with mean a, deviation b. */
-  storageRandom(storage: Storage, kind: 'uniform' | 'normal', a: number, b: number, seed: number, stream: number): void;
+  /**
+   * Fills a float32 storage with Philox draws, key (seed, stream), counter element: uniform in [a, b), or normal with mean a, deviation b,
+   * truncated at two deviations or not.
+   */
+  storageRandom(storage: Storage, kind: Distribution, a: number, b: number, seed: number, stream: number): void;
+  /** Fills a float32 storage (rows, columns) with gain times a random matrix with orthonormal columns, or rows where they are fewer. */
+  storageOrthogonal(storage: Storage, rows: number, columns: number, gain: number, seed: number, stream: number): void;
+  /** Fills a float32 storage (inputs, units): so many entries of each column are normal, the others 0. */
+  storageSparse(
+    storage: Storage,
+    inputs: number,
+    units: number,
+    connections: number,
+    deviation: number,
+    seed: number,
+    stream: number,
+  ): void;
 
   // ---- graph ----------------------------------------------------------------------------------
   graphNew(): Graph;

@@ -76,6 +76,11 @@ const families = new Map<Kind, Family>();
 const classes = new Map<unknown, { className: string; entry: Entry }>();
 const operations = new Map<unknown, string>();
 
+/** Names the options of an abstract class that hold objects; registered subclasses and the user's have them too. Before them. */
+export function registerBase(type: Entry['type'] & object, nested: Entry['nested']): void {
+  classes.set(type, { className: '', entry: { make: () => undefined, type, nested } });
+}
+
 /** Registers the classes of a family, by Keras's names. `accepts` checks what customObjects made. */
 export function register(
   kind: Kind,
@@ -84,7 +89,9 @@ export function register(
 ): void {
   const family = families.get(kind) ?? { accepts, entries: new Map<string, Entry>() };
   families.set(kind, family);
-  for (const [className, entry] of Object.entries(entries)) {
+  for (const [className, own] of Object.entries(entries)) {
+    const inherited = own.type && inheritedNested(own.type);
+    const entry = inherited ? { ...own, nested: { ...inherited, ...own.nested } } : own;
     family.entries.set(className, entry);
     if (entry.type) classes.set(entry.type, { className, entry });
   }

@@ -1,10 +1,11 @@
 // The programs of a model: traced for a number of rows, planned once, kept while in use.
 import { binding, type Program, type Storage } from '../binding/index.js';
-import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
 import { Trace } from '../graph/trace.js';
+import { withActivityPenalties } from '../layers/activity.js';
 import type { Weight } from '../layers/weight.js';
+import { penaltyFor } from '../regularizers/regularizer.js';
 import type { RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
@@ -12,20 +13,15 @@ import type { Network } from './network.js';
 /** Programs per model: several batch sizes with their remainders, and the powers of two of evaluation and prediction. */
 export const kPrograms = 64;
 
-/** Σ of the regularizers' penalties, or null. */
-function penaltyOf(weights: readonly Weight[]): SymbolicTensor | null {
-  let total: SymbolicTensor | null = null;
-  for (const { name, owner, regularizer, variable } of weights) {
-    if (!regularizer) continue;
-    const penalty = regularizer(variable) as SymbolicTensor;
-    if (penalty.shape.length !== 0)
-      throw new DownhillError(
-        'SHAPE_MISMATCH',
-        `The regularizer of ${owner.name}/${name} must return a scalar; it returned shape [${penalty.shape.join(', ')}].`,
-      );
-    total = total ? ops.add(total, penalty) : penalty;
-  }
-  return total;
+/** Σ of the penalties on weights that are trained, as in Keras, and on what layers gave; null: there are none. */
+function penaltyOf(weights: readonly Weight[], activity: readonly SymbolicTensor[]): SymbolicTensor | null {
+  const penalties = weights
+    .filter((weight) => weight.regularizer && weight.trainable)
+    .map(({ name, owner, regularizer, variable }) =>
+      penaltyFor(`regularizer of ${owner.name}/${name}`, regularizer!, variable),
+    ) as SymbolicTensor[];
+  penalties.push(...activity);
+  return penalties.length ? penalties.reduce((total, penalty) => ops.add(total, penalty)) : null;
 }
 
 /** Of the columns beside the inputs. */
@@ -53,10 +49,12 @@ export function numbersOf(
   const x = trace.input([rows, ...network.inputShape], network.inputDtype, 'x');
   const y = trace.input([rows, ...target.shape], target.dtype, 'y');
   const w = weight ? trace.input([rows, ...weight.shape], 'float32', 'sampleWeight') : null;
-  const prediction = network.call(x, { training }) as SymbolicTensor;
+  const { result: prediction, penalties } = withActivityPenalties(
+    () => network.call(x, { training }) as SymbolicTensor,
+  );
   // As Keras: divided by the rows, whatever they weigh.
   const sum = compiled.loss.sum(y, prediction, w) as SymbolicTensor;
-  const penalty = penaltyOf(network.weights);
+  const penalty = penaltyOf(network.weights, penalties);
   const mean = ops.div(sum, rows);
   // The penalty counts once per row, so that means over rows contain it once.
   const logs = [penalty ? ops.add(sum, ops.mul(penalty, rows)) : sum, trace.scalar(rows, 'float32')];
