@@ -46,6 +46,12 @@ export interface UpdaterOptions {
   emaMomentum: number | null;
   /** Updates after which the parameters become their averages; 0: never. */
   emaOverwriteFrequency: number;
+  /** An update with a gradient that is not finite changes nothing. */
+  skipNonFinite: boolean;
+  /** Fixed: gradients are divided by it. */
+  lossScaleFactor: number;
+  /** One that the updates change: a float32, and an int32 that counts finite updates since the last change. */
+  dynamicLossScale: { scale: Storage; finiteSteps: Storage; growthSteps: number } | null;
 }
 
 /** A device as the core lists it; of the CPU, its id alone. */
@@ -114,6 +120,8 @@ export interface NativeBinding {
   storagesCopy(storages: Storage[]): Storage[];
   /** Overwrites storages under one lock. Element counts must match. dtype: of the targets. */
   storagesWrite(storages: Storage[], dtypes: DType[], values: (NumericArray | Storage)[]): void;
+  /** Gives every element of float32 storages this value. */
+  storagesFill(storages: Storage[], value: number): void;
   storageBytes(storage: Storage): number;
   /** Where the values are: the device that computed them last, or "cpu". */
   storageDevice(storage: Storage): string;
@@ -177,7 +185,7 @@ export interface NativeBinding {
   rules(): { name: string; slots: number }[];
   /**
    * One update of many variables: segments in arena order, adjacent ones are merged. groups: hyperparameters by name (learningRate,
-   * weightDecay, coupledDecay, clipValue, clipNorm, momentum, dampening, beta1, beta2, epsilon). Segments have an accumulator where
+   * weightDecay, coupledDecay, clipValue, clipNorm, adaptiveClipFactor, adaptiveClipEpsilon, and those of native/optim/hypers.def). Segments have an accumulator where
    * options.accumulationSteps is above 1, and an average where options.emaMomentum is a number.
    */
   updaterNew(
@@ -189,6 +197,8 @@ export interface NativeBinding {
       group: number;
       accumulator: Storage | null;
       average: Storage | null;
+      /** Units of adaptive clipping: element i is of unit i mod columns. */
+      columns: number;
     }[],
     groups: Record<string, number | boolean>[],
     options: UpdaterOptions,
@@ -199,7 +209,9 @@ export interface NativeBinding {
   updaterSchedule(updater: Updater, group: number, schedule: Schedule | null): void;
   /** Steps so far, also those that only accumulated. */
   updaterIterations(updater: Updater): number;
-  updaterSetIterations(updater: Updater, iterations: number): void;
+  /** Updates that were skipped, which iterations counts with all their steps. */
+  updaterSkipped(updater: Updater): number;
+  updaterSetIterations(updater: Updater, iterations: number, skipped: number): void;
   /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
   updaterApply(updater: Updater, device: string): Promise<void>;
   /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update (or step) and the rates from there on. */
@@ -224,14 +236,14 @@ export interface NativeBinding {
    * A walk over a data set by batches. Column i of the data set feeds input i of the programs.
    * train: each batch runs the program (whose gradients have targets), then the updater. evaluate: no updater.
    * predict: output j of the program holds rows that are appended to results[j].
-   * For train and evaluate the first `logs` outputs are float32 scalars, added up over the epoch in double; output 0 is the sum of
-   * the loss over the rows, output 1 its weight.
+   * For train and evaluate the first outputs are float32 with as many elements as `logs` lists, added up over the epoch in double; output 0 is the
+   * sum of the loss over the rows, output 1 its weight.
    */
   sessionNew(options: {
     kind: 'train' | 'evaluate' | 'predict';
     workspace: Workspace;
     updater: Updater | null;
-    logs: number;
+    logs: number[];
     results: Storage[];
     onNonFinite: 'error' | 'warn' | 'ignore';
   }): Session;

@@ -5,6 +5,7 @@ import type { Initializer } from '../initializers/initializer.js';
 import type { ActivationFunction } from '../layers/activations.js';
 import type { Layer } from '../layers/layer.js';
 import type { Loss, LossFunction } from '../losses/loss.js';
+import type { Metric, StreamingMetric } from '../metrics/metric.js';
 import type { Model } from '../model/model.js';
 import { camelCase } from '../names.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -19,7 +20,7 @@ export interface Kinds {
   initializer: Initializer;
   layer: Layer;
   loss: Loss | LossFunction;
-  metric: Loss | LossFunction;
+  metric: Loss | LossFunction | Metric | StreamingMetric;
   model: Model;
   optimizer: Optimizer;
   regularizer: Regularizer;
@@ -59,7 +60,7 @@ export interface Entry {
   type?: abstract new (
     ...args: never[]
   ) => unknown;
-  /** Options that hold an object, or a list of objects, of a kind; or a number. */
+  /** Options that hold an object, or a list of objects, of a kind; or a number. 'a.b': option b of each item of a. */
   nested?: Readonly<Record<string, Kind>>;
 }
 
@@ -128,7 +129,9 @@ function describe(object: object, anonymous = 'anonymous'): Serialized | undefin
     const own = object.constructor.name || anonymous;
     return { className: own, custom: true, config: plain(own, (object as Configurable).getConfig()) };
   }
-  if (typeof object !== 'function') return undefined;
+  // A streaming metric of the user's own goes by its name, as a function does.
+  const isNamed = typeof (object as { update?: unknown }).update === 'function' && typeof name === 'string';
+  if (typeof object !== 'function' && !isNamed) return undefined;
   const operation = operations.get(object);
   if (operation !== undefined) return { className: 'Op', config: { name: operation } };
   return { className: 'Function', config: { name: typeof name === 'string' && name ? name : anonymous } };
@@ -186,7 +189,8 @@ function check(kind: Kind, value: unknown, path: string): Serialized {
 /** By Keras's name of the class, or spelt as its factory. */
 function entryOf({ entries }: Family, name: string): Entry | undefined {
   const camel = camelCase(name);
-  return entries.get(name) ?? entries.get(camel) ?? entries.get(camel.charAt(0).toUpperCase() + camel.slice(1));
+  const known = entries.get(name) ?? entries.get(camel) ?? entries.get(camel.charAt(0).toUpperCase() + camel.slice(1));
+  return known ?? [...entries.values()].find(({ make }) => make.name === camel); // "sgd" for SGD
 }
 
 function unknown(kind: Kind, name: string, { entries }: Family, path: string): DownhillError {
@@ -223,6 +227,8 @@ function functionOf(
         `customObjects: { ${name}: … }.${hint === undefined ? '' : ` Given was "${hint}".`}`,
     );
   }
+  // A streaming metric is an object.
+  if (kind === 'metric' && typeof given === 'object' && families.get(kind)?.accepts(given)) return given;
   if (typeof given !== 'function')
     throw malformed(`customObjects.${name}`, `a function, the ${kind} of ${path}`, given);
   return given.name === name ? given : renamed(given as (...args: unknown[]) => unknown, name);
@@ -275,6 +281,15 @@ function nestedOf(config: Config, nested: Entry['nested'], customObjects: Custom
   if (!nested) return config;
   const options = { ...config };
   for (const [option, kind] of Object.entries(nested)) {
+    const [outer, inner] = option.split('.');
+    if (inner !== undefined) {
+      const list = options[outer];
+      if (!Array.isArray(list)) continue;
+      options[outer] = list.map((item, i) =>
+        isPlain(item) ? nestedOf(item, { [inner]: kind }, customObjects, `${path}.${outer}[${i}]`) : item,
+      );
+      continue;
+    }
     const value = Object.hasOwn(config, option) ? config[option] : undefined;
     if (value === undefined || value === null || typeof value === 'number') continue;
     options[option] = Array.isArray(value)

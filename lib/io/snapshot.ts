@@ -119,8 +119,7 @@ function addTraining(net: Model, position: Position | null, sources: TensorToWri
   if (compiled) {
     metadata.compile = JSON.stringify(compileConfig(net));
     const { optimizer } = compiled;
-    state.iterations = optimizer.iterations;
-    state.steps = optimizer.steps;
+    Object.assign(state, optimizer.state);
     optimizer.slotNames.forEach((slot, i) => {
       for (const weight of net.weights) {
         const slots = optimizer.slotsOf(weight.variable);

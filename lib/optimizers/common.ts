@@ -4,6 +4,9 @@ import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import type { Options } from '../options.js';
 import type { ScheduleLike } from '../schedules/schedule.js';
+import type { GroupOptions } from './groups.js';
+import { type DynamicLossScaleOptions, LossScale } from './loss-scale.js';
+import type { Preset } from './presets.js';
 
 /** Options that every optimizer takes. */
 export interface OptimizerOptions {
@@ -14,7 +17,7 @@ export interface OptimizerOptions {
   learningRate?: number | ScheduleLike;
   /** Decay of the weights: decoupled (w ← w − rate · decay · w), under preset 'torch' added to the gradient (g + decay · w). */
   weightDecay?: number | null;
-  /** Scales each variable's gradient to at most this norm. At most one of the three clips. */
+  /** Scales each variable's gradient to at most this norm. At most one of the clips. */
   clipNorm?: number | null;
   /** Limits each element of the gradients to ± this. */
   clipValue?: number | null;
@@ -28,13 +31,34 @@ export interface OptimizerOptions {
   emaOverwriteFrequency?: number | null;
   /** Steps, at least 2, whose gradients make one update, by their mean. */
   gradientAccumulationSteps?: number | null;
+  /**
+   * Options of their own for variables by name: [{ match: /bias/, weightDecay: 0 }]. The first group that matches counts; the others'
+   * variables have the optimizer's options. A clip of a group stands in place of the optimizer's.
+   */
+  groups?: readonly GroupOptions<this>[];
+  /**
+   * Scales the gradient of each unit (the weights of one output of a layer; a bias as a whole) to at most this share of the norm of the unit's
+   * weights, or of adaptiveClipEpsilon where that is larger. At most one of the four clips.
+   *
+   * @see Brock et al. 2021, arXiv:2102.06171, which takes 0.01 and leaves the last layer out
+   */
+  adaptiveClipFactor?: number | null;
+  /** Above 0; 0.001. */
+  adaptiveClipEpsilon?: number;
+  /** Leaves out updates with a gradient that is NaN or infinite; `skipped` counts them, `iterations` and schedules do not. */
+  skipNonFinite?: boolean;
+  /** Above 0: the loss is multiplied with it before it is differentiated, and its gradients divided by it before all else. */
+  lossScaleFactor?: number | null;
+  /**
+   * The same with a factor that follows the gradients, 'dynamic' or with options: halved where one is not finite (that update is
+   * left out), doubled after 2000 updates in a row without. `lossScale` tells it.
+   */
+  lossScale?: 'dynamic' | DynamicLossScaleOptions | null;
   name?: string;
-  /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
+  /** Whose defaults and formula: Keras's (the default), PyTorch's or the lecture's. */
   preset?: Preset;
 }
 
-export type Preset = 'keras' | 'torch';
-export const presets: readonly Preset[] = ['keras', 'torch'];
 export const commonKeys = [
   'learningRate',
   'weightDecay',
@@ -45,6 +69,12 @@ export const commonKeys = [
   'emaMomentum',
   'emaOverwriteFrequency',
   'gradientAccumulationSteps',
+  'groups',
+  'adaptiveClipFactor',
+  'adaptiveClipEpsilon',
+  'skipNonFinite',
+  'lossScaleFactor',
+  'lossScale',
   'name',
   'preset',
 ] as const;
@@ -59,37 +89,52 @@ export interface UpdateRule {
   learningRate: number;
   /** Hyperparameters of the rule, by the native names. */
   hyper: Record<string, number>;
+  /** Rules that do the same with these numbers, so that groups may mix them: 'sgd' is 'momentum' with momentum 0. */
+  within?: readonly string[];
+  /** Where its slots begin that do not begin at 0; 'learningRate': at the rate of the update that makes them. */
+  starts?: Readonly<Record<string, number | 'learningRate'>>;
+  /** Those it has, if not all. */
+  presets?: readonly Preset[];
+  /** Default of weightDecay. */
+  weightDecay?: number;
+  /** Its weight decay is decoupled under every preset. */
+  decoupled?: boolean;
 }
 
-const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;
+const clips = ['clipNorm', 'clipValue', 'globalClipNorm', 'adaptiveClipFactor'] as const;
 
 /** The common options of one optimizer, read. */
 export interface Common {
   /** By the native names. */
   hyper: Record<string, number>;
   options: UpdaterOptions;
+  lossScale: LossScale;
   /** For getConfig. */
   config: Config;
 }
 
 /** @throws INVALID_ARGUMENT, OUT_OF_RANGE */
 export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule: UpdateRule): Common {
-  const given = clips.filter((clip) => read.optionalNumber(clip, { above: 0 }) !== undefined);
-  if (given.length > 1)
+  const clipping = clips.filter((clip) => read.optionalNumber(clip, { above: 0 }) !== undefined);
+  if (clipping.length > 1)
     throw new DownhillError(
       'INVALID_ARGUMENT',
-      `${read.where}: at most one of clipNorm, clipValue and globalClipNorm can be given; received ${given.join(' and ')}.`,
+      `${read.where}: at most one of clipNorm, clipValue, globalClipNorm and adaptiveClipFactor can be given; received ${clipping.join(' and ')}.`,
     );
+  const weightDecay = read.optionalNumber('weightDecay', { min: 0 }) ?? rule.weightDecay ?? null;
   const hyper = {
     ...rule.hyper,
     learningRate: rule.learningRate,
-    weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? 0,
-    coupledDecay: preset === 'torch' ? 1 : 0,
+    weightDecay: weightDecay ?? 0,
+    coupledDecay: preset === 'torch' && !rule.decoupled ? 1 : 0,
     clipNorm: read.optionalNumber('clipNorm') ?? 0,
     clipValue: read.optionalNumber('clipValue') ?? 0,
+    adaptiveClipFactor: read.optionalNumber('adaptiveClipFactor') ?? 0,
+    adaptiveClipEpsilon: read.number('adaptiveClipEpsilon', 1e-3, { above: 0 }),
   };
   const useEma = read.flag('useEma', false);
   const emaMomentum = read.number('emaMomentum', 0.99, { min: 0, max: 1 });
+  const lossScale = new LossScale(read, preset);
   const options = {
     globalClipNorm: read.optionalNumber('globalClipNorm') ?? 0,
     accumulationSteps: read.optionalCount('gradientAccumulationSteps', { min: 2 }) ?? 1,
@@ -97,10 +142,16 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
     scheduleByStep: preset === 'keras',
     emaMomentum: useEma ? emaMomentum : null,
     emaOverwriteFrequency: read.optionalCount('emaOverwriteFrequency') ?? 0,
+    skipNonFinite: read.flag('skipNonFinite', false),
+    ...lossScale.native,
   };
-  const optional = ['weightDecay', ...clips, 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
-  const config = { ...Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null])), useEma, emaMomentum };
-  return { hyper, options, config };
+  // Those that came later stand in configs only where they were given, so that older files agree.
+  const optional = [...clips.slice(0, 3), 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
+  const given: Config = Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null]));
+  const later = ['adaptiveClipFactor', 'adaptiveClipEpsilon', 'skipNonFinite'] as const;
+  for (const key of later) if ((read.raw[key] ?? null) !== null) given[key] = read.raw[key];
+  const config = { weightDecay, ...given, ...lossScale.getConfig(), useEma, emaMomentum };
+  return { hyper, options, lossScale, config };
 }
 
 /** How many slots a row of native/optim/rules.def has. */

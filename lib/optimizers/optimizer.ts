@@ -2,30 +2,25 @@
 import { binding, type Storage, type Updater } from '../binding/index.js';
 import type { Config } from '../config/values.js';
 import { chosenDevice } from '../devices.js';
-import { DownhillError } from '../errors.js';
+import { DownhillError, show } from '../errors.js';
 import { arrived } from '../graph/program.js';
 import type { Output } from '../graph/structure.js';
+import type { SymbolicTensor } from '../graph/symbolic.js';
+import type { Trace } from '../graph/trace.js';
 import { checkCount, checkFunction, type Options } from '../options.js';
 import { checkSchedule, type ScheduleLike } from '../schedules/schedule.js';
 import type { TensorLike } from '../tensor/convert.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
-import {
-  type Common,
-  type OptimizerOptions,
-  type Preset,
-  presets,
-  readCommon,
-  slotsOf,
-  type UpdateRule,
-} from './common.js';
+import { type Common, type OptimizerOptions, readCommon, slotsOf, type UpdateRule } from './common.js';
+import { CheckedGroup, type GroupOwner, ParameterGroup, ruleOfAll } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
+import { type Preset, presetOf } from './presets.js';
 import { Rate } from './rate.js';
 import { Slots } from './slots.js';
+import { unitsOf } from './units.js';
 import { Updaters } from './updaters.js';
-
-export { commonKeys, type OptimizerOptions, type Preset, presets, type UpdateRule } from './common.js';
 
 /** A function without arguments that computes a loss from Variables. */
 export type LossFunction = () => Output;
@@ -37,13 +32,26 @@ const accumulatorSlot = 'gradientAccumulator';
 /** Rates of a user's own schedule that are computed ahead, at most. */
 const kAhead = 1024;
 
+/** What files keep of an optimizer beside its slots. */
+export interface OptimizerState {
+  iterations: number;
+  steps: number;
+  skipped?: number;
+  lossScale?: number;
+  finiteSteps?: number;
+}
+
 /** Base of the optimizers. Slots belong to the variables and are made at their first update. */
 export abstract class Optimizer {
   readonly name: string;
   readonly preset: Preset;
   /** Names of the slots, in their order. */
   readonly slotNames: readonly string[];
-  readonly #rule: string;
+  /** Their rates can be set: optimizer.groups[0].learningRate = 0.01. */
+  readonly groups: readonly ParameterGroup[];
+  readonly #rule: UpdateRule;
+  /** By native group. */
+  readonly #starts: readonly UpdateRule['starts'][];
   readonly #common: Common;
   readonly #rate: Rate;
   readonly #slots: Slots;
@@ -54,41 +62,54 @@ export abstract class Optimizer {
 
   constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
     this.name = read.text('name', kind);
-    this.preset = read.oneOf('preset', presets, 'keras');
-    this.#rule = rule.rule;
+    this.preset = presetOf(read, rule.presets);
     this.#common = readCommon(read, this.preset, rule);
     const rate = checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate);
     this.#rate = new Rate(`${this.name}: learningRate`, rate, rule.learningRate);
     this.#updaters = new Updaters(
       (variables, gradients) => this.#make(variables, gradients),
-      (updater) => this.#rate.tell(updater, 0),
+      (updater) => {
+        for (const [group, rate] of this.#rates().entries()) rate.tell(updater, group);
+      },
     );
+    const groups = this.#readGroups(read, new.target as unknown as new (options: Config) => Optimizer);
+    this.groups = groups.map(({ group }) => group);
+    const rules = [rule, ...groups.map(({ rule }) => rule)];
+    this.#rule = ruleOfAll(read.where, rules);
+    this.#starts = rules.map(({ starts }) => starts);
     const averages = this.#common.options.emaMomentum !== null;
+    const { slots } = this.#rule;
     this.slotNames = [
-      ...rule.slots,
+      ...slots,
       ...(averages ? [averageSlot] : []),
       ...(this.#common.options.accumulationSteps > 1 ? [accumulatorSlot] : []),
     ];
-    if (slotsOf(rule.rule) !== rule.slots.length)
+    if (slotsOf(this.#rule.rule) !== slots.length)
       throw new DownhillError(
         'INTERNAL',
-        `The update rule "${rule.rule}" needs the names of its ${slotsOf(rule.rule)} slots.`,
+        `The update rule "${this.#rule.rule}" needs the names of its ${slotsOf(this.#rule.rule)} slots.`,
       );
-    this.#slots = new Slots(this.slotNames.length, averages ? rule.slots.length : null);
+    const start = (slot: number, variable: Variable) => {
+      const group = this.#groupOf(variable);
+      const value = this.#starts[group]?.[this.slotNames[slot]] ?? this.#rule.starts?.[this.slotNames[slot]] ?? 0;
+      return value === 'learningRate' ? (this.groups[group - 1] ?? this).learningRate : value;
+    };
+    this.#slots = new Slots(this.slotNames.length, averages ? slots.length : null, start);
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
   getConfig(): Config {
-    return { name: this.name, learningRate: this.#rate.value, ...this.#common.config, preset: this.preset };
+    const groups = this.groups.length > 0 ? { groups: this.groups.map((group) => group.getConfig()) } : {};
+    const { config } = this.#common;
+    return { name: this.name, learningRate: this.#rate.value, ...config, ...groups, preset: this.preset };
   }
 
   /**
    * Step size of the next update; may be set at any time, also while a model trains. Under a schedule it is the schedule's, and only
-   * another schedule can be set.
+   * another schedule can be set. Groups with a rate of their own keep it: groups[i].learningRate is theirs.
    */
   get learningRate(): number {
-    const { accumulationSteps, scheduleByStep } = this.#common.options;
-    return this.#rate.at(scheduleByStep ? (this.iterations + 1) * accumulationSteps - 1 : this.iterations);
+    return this.#rate.at(this.#next);
   }
 
   set learningRate(value: number | ScheduleLike) {
@@ -96,15 +117,32 @@ export abstract class Optimizer {
     this.#updaters.tellAll();
   }
 
-  /** Updates made so far. */
+  /** Updates made so far, without those that were skipped. */
   get iterations(): number {
-    return Math.floor(this.steps / this.#common.options.accumulationSteps);
+    return Math.floor(this.steps / this.#common.options.accumulationSteps) - this.skipped;
   }
 
   set iterations(value: number) {
     const { accumulationSteps } = this.#common.options;
-    const max = Math.floor(Number.MAX_SAFE_INTEGER / accumulationSteps);
-    this.steps = checkCount(`${this.name}: iterations`, value, { min: 0, max }) * accumulationSteps;
+    const { skipped } = this;
+    const max = Math.floor(Number.MAX_SAFE_INTEGER / accumulationSteps) - skipped;
+    const updates = checkCount(`${this.name}: iterations`, value, { min: 0, max }) + skipped;
+    this.#updaters.count(updates * accumulationSteps, skipped);
+  }
+
+  /** Updates that were left out because a gradient was not finite (skipNonFinite, lossScale). */
+  get skipped(): number {
+    return this.#updaters.skipped;
+  }
+
+  /** The factor that the next loss is multiplied with: 1 without lossScaleFactor and lossScale. Gradients for applyGradients are to have it. */
+  get lossScale(): number {
+    return this.#common.lossScale.value;
+  }
+
+  /** What the gradients of a loss begin with; undefined: with 1. For training. */
+  lossSeed(trace: Trace): SymbolicTensor | undefined {
+    return this.#common.lossScale.seed(trace);
   }
 
   /** Steps so far: updates, and those that only accumulated gradients. For training and files. */
@@ -112,8 +150,16 @@ export abstract class Optimizer {
     return this.#updaters.steps;
   }
 
-  set steps(value: number) {
-    this.#updaters.steps = checkCount(`${this.name}: steps`, value, { min: 0 });
+  /** What files keep beside the slots; what is at its start is left out. */
+  get state(): OptimizerState {
+    const { steps, skipped } = this;
+    return { iterations: this.iterations, steps, ...(skipped > 0 && { skipped }), ...this.#common.lossScale.state };
+  }
+
+  /** Puts in place what `state` gave; iterations follow from the rest. */
+  restore({ steps, skipped = 0, lossScale, finiteSteps }: Omit<OptimizerState, 'iterations'>): void {
+    this.#updaters.count(steps, skipped);
+    if (lossScale !== undefined && finiteSteps !== undefined) this.#common.lossScale.state = { lossScale, finiteSteps };
   }
 
   /**
@@ -121,12 +167,14 @@ export abstract class Optimizer {
    * be made with them (0: any number). For training.
    */
   ready(limit: number): number {
-    if (!this.#rate.isOwn) return limit;
+    const own = this.#rates().filter((rate) => rate.isOwn);
+    if (own.length === 0) return limit;
     const { accumulationSteps, scheduleByStep } = this.#common.options;
     const steps = limit > 0 ? Math.min(limit, kAhead) : kAhead;
-    const first = scheduleByStep ? this.steps : this.iterations;
-    const end = scheduleByStep ? this.steps + steps : Math.floor((this.steps + steps) / accumulationSteps);
-    this.#rate.ready(first, end);
+    const made = this.steps - this.skipped * accumulationSteps;
+    const first = scheduleByStep ? made : this.iterations;
+    const end = scheduleByStep ? made + steps : Math.floor((made + steps) / accumulationSteps);
+    for (const rate of own) rate.ready(first, end);
     this.#updaters.tellAll();
     return steps;
   }
@@ -145,7 +193,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * Makes one update with the given gradients: [[gradient, variable], …]. Calls run in their order.
+   * Makes one update with the given gradients: [[gradient, variable], …]. Calls run in their order. With a loss scale they are those of the
+   * loss times `lossScale`.
    *
    * @throws (rejects) SHAPE_MISMATCH unless each gradient has its variable's shape
    * @example await optimizer.applyGradients([[tensor([0.1, -0.2]), w]]);
@@ -180,7 +229,8 @@ export abstract class Optimizer {
     checkFunction(`${this.name}.minimize: lossFn`, lossFn);
     checkVariables(`${this.name}.minimize`, variables);
     // Traced now, so that it reads what the caller's closure holds now; run when its turn comes.
-    const traced = this.#losses.trace(`${this.name}.minimize`, lossFn, variables);
+    const seed = (trace: Trace) => this.lossSeed(trace);
+    const traced = this.#losses.trace(`${this.name}.minimize`, lossFn, variables, seed);
     return this.#enqueue(async () => {
       const bound = this.#updaters.own(variables);
       const { outputs, done } = this.#losses.run(traced, bound.gradients);
@@ -204,7 +254,7 @@ export abstract class Optimizer {
     return this.#slots.get(variable);
   }
 
-  /** The slots of these variables, zeros where they are new. For files. */
+  /** The slots of these variables, with the values they begin at where they are new. For files. */
   makeSlots(variables: readonly Variable[]): readonly (readonly Storage[])[] {
     return this.#slots.of(variables);
   }
@@ -217,7 +267,7 @@ export abstract class Optimizer {
   /** Back to no slots and no updates made. For files. */
   forget(): void {
     this.#updaters.clear();
-    this.#updaters.steps = 0;
+    this.#updaters.count(0, 0);
     this.#slots.clear();
   }
 
@@ -235,17 +285,60 @@ export abstract class Optimizer {
 
   #make(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
     const slots = this.#slots.of(variables);
-    const rules = slotsOf(this.#rule);
+    const rules = this.#rule.slots.length;
+    for (const group of this.groups) group.checkMatches(variables);
     const named = (name: string, storages: readonly Storage[]) => storages[this.slotNames.indexOf(name)] ?? null;
     const segments = variables.map((variable, i) => ({
       parameter: storageOf(variable),
       gradient: gradients[i],
       slots: slots[i].slice(0, rules),
-      group: 0,
+      group: this.#groupOf(variable),
       average: named(averageSlot, slots[i]),
       accumulator: named(accumulatorSlot, slots[i]),
+      columns: unitsOf(variable.shape),
     }));
-    return binding.updaterNew(this.#rule, segments, [this.#common.hyper], this.#common.options);
+    const hypers = [this.#common.hyper, ...this.groups.map(({ hyper }) => hyper)];
+    return binding.updaterNew(this.#rule.rule, segments, hypers, this.#common.options);
+  }
+
+  /** The native group of a variable: 0 is the optimizer's own. */
+  #groupOf(variable: Variable): number {
+    return this.groups.findIndex((group) => group.has(variable.name)) + 1;
+  }
+
+  /** By native group: the optimizer's own, then its groups'. */
+  #rates(): Rate[] {
+    return [this.#rate, ...this.groups.map(({ rate }) => rate ?? this.#rate)];
+  }
+
+  /** What schedules count, at the next update. */
+  get #next(): number {
+    const { accumulationSteps, scheduleByStep } = this.#common.options;
+    return scheduleByStep ? (this.iterations + 1) * accumulationSteps - 1 : this.iterations;
+  }
+
+  /** A group has the numbers that a whole optimizer of this class with its options would have. */
+  #readGroups(
+    read: Options<OptimizerOptions>,
+    Class: new (options: Config) => Optimizer,
+  ): { group: ParameterGroup; rule: UpdateRule }[] {
+    const { groups = [] } = read.raw as { groups?: unknown };
+    const what = read.what('groups');
+    if (!Array.isArray(groups))
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${what} must be a list of { match, …options }; received ${show(groups)}.`,
+      );
+    const owner: GroupOwner = {
+      next: (rate) => rate.at(this.#next),
+      changed: () => this.#updaters.tellAll(),
+      rate: this.#rate,
+    };
+    return groups.map((given, i) => {
+      const group = new CheckedGroup(`${what}[${i}]`, given, read.raw);
+      const whole = group.within(() => new Class(group.merged));
+      return { group: new ParameterGroup(group, whole.#common.hyper, owner), rule: whole.#rule };
+    });
   }
 
   #apply(updater: Updater): Promise<void> {

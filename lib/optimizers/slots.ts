@@ -15,10 +15,11 @@ export function arenaFor(variables: readonly Variable[]): Storage[] {
 export class Slots {
   #slots = new WeakMap<Variable, Storage[]>();
 
-  /** copied: the slot, if any, that begins as its variable's values; the others are zeros. */
+  /** copied: the slot, if any, that begins as its variable's values; start: what the others begin at. */
   constructor(
     readonly count: number,
     readonly copied: number | null = null,
+    readonly start: (slot: number, variable: Variable) => number = () => 0,
   ) {}
 
   /** The slots of each variable. New ones are laid out in the variables' order, one arena per slot, so that updates merge. */
@@ -31,6 +32,16 @@ export class Slots {
         arenas.map((arena) => arena[i]),
       );
     });
+    if (fresh.length > 0)
+      arenas.forEach((arena, slot) => {
+        const values = fresh.map((variable) => this.start(slot, variable));
+        for (const value of new Set(values.map((start) => (Object.is(start, -0) ? '-0' : start))))
+          if (value !== 0) {
+            const number = value === '-0' ? -0 : value;
+            const filled = arena.filter((_, i) => Object.is(values[i], number));
+            binding.storagesFill(filled, number);
+          }
+      });
     if (this.copied !== null && fresh.length > 0)
       binding.storagesWrite(
         arenas[this.copied],

@@ -8,13 +8,13 @@ import { Snapshot } from '../io/snapshot.js';
 import type { Model } from '../model/model.js';
 import { drawSeed } from '../random.js';
 import { datasetFor } from './columns.js';
-import { columnsOf, evaluationFeed, kStretch, runEvaluation } from './evaluate.js';
+import { columnsOf, evaluationFeed, kStretch, refuseWeights, runEvaluation } from './evaluate.js';
 import { ArrayFeed, type Feed, type FeedOptions, isBatches, StreamFeed } from './feed.js';
 import { type CheckedFitOptions, checkFitOptions, type FitOptions } from './fit-options.js';
 import { Interrupt } from './interrupt.js';
-import { meansOf } from './logs.js';
 import type { Place, Position, Progress, Stage } from './position.js';
 import { type Reporter, reporterFor } from './progress.js';
+import { weighted } from './sample-weights.js';
 import { rowsOf, splitRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
@@ -36,7 +36,6 @@ class Fit {
   readonly #history = new History();
   readonly #callbacks: CallbackList;
   readonly #savers: readonly Saver[];
-  readonly #labels: readonly string[];
   readonly #reporter: Reporter;
   readonly #interrupt: Interrupt;
   /** What a signal or stopTraining ends. */
@@ -51,7 +50,6 @@ class Fit {
     this.#trainer = trainer;
     this.#model = model;
     this.#options = options;
-    this.#labels = trainer.compiled.labels;
     this.#callbacks = new CallbackList('fit: callbacks', options.callbacks, model, [this.#history]);
     this.#savers = this.#callbacks.all.filter((callback) => callback instanceof Saver);
     this.#interrupt = new Interrupt(options.signal, () => this.#running?.abort());
@@ -107,7 +105,7 @@ class Fit {
   /** Feeds of the data; a file's state is put in place when the data fit. */
   async #open(x: unknown, y: unknown, file: Resume | null): Promise<Feeds> {
     const { batchSize, validationBatchSize, shuffle, replacement, groups, stepsPerEpoch, onNonFinite } = this.#options;
-    const { validationData, validationSplit } = this.#options;
+    const { validationData, validationSplit, sampleWeight, classWeight } = this.#options;
     const trainer = this.#trainer;
     const testing: FeedOptions = {
       kind: 'evaluate',
@@ -120,16 +118,16 @@ class Fit {
     const training = (): FeedOptions => {
       this.#seed = file?.position ? file.position.seed : shuffle ? drawSeed() : 0;
       const order = replacement ? 'drawn' : shuffle ? 'shuffled' : 'stored';
-      return { kind: 'train', batchSize, order, once: shuffle === 'once', seed: this.#seed, onNonFinite };
+      return { kind: 'train', batchSize, order, once: shuffle === 'once', seed: this.#seed, onNonFinite, classWeight };
     };
     const separate = (): Feed | null => {
       if (!validationData) return null;
-      const [vx, vy] = Array.isArray(validationData)
-        ? (validationData as [unknown, unknown])
-        : [validationData, undefined];
-      return evaluationFeed(trainer, vx, vy, testing, ['validationData[0]', 'validationData[1]']);
+      const [vx, vy, weights] = Array.isArray(validationData) ? (validationData as unknown[]) : [validationData];
+      const names: [string, string, string] = ['validationData[0]', 'validationData[1]', 'validationData[2]'];
+      return evaluationFeed(trainer, vx, vy, testing, weights, names);
     };
     if (isBatches(x, y)) {
+      refuseWeights('fit', sampleWeight);
       if (validationSplit > 0)
         throw new DownhillError(
           'INVALID_ARGUMENT',
@@ -144,8 +142,9 @@ class Fit {
       await file?.apply(null, validation?.rows ?? null);
       return { train: new StreamFeed(trainer, x, training()), validation };
     }
-    const columns = columnsOf(trainer, x, y);
-    const { train, held } = splitRows(columns[0].rows, validationSplit, groups);
+    const pair = columnsOf(trainer, x, y);
+    const { train, held } = splitRows(pair[0].rows, validationSplit, groups);
+    const columns = weighted(trainer.network, trainer.compiled.loss, pair, { sampleWeight, classWeight, held });
     const dataset = datasetFor(columns, onNonFinite);
     const validation = held ? new ArrayFeed(trainer, { dataset, columns, walk: held }, testing) : separate();
     await file?.apply(rowsOf(train), validation?.rows ?? null);
@@ -213,7 +212,7 @@ class Fit {
       this.#place = { epoch, stage: 'validation', next: 0 };
       if (validation && this.#options.validates(epoch)) {
         const values = await this.#watch(validation, () =>
-          runEvaluation(validation, this.#labels, this.#callbacks, {
+          runEvaluation(validation, (sums) => this.#trainer.logsOf(sums), this.#callbacks, {
             race: (work) => this.#interrupt.race(work),
             check: () => this.#check(),
             steps: this.#options.validationSteps,
@@ -238,7 +237,7 @@ class Fit {
       this.#place = { epoch, stage: 'batches', next: 0 };
     }
     let { steps, nonFinite, sums } = feed.progress;
-    let logs = steps > 0 ? meansOf(this.#labels, sums) : {};
+    let logs = steps > 0 ? this.#trainer.logsOf(sums) : {};
     if (steps > 0) this.#reporter.update(steps, logs);
     if (from?.stage === 'onTrainBatchEnd') await this.#staged('onTrainBatchEnd', from.next, steps - 1, logs);
     let begun = from?.stage === 'onTrainBatchBegin' ? from.next : 0;
@@ -255,7 +254,7 @@ class Fit {
       const moved = progress.steps > steps;
       if (moved || !this.#model.stopTraining) {
         ({ steps, nonFinite, sums } = progress);
-        logs = meansOf(this.#labels, sums);
+        logs = this.#trainer.logsOf(sums);
         this.#reporter.update(steps, logs);
       }
       if (hooked) await this.#staged('onTrainBatchEnd', 0, steps - 1, logs);

@@ -5,7 +5,6 @@ import * as ops from '../graph/ops.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
 import { Trace } from '../graph/trace.js';
 import type { Weight } from '../layers/weight.js';
-import type { Measure } from '../losses/loss.js';
 import type { RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
@@ -29,6 +28,13 @@ function penaltyOf(weights: readonly Weight[]): SymbolicTensor | null {
   return total;
 }
 
+/** Of the columns beside the inputs. */
+export interface RowTypes {
+  target: RowType;
+  /** Null: no row has one. */
+  weight: RowType | null;
+}
+
 /** The loss to differentiate, and the sums and weights of loss and metrics in the order of the labels. */
 interface Numbers {
   loss: SymbolicTensor;
@@ -39,27 +45,24 @@ function numbersOf(
   network: Network,
   compiled: Compiled,
   rows: number,
-  target: RowType,
+  { target, weight }: RowTypes,
   trace: Trace,
   training: boolean,
 ): Numbers {
   const x = trace.input([rows, ...network.inputShape], network.inputDtype, 'x');
   const y = trace.input([rows, ...target.shape], target.dtype, 'y');
+  const w = weight ? trace.input([rows, ...weight.shape], 'float32', 'sampleWeight') : null;
   const prediction = network.call(x, { training }) as SymbolicTensor;
-  const logs: SymbolicTensor[] = [];
-  const measure = ({ contribute }: Measure) => {
-    const { sum, weight } = contribute(y, prediction);
-    return { sum: sum as SymbolicTensor, weight };
-  };
-  const { sum, weight } = measure(compiled.loss);
+  // As Keras: divided by the rows, whatever they weigh.
+  const sum = compiled.loss.sum(y, prediction, w) as SymbolicTensor;
   const penalty = penaltyOf(network.weights);
-  const mean = ops.div(sum, weight);
+  const mean = ops.div(sum, rows);
   // The penalty counts once per row, so that means over rows contain it once.
-  logs.push(penalty ? ops.add(sum, ops.mul(penalty, weight)) : sum, trace.scalar(weight, 'float32'));
-  for (const metric of compiled.metrics) {
-    const part = measure(metric);
-    logs.push(part.sum, trace.scalar(part.weight, 'float32'));
-  }
+  const logs = [penalty ? ops.add(sum, ops.mul(penalty, rows)) : sum, trace.scalar(rows, 'float32')];
+  compiled.metrics.forEach(({ contribute }, i) => {
+    const parts = contribute(y, prediction, i < compiled.unweighted ? null : w);
+    logs.push(...parts.map((part) => trace.lift('metric', part)));
+  });
   return { loss: penalty ? ops.add(mean, penalty) : mean, logs };
 }
 
@@ -82,21 +85,21 @@ export function trainProgram(
   network: Network,
   compiled: Compiled,
   rows: number,
-  target: RowType,
+  types: RowTypes,
   trained: readonly Weight[],
   gradients: readonly Storage[],
 ): Program {
   return build(network, (trace) => {
-    const { loss, logs } = numbersOf(network, compiled, rows, target, trace, true);
+    const { loss, logs } = numbersOf(network, compiled, rows, types, trace, true);
     const leaves = trained.map((weight) => trace.variable(weight.variable));
-    const outputs = [...logs, ...trace.gradients(loss, leaves)];
+    const outputs = [...logs, ...trace.gradients(loss, leaves, compiled.optimizer.lossSeed(trace))];
     return { outputs, targets: [...logs.map(() => null), ...gradients] };
   });
 }
 
 /** The logs of a batch, without training. */
-export function evaluateProgram(network: Network, compiled: Compiled, rows: number, target: RowType): Program {
-  return build(network, (trace) => ({ outputs: numbersOf(network, compiled, rows, target, trace, false).logs }));
+export function evaluateProgram(network: Network, compiled: Compiled, rows: number, types: RowTypes): Program {
+  return build(network, (trace) => ({ outputs: numbersOf(network, compiled, rows, types, trace, false).logs }));
 }
 
 /** The outputs of a batch. */

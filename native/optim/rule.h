@@ -14,9 +14,10 @@ struct Hyper {
   bool coupled_decay = false;  // PyTorch's L2: added to the gradient
   double clip_value = 0;       // 0: none
   double clip_norm = 0;        // per variable; 0: none
-  double momentum = 0;
-  double dampening = 0;
-  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
+  double adaptive_clip = 0;    // per unit, as a share of the weights' norm; 0: none
+  double adaptive_epsilon = 1e-3;
+#define HYPER(name, field, value) double field = value;
+#include "optim/hypers.def"
 };
 
 enum class Rule : uint8_t {
@@ -30,9 +31,13 @@ inline constexpr int kRuleCount = static_cast<int>(Rule::count_);
 Rule rule_of(std::string_view name);
 const char* name_of(Rule rule);
 int slots_of(Rule rule);
+/// Whether the rule needs norms of each variable before it moves it, and whether it decays weights itself
+/// (update_element.h).
+bool uses_norms(Rule rule);
+bool decays_itself(Rule rule);
 
-/// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, momentum, dampening,
-/// beta1, beta2, epsilon. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
+/// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, adaptiveClipFactor,
+/// adaptiveClipEpsilon, and those of hypers.def. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
 void set_hyper(Hyper& hyper, std::string_view name, double value);
 double get_hyper(const Hyper& hyper, std::string_view name);
 
@@ -42,5 +47,7 @@ struct RuleBytes {
   alignas(16) unsigned char bytes[64] = {};
 };
 RuleBytes build_rule(Rule rule, const Hyper& hyper, int64_t t);
+/// The factor that such a functor makes of ‖p‖ and of the norm of what it measures.
+float trust_of(Rule rule, const RuleBytes& functor, double p_norm, double norm);
 
 }  // namespace downhill

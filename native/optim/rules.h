@@ -1,4 +1,3 @@
 // All update rules, for whoever instantiates code per row of rules.def.
 #pragma once
-#include "optim/adam.h"
-#include "optim/sgd.h"
+#include "optim/rules.def"

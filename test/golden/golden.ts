@@ -14,18 +14,14 @@ export interface LayerSpec {
 }
 
 export interface LossSpec {
-  name:
-    | 'categoricalCrossentropy'
-    | 'sparseCategoricalCrossentropy'
-    | 'binaryCrossentropy'
-    | 'meanSquaredError'
-    | 'meanAbsoluteError';
+  name: losses.LossName;
   options?: Record<string, number | boolean>;
 }
 
 export interface OptimizerSpec {
-  optimizer: 'sgd' | 'adam';
-  options: Record<string, number | boolean | string>;
+  /** Its factory. */
+  optimizer: string;
+  options: Record<string, number | boolean | string | object>;
 }
 
 export function read<Body>(name: string): Body {
@@ -60,8 +56,8 @@ export function expectClose(
   if (message) throw new Error(message);
 }
 
-export function makeOptimizer({ optimizer, options }: OptimizerSpec) {
-  return optimizers[optimizer](options);
+export function makeOptimizer({ optimizer, options }: OptimizerSpec): optimizers.Optimizer {
+  return optimizers[optimizer as 'sgd'](options as optimizers.SgdOptions);
 }
 
 export function makeLoss({ name, options = {} }: LossSpec) {

@@ -34,6 +34,9 @@ export const optimizersByName = {
   torchMomentum: () => optimizers.sgd({ learningRate: 0.03, momentum: 0.9, dampening: 0.1, preset: 'torch' }),
   adam: () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.01 }),
   torchAdam: () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.3 }),
+  adagrad: () => optimizers.adagrad({ learningRate: 0.05, preset: 'torch', lrDecay: 0.1 }),
+  nadam: () => optimizers.nadam({ learningRate: 0.01, clipNorm: 0.5 }),
+  rprop: () => optimizers.rprop({ learningRate: schedules.inverseTime({ initial: 0.02, decay: 0.3 }) }),
   averaging: () =>
     optimizers.adam({
       learningRate: schedules.cosine({ initial: 0, warmupTarget: 0.02, warmupSteps: 5, steps: 20 }),
@@ -69,7 +72,11 @@ export function net(optimizer: OptimizerName = 'adam', from = 3): Model {
     layers.dropout({ rate: 0.3 }),
     layers.dense({ units: 2, activation: 'softmax' }),
   ]);
-  made.compile({ optimizer: optimizersByName[optimizer](), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
+  made.compile({
+    optimizer: optimizersByName[optimizer](),
+    loss: 'categoricalCrossentropy',
+    metrics: ['accuracy', 'auc'],
+  });
   return made;
 }
 

@@ -304,6 +304,39 @@ std::shared_ptr<const Dataset> data_with_bad_row() {  // row 40 is NaN
   return std::make_shared<Dataset>(sources, 64, false);
 }
 
+/// Logs of several elements stand one after the other, and are added up element by element.
+void test_wide_logs() {
+  FakeModel model(kWidth);
+  model.wide = true;
+  Fit fit{model};
+  fit.program(8);
+  fit.program(4);
+  fit.session->set_data(data_of(20), 0, 20);
+  fit.session->begin_epoch(0, 8, Order::shuffled, 3);
+  const Stretch first = fit.session->run(1, 0);
+  CHECK(first.sums.size() == 6 && first.sums[1] == 8 && first.sums[2] == 8 && first.sums[4] == 24);
+  const Stretch all = fit.session->run(0, 0);
+  CHECK(all.sums[1] == 20 && all.sums[2] == 20 && all.sums[3] == 40 && all.sums[4] == 60 && all.sums[5] == 21);
+  CHECK(all.last[1] == 4 && all.last[2] == 4 && all.last[3] == 8 && all.last[4] == 12);
+
+  fit.session->begin_epoch(1, 8, Order::shuffled, 3);
+  CHECK(starts(message_of([&] { fit.session->seek(1, {1, 8}); }), "INVALID_ARGUMENT: Expected 6 sums, received 2"));
+  fit.session->seek(1, {1, 8, 1, 2, 3, 7});
+  CHECK(fit.session->run(0, 0).sums[4] == 3 + 36);
+
+  SessionOptions options;
+  options.kind = SessionKind::evaluate;
+  options.workspace = fit.workspace;
+  options.logs = {1, 1, 4};
+  Session other(options);
+  other.set_program(8, std::make_shared<FakeProgram>(model, FakeKind::evaluate, 8));
+  other.set_data(data_of(8), 0, 8);
+  other.begin_epoch(0, 8, Order::stored, 0);
+  CHECK(starts(message_of([&] { other.run(0, 0); }), "INTERNAL: Output 2 is a log: expected float32 of 4 elements"));
+  options.logs = {1, 0};
+  CHECK(starts(message_of([&] { Session empty(options); }), "INTERNAL: A log has at least 1 element"));
+}
+
 void test_non_finite() {
   Fit fit{FakeModel(kWidth)};
   fit.program(16);
@@ -427,6 +460,7 @@ int main() {
   test_stretches();
   test_abort_and_resume();
   test_seek();
+  test_wide_logs();
   test_non_finite();
   test_state_is_committed_with_the_update();
   test_errors();

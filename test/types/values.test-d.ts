@@ -81,8 +81,15 @@ describe('optimizers', () => {
     >();
     // @ts-expect-error of Adam
     optimizers.sgd({ beta1: 0.9 });
-    // @ts-expect-error two kinds of preset
+    optimizers.rmsprop({ rho: 0.9, momentum: 0.5, nesterov: true, preset: 'book' });
+    optimizers.rprop({ etas: [0.5, 1.2], stepSizes: [1e-6, 50] });
+    optimizers.ftrl({ l1RegularizationStrength: 0.1, learningRatePower: -0.5, weightDecay: null });
+    // @ts-expect-error three kinds of preset
     optimizers.adam({ preset: 'jax' });
+    // @ts-expect-error always decays
+    optimizers.adamw({ weightDecay: null });
+    // @ts-expect-error two factors
+    optimizers.rprop({ etas: [0.5] });
   });
 });
 

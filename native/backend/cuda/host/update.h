@@ -17,7 +17,9 @@ class UpdateCommands {
   /// Moves variables and slots to the device where they are not there yet. True when commands made before no longer do
   /// what is asked for. The caller holds the buffers' locks, and nothing runs on the device that uses the tables.
   bool bind();
-  void add(std::vector<DhCommand>& commands, const StepState* state);
+  void add(std::vector<DhCommand>& commands, StepState* state);
+  /// StepState::row of the next step.
+  int64_t first_row() const;
   /// What the next `steps` steps do, rates and all, computed on the host and put in order on the stream.
   void stage(CudaStream& stream, int steps);
 
