@@ -1,6 +1,7 @@
 // What every layer is: options, weights, and a function of its input that can be traced.
 import { binding } from '../binding/index.js';
 import type { Config } from '../config/values.js';
+import type { Constraint } from '../constraints/constraint.js';
 import { DownhillError } from '../errors.js';
 import type { Result } from '../graph/signatures.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
@@ -145,8 +146,9 @@ export abstract class Layer {
     shape: Shape,
     initializer: Initializer,
     regularizer: Regularizer | null = null,
+    constraint: Constraint | null = null,
   ): Weight {
-    const weight = new Weight(name, shape, initializer, regularizer, this);
+    const weight = new Weight(name, shape, initializer, regularizer, constraint, this);
     this.#weights.push(weight);
     return weight;
   }

@@ -1,21 +1,27 @@
 // The optimizers, by name.
 import { register } from '../config/registry.js';
 import { DownhillError, show, unknownName } from '../errors.js';
+import { Adafactor, adafactor } from './adafactor.js';
 import { Adam, adam } from './adam.js';
+import { Muon, muon } from './muon.js';
 import { Optimizer } from './optimizer.js';
 import { Sgd, sgd } from './sgd.js';
 
+export { type AdafactorOptions, adafactor } from './adafactor.js';
 export { type AdamOptions, adam } from './adam.js';
+export { type AdjustLrFn, type MuonOptions, muon } from './muon.js';
 export { type LossFunction, Optimizer, type OptimizerOptions, type Preset } from './optimizer.js';
 export { type SgdOptions, sgd } from './sgd.js';
 
-const factories: Readonly<Record<string, () => Optimizer>> = { sgd, adam };
+const factories: Readonly<Record<string, () => Optimizer>> = { sgd, adafactor, adam, muon };
 
 /** Options of every optimizer. */
 const nested = { learningRate: 'schedule' } as const;
 
 register('optimizer', (value) => value instanceof Optimizer, {
+  Adafactor: { type: Adafactor, make: adafactor, nested },
   Adam: { type: Adam, make: adam, nested },
+  Muon: { type: Muon, make: muon, nested },
   SGD: { type: Sgd, make: sgd, nested },
 });
 

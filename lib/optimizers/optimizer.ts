@@ -13,16 +13,18 @@ import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
 import {
   type Common,
+  checkRule,
   type OptimizerOptions,
   type Preset,
   presets,
   readCommon,
-  slotsOf,
   type UpdateRule,
+  type VariableRule,
 } from './common.js';
 import { LossPrograms } from './loss-programs.js';
 import { Rate } from './rate.js';
-import { Slots } from './slots.js';
+import { arenaFor, type Slot, type SlotShape, Slots } from './slots.js';
+import { updateGraphs } from './update-programs.js';
 import { Updaters } from './updaters.js';
 
 export { commonKeys, type OptimizerOptions, type Preset, presets, type UpdateRule } from './common.js';
@@ -41,9 +43,9 @@ const kAhead = 1024;
 export abstract class Optimizer {
   readonly name: string;
   readonly preset: Preset;
-  /** Names of the slots, in their order. */
+  /** Names of the slots, in their order; a variable may have some of them. */
   readonly slotNames: readonly string[];
-  readonly #rule: string;
+  readonly #rule: UpdateRule;
   readonly #common: Common;
   readonly #rate: Rate;
   readonly #slots: Slots;
@@ -55,26 +57,24 @@ export abstract class Optimizer {
   constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
     this.name = read.text('name', kind);
     this.preset = read.oneOf('preset', presets, 'keras');
-    this.#rule = rule.rule;
+    this.#rule = rule;
+    for (const own of rule.other ? [rule, rule.other] : [rule]) checkRule(own);
     this.#common = readCommon(read, this.preset, rule);
     const rate = checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate);
     this.#rate = new Rate(`${this.name}: learningRate`, rate, rule.learningRate);
     this.#updaters = new Updaters(
       (variables, gradients) => this.#make(variables, gradients),
-      (updater) => this.#rate.tell(updater, 0),
+      (updater) => {
+        for (let group = 0; group < (rule.other ? 2 : 1); group++) this.#rate.tell(updater, group);
+      },
     );
     const averages = this.#common.options.emaMomentum !== null;
     this.slotNames = [
-      ...rule.slots,
+      ...new Set([...rule.slots, ...(rule.other?.slots ?? [])]),
       ...(averages ? [averageSlot] : []),
       ...(this.#common.options.accumulationSteps > 1 ? [accumulatorSlot] : []),
     ];
-    if (slotsOf(rule.rule) !== rule.slots.length)
-      throw new DownhillError(
-        'INTERNAL',
-        `The update rule "${rule.rule}" needs the names of its ${slotsOf(rule.rule)} slots.`,
-      );
-    this.#slots = new Slots(this.slotNames.length, averages ? rule.slots.length : null);
+    this.#slots = new Slots((variable) => this.slotShapes(variable), averages ? averageSlot : null);
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
@@ -135,12 +135,14 @@ export abstract class Optimizer {
   finalizeVariableValues(variables: readonly Variable[]): void {
     this.#checkAlive();
     checkVariables(`${this.name}.finalizeVariableValues`, variables);
-    const slot = this.slotNames.indexOf(averageSlot);
-    const averaged = slot < 0 || this.iterations === 0 ? [] : variables.filter((variable) => this.#slots.get(variable));
+    const averages = (this.iterations === 0 ? [] : variables).flatMap((variable) => {
+      const slot = this.#slots.get(variable)?.find(({ name }) => name === averageSlot);
+      return slot ? { variable, slot } : [];
+    });
     binding.storagesWrite(
-      averaged.map(storageOf),
-      averaged.map(() => 'float32'),
-      averaged.map((variable) => this.#slots.get(variable)![slot]),
+      averages.map(({ variable }) => storageOf(variable)),
+      averages.map(() => 'float32'),
+      averages.map(({ slot }) => slot.storage),
     );
   }
 
@@ -199,18 +201,34 @@ export abstract class Optimizer {
     return this.#updaters.bind(variables, gradients);
   }
 
-  /** The slots of a variable, by slotNames; null before its first update. For files. */
-  slotsOf(variable: Variable): readonly Storage[] | null {
+  /** The slots of a variable; null before its first update. For files. */
+  slotsOf(variable: Variable): readonly Slot[] | null {
     return this.#slots.get(variable);
   }
 
-  /** The slots of these variables, zeros where they are new. For files. */
-  makeSlots(variables: readonly Variable[]): readonly (readonly Storage[])[] {
+  /** The slots that a variable has from its first update on, in the order of slotNames. For files. */
+  slotShapes(variable: Variable): readonly SlotShape[] {
+    const { shape } = variable;
+    const rule = this.#ruleOf(variable);
+    const shapes = rule.slotShapes?.(shape) ?? Object.fromEntries(rule.slots.map((name) => [name, shape]));
+    return this.slotNames.flatMap((name) => {
+      if (name === averageSlot || name === accumulatorSlot) return { name, shape };
+      return Object.hasOwn(shapes, name) ? { name, shape: shapes[name] } : [];
+    });
+  }
+
+  /** The slots of these variables, new ones with their first values. For files. */
+  makeSlots(variables: readonly Variable[]): readonly (readonly Slot[])[] {
     return this.#slots.of(variables);
   }
 
-  /** Gives variables that have no slots theirs, with their values: by slot, then by variable. For files. */
-  adoptSlots(variables: readonly Variable[], slots: readonly (readonly Storage[])[]): void {
+  /** Slots for these variables, to be filled and adopted. For files. */
+  layOutSlots(variables: readonly Variable[]): readonly (readonly Slot[])[] {
+    return this.#slots.layOut(variables);
+  }
+
+  /** Gives variables that have no slots theirs, with their values. For files. */
+  adoptSlots(variables: readonly Variable[], slots: readonly (readonly Slot[])[]): void {
     this.#slots.adopt(variables, slots);
   }
 
@@ -233,19 +251,46 @@ export abstract class Optimizer {
     this.dispose();
   }
 
+  #ruleOf(variable: Variable): VariableRule {
+    return this.#rule.ruleOf?.(variable) ?? this.#rule;
+  }
+
   #make(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
+    const { other } = this.#rule;
+    const rules = other ? [this.#rule, other] : [this.#rule];
+    const ruleOf = variables.map((variable) => this.#ruleOf(variable));
+    // A pass of its own leaves the gradients of variables with a program here.
+    const programmed = variables.filter((_, i) => ruleOf[i].program);
+    const scratch = new Map(arenaFor(programmed).map((storage, i) => [programmed[i], storage]));
     const slots = this.#slots.of(variables);
-    const rules = slotsOf(this.#rule);
-    const named = (name: string, storages: readonly Storage[]) => storages[this.slotNames.indexOf(name)] ?? null;
-    const segments = variables.map((variable, i) => ({
-      parameter: storageOf(variable),
-      gradient: gradients[i],
-      slots: slots[i].slice(0, rules),
-      group: 0,
-      average: named(averageSlot, slots[i]),
-      accumulator: named(accumulatorSlot, slots[i]),
+    const segments = variables.map((variable, i) => {
+      const named = (name: string) => slots[i].find((slot) => slot.name === name)?.storage ?? null;
+      const gradient = scratch.get(variable);
+      return {
+        parameter: storageOf(variable),
+        gradient: gradients[i],
+        slots: gradient ? [gradient] : ruleOf[i].slots.map((name) => named(name)!),
+        group: rules.indexOf(ruleOf[i]),
+        average: named(averageSlot),
+        accumulator: named(accumulatorSlot),
+      };
+    });
+    const { hyper, options } = this.#common;
+    const work = variables.map((variable, i) => ({
+      variable,
+      slots: slots[i],
+      program: ruleOf[i].program ?? null,
+      group: segments[i].group,
+      gradient: scratch.get(variable) ?? null,
     }));
-    return binding.updaterNew(this.#rule, segments, [this.#common.hyper], this.#common.options);
+    const averaging =
+      options.emaMomentum === null ? null : { slot: averageSlot, overwrites: options.emaOverwriteFrequency > 0 };
+    return binding.updaterNew(
+      segments,
+      rules.map((rule) => ({ rule: rule.rule, hyper: { ...hyper, ...rule.hyper } })),
+      options,
+      updateGraphs(work, averaging),
+    );
   }
 
   #apply(updater: Updater): Promise<void> {

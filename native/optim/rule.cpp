@@ -14,11 +14,17 @@ namespace {
 
 struct RuleRow {
   const char* name;
-  int slots;
+  int slots, scalars;
 };
 
+template <typename Functor>
+constexpr int scalars_of_functor() {
+  if constexpr (std::is_base_of_v<DH_ISA::ProgramRule, Functor>) return static_cast<int>(sizeof(Functor) / sizeof(float));
+  return 0;
+}
+
 constexpr RuleRow kRules[] = {
-#define RULE(name, functor) {#name, DH_ISA::functor::kSlots},
+#define RULE(name, functor) {#name, DH_ISA::functor::kSlots, scalars_of_functor<DH_ISA::functor>()},
 #include "optim/rules.def"
 };
 
@@ -37,6 +43,9 @@ constexpr HyperRow kHypers[] = {
     {"beta1", &Hyper::beta1},
     {"beta2", &Hyper::beta2},
     {"epsilon", &Hyper::epsilon},
+    {"rateRatio", &Hyper::rate_ratio},
+    {"beta2Decay", &Hyper::beta2_decay},
+    {"programDecay", &Hyper::program_decay},
 };
 
 double Hyper::* field_of(std::string_view name) {
@@ -70,6 +79,7 @@ Rule rule_of(std::string_view name) {
 
 const char* name_of(Rule rule) { return kRules[static_cast<int>(rule)].name; }
 int slots_of(Rule rule) { return kRules[static_cast<int>(rule)].slots; }
+int scalars_of(Rule rule) { return kRules[static_cast<int>(rule)].scalars; }
 
 void set_hyper(Hyper& hyper, std::string_view name, double value) {
   if (!std::isfinite(value))

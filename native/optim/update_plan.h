@@ -26,11 +26,14 @@ struct StepHead {
 /// What one step does to the variables of one group: g ← g·clip_norm / max(‖g‖, clip_norm) for each variable,
 /// g ← clip(g, ±clip_value), g ← g + l2·p, p ← rule(g, p - decay·p).
 struct GroupStep {
-  RuleBytes rule;                       // the functor of updater.rule()
+  RuleBytes rule;                       // the functor of the group's rule
   float l2 = 0;                         // coupled decay
   float decay = 0;                      // decoupled decay, times the rate
   float clip_value = 0, clip_norm = 0;  // 0: none
 };
+
+/// In place of a group, for the scalars of StepHead that graph programs read (optim/update_scalars.h).
+inline constexpr int kHeadScalars = -1;
 
 /// Elements of a span that squares are summed up over for norms; a multiple of the alignment, so that chunks never
 /// share a cache line.
@@ -43,6 +46,7 @@ struct UpdateSpan {
   Storage accumulator, average;  // without a buffer: none
   int64_t size = 0;              // elements
   int group = 0;
+  Rule rule = {};   // of the group
   int segment = 0;  // the first one
 };
 

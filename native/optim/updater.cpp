@@ -8,6 +8,7 @@
 #include "backend/cpu/kernels/table.h"
 #include "backend/cpu/pool.h"
 #include "core/error.h"
+#include "training/locks.h"
 
 namespace downhill {
 
@@ -42,8 +43,7 @@ void check_group(int group, size_t groups) {
                                        std::to_string(groups) + " groups.");
 }
 
-void check_segment(const UpdateSegment& segment, size_t index, Rule rule, size_t groups, const UpdateOptions& options) {
-  check_group(segment.group, groups);
+void check_segment(const UpdateSegment& segment, size_t index, Rule rule, const UpdateOptions& options) {
   if (static_cast<int>(segment.slots.size()) != slots_of(rule))
     throw Error(code::kInvalidArgument,
                 "Rule " + std::string(name_of(rule)) + " needs " + std::to_string(slots_of(rule)) +
@@ -53,7 +53,7 @@ void check_segment(const UpdateSegment& segment, size_t index, Rule rule, size_t
   check_storage(segment.gradient, bytes, index, "gradient");
   for (const Storage& slot : segment.slots) check_storage(slot, bytes, index, "slot");
   if (options.accumulation_steps > 1) check_storage(segment.accumulator, bytes, index, "accumulator");
-  if (options.average) check_storage(segment.average, bytes, index, "average");
+  if (options.average && scalars_of(rule) == 0) check_storage(segment.average, bytes, index, "average");
 }
 
 void check_options(const UpdateOptions& options) {
@@ -99,14 +99,24 @@ double clip_factor(double norm, double limit) { return limit > 0 && norm > limit
 }  // namespace
 
 Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyper> groups, UpdateOptions options)
-    : rule_(rule), options_(options) {
+    : options_(std::move(options)), rules_(options_.rules) {
   check_options(options_);
+  if (rules_.empty()) rules_.assign(groups.size(), rule);
+  if (rules_.size() != groups.size())
+    throw Error(code::kInvalidArgument, "An updater with " + std::to_string(groups.size()) + " groups has " +
+                                            std::to_string(rules_.size()) + " rules.");
+  for (const Rule own : rules_)
+    if (std::find(distinct_rules_.begin(), distinct_rules_.end(), own) == distinct_rules_.end())
+      distinct_rules_.push_back(own);
+  check_graphs(options_.graphs, rules_);
   std::vector<UpdateSpan> single, merged;
   for (size_t i = 0; i < segments.size(); ++i) {
     UpdateSegment& segment = segments[i];
-    check_segment(segment, i, rule_, groups.size(), options_);
+    check_group(segment.group, groups.size());
+    const Rule own = rules_[static_cast<size_t>(segment.group)];
+    check_segment(segment, i, own, options_);
     if (options_.accumulation_steps == 1) segment.accumulator = {};
-    if (!options_.average) segment.average = {};
+    if (!options_.average || scalars_of(own) > 0) segment.average = {};
     UpdateSpan span;
     span.parameter = segment.parameter;
     span.gradient = segment.gradient;
@@ -115,6 +125,7 @@ Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyp
     span.average = segment.average;
     span.size = static_cast<int64_t>(segment.parameter.bytes / sizeof(float));
     span.group = segment.group;
+    span.rule = own;
     span.segment = static_cast<int>(i);
     single.push_back(span);
     if (i > 0 && adjacent(segments[i - 1], segment))
@@ -161,9 +172,16 @@ void Updater::collect_buffers(const std::vector<UpdateSegment>& segments) {
     add_distinct(written_, segment.accumulator.buffer);
     add_distinct(written_, segment.average.buffer);
   }
-  for (const UpdateSegment& segment : segments)
-    if (std::find(written_.begin(), written_.end(), segment.gradient.buffer) == written_.end())
-      add_distinct(read_, segment.gradient.buffer);
+  for (const UpdateScalars& scalars : options_.graphs.scalars)
+    for (const Storage& place : scalars.at) add_distinct(written_, place.buffer);
+  const auto reads = [this](const std::shared_ptr<Buffer>& buffer) {
+    if (std::find(written_.begin(), written_.end(), buffer) == written_.end()) add_distinct(read_, buffer);
+  };
+  for (const Plan& plan : options_.graphs.plans)
+    for (const std::shared_ptr<Buffer>& buffer : access_of(plan).writes) add_distinct(written_, buffer);
+  for (const Plan& plan : options_.graphs.plans)
+    for (const std::shared_ptr<Buffer>& buffer : access_of(plan).reads) reads(buffer);
+  for (const UpdateSegment& segment : segments) reads(segment.gradient.buffer);
 }
 
 StepHead Updater::head_of(int64_t step) const {
@@ -184,15 +202,18 @@ StepHead Updater::head_of(int64_t step) const {
   return head;
 }
 
-GroupStep Updater::group_step(const Group& group, int64_t step_index) const {
+GroupStep Updater::group_step(const Group& group, Rule rule, int64_t step_index) const {
   const int64_t update = step_index / options_.accumulation_steps;
   const int64_t scheduled = options_.schedule_by_step ? step_index : update;
   Hyper hyper = group.hyper;
   if (group.schedule) hyper.learning_rate = group.schedule->at(static_cast<double>(scheduled));
   GroupStep step;
-  step.rule = build_rule(rule_, hyper, update + 1);
+  Hyper scaled = hyper;
+  scaled.learning_rate *= hyper.rate_ratio;
+  step.rule = build_rule(rule, scaled, update + 1);
   (hyper.coupled_decay ? step.l2 : step.decay) =
       static_cast<float>(hyper.weight_decay * (hyper.coupled_decay ? 1 : hyper.learning_rate));
+  if (hyper.program_decay != 0) step.decay = 0;
   step.clip_value = static_cast<float>(hyper.clip_value);
   step.clip_norm = static_cast<float>(hyper.clip_norm);
   return step;
@@ -202,11 +223,17 @@ void Updater::plan(int64_t first, int64_t count, StepHead* heads, GroupStep* gro
   const std::lock_guard<std::mutex> lock(mutex_);
   for (int64_t step = first; step < first + count; ++step) {
     const StepHead head = *heads++ = head_of(step);
-    for (const Group& group : groups_) *groups++ = head.apply ? group_step(group, step) : GroupStep{};
+    for (size_t i = 0; i < groups_.size(); ++i)
+      *groups++ = head.apply ? group_step(groups_[i], rules_[i], step) : GroupStep{};
   }
 }
 
+void Updater::prepare() {
+  if (!programs_ && !options_.graphs.plans.empty()) programs_ = std::make_unique<UpdatePrograms>(options_.graphs);
+}
+
 void Updater::apply() {
+  prepare();
   const int64_t step = iterations();
   plan(step, 1, &head_, steps_.data());
   if (!head_.apply) {
@@ -224,6 +251,7 @@ void Updater::apply() {
     Pass& pass = by_variable ? by_variable_ : merged_;
     resolve(pass);
     update(pass);
+    if (programs_) programs_->run(head_, steps_.data());
   }
   count(1);
 }
@@ -253,7 +281,7 @@ void Updater::measure_norms() {
 }
 
 void Updater::update(const Pass& pass) {
-  const cpu::UpdateFn kernel = cpu::kernels().update[static_cast<int>(rule_)];
+  const cpu::KernelTable& table = cpu::kernels();
   cpu::parallel_for(static_cast<int64_t>(pass.chunks.size()), [&](int64_t i) {
     const Chunk& chunk = pass.chunks[static_cast<size_t>(i)];
     const auto index = static_cast<size_t>(chunk.span);
@@ -274,7 +302,7 @@ void Updater::update(const Pass& pass) {
     for (size_t s = 0; s < pass.spans[index].slots.size(); ++s) row.slots[s] = at.slots[s] + chunk.begin;
     row.accumulator = at.accumulator ? at.accumulator + chunk.begin : nullptr;
     row.average = at.average ? at.average + chunk.begin : nullptr;
-    kernel(group.rule.bytes, scale, row, chunk.size);
+    table.update[static_cast<int>(pass.spans[index].rule)](group.rule.bytes, scale, row, chunk.size);
   });
 }
 

@@ -11,13 +11,15 @@
 #include "optim/rule.h"
 #include "optim/schedule.h"
 #include "optim/update_plan.h"
+#include "optim/update_programs.h"
 
 namespace downhill {
 
 class Device;
 class DeviceUpdate;
 
-/// One variable with its gradient and slots, all float32 and of the same size.
+/// One variable with its gradient and slots, all float32 and of the same size. Where a program does the update, slot 0
+/// takes the gradient to it, and the program has the rest: slots of any shape and the average.
 struct UpdateSegment {
   Storage parameter, gradient;
   std::vector<Storage> slots;
@@ -32,6 +34,8 @@ struct UpdateOptions {
   bool average = false;            // keep a moving average of the parameters
   double ema_momentum = 0.99;
   int64_t ema_overwrite_frequency = 0;  // updates after which the parameters become their averages; 0: never
+  std::vector<Rule> rules = {};         // by group, in place of one rule for all; empty: none
+  UpdateGraphs graphs = {};             // run after the pass
 };
 
 class Updater {
@@ -39,6 +43,8 @@ class Updater {
   /// Throws INVALID_ARGUMENT when sizes, slot counts, groups or options do not fit.
   Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyper> groups, UpdateOptions options = {});
 
+  /// Compiles the programs for the CPU, so that no step does.
+  void prepare();
   /// One step: plans, does and counts it. The caller holds the buffers of `written()` alone. Results do not depend on
   /// the number of threads. Allocates nothing.
   void apply();
@@ -49,7 +55,10 @@ class Updater {
   /// So many steps were done by somebody else, from plan(iterations(), …).
   void count(int64_t steps) { iterations_.fetch_add(steps, std::memory_order_relaxed); }
 
-  Rule rule() const { return rule_; }
+  /// Distinct rules of the groups; the pass is made once for each of them.
+  const std::vector<Rule>& rules() const { return distinct_rules_; }
+  /// Whether a step makes an update, counted from 0; else it only accumulates.
+  bool applies(int64_t step) const { return head_of(step).apply != 0; }
   size_t groups() const { return groups_.size(); }
   const UpdateOptions& options() const { return options_; }
   /// What plan() refers to: variables that lie side by side are one span, and each its own. Norms of single variables
@@ -100,19 +109,21 @@ class Updater {
   static void resolve(Pass& pass);
   void collect_buffers(const std::vector<UpdateSegment>& segments);
   StepHead head_of(int64_t step) const;
-  GroupStep group_step(const Group& group, int64_t step_index) const;
+  GroupStep group_step(const Group& group, Rule rule, int64_t step_index) const;
   void measure_norms();
   void update(const Pass& pass);
   void accumulate(const Pass& pass);
 
-  const Rule rule_;
   const UpdateOptions options_;
+  std::vector<Rule> rules_, distinct_rules_;  // by group
   std::vector<std::shared_ptr<Buffer>> written_, read_;
   Pass by_variable_, merged_;
 
   mutable std::mutex mutex_;  // of groups_
   std::vector<Group> groups_;
   std::atomic<int64_t> iterations_{0};
+
+  std::unique_ptr<UpdatePrograms> programs_;  // null: none, or not needed so far
 
   StepHead head_;                    // of the step in hand
   std::vector<GroupStep> steps_;     // of the step in hand, by group

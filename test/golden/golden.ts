@@ -24,8 +24,8 @@ export interface LossSpec {
 }
 
 export interface OptimizerSpec {
-  optimizer: 'sgd' | 'adam';
-  options: Record<string, number | boolean | string>;
+  optimizer: 'adafactor' | 'adam' | 'muon' | 'sgd';
+  options: Record<string, number | boolean | string | string[] | null>;
 }
 
 export function read<Body>(name: string): Body {

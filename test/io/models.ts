@@ -21,8 +21,8 @@ export function stateOf(net: Model): Record<string, unknown> {
   const state: Record<string, unknown> = { iterations, steps, learningRate };
   for (const weight of net.parameters) {
     state[weight.name] = bytes(binding.storageRead(storageOf(weight), 'float32'));
-    for (const [i, slot] of (optimizer.slotsOf(weight) ?? []).entries())
-      state[`${optimizer.slotNames[i]}/${weight.name}`] = bytes(binding.storageRead(slot, 'float32'));
+    for (const { name, storage } of optimizer.slotsOf(weight) ?? [])
+      state[`${name}/${weight.name}`] = bytes(binding.storageRead(storage, 'float32'));
   }
   return state;
 }

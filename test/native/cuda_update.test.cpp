@@ -122,7 +122,7 @@ void run_steps(Model& model, int steps, bool clipped, cuda::StepState& state) {
       commands.push_back(
           cuda::command(cuda::ClipFactorsArgs{table, squares_at, static_cast<double*>(scratch.get()), factors_at}));
     }
-    commands.push_back(cuda::command(cuda::UpdateArgs{table, clipped ? factors_at : nullptr, updater.rule()}));
+    commands.push_back(cuda::command(cuda::UpdateArgs{table, clipped ? factors_at : nullptr, updater.rules().front()}));
     commands.push_back(cuda::command(cuda::AdvanceArgs{1, at}));
   }
   run_commands(commands);

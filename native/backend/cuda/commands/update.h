@@ -17,6 +17,7 @@ struct DeviceSpan {
   int64_t size;
   int64_t first_chunk;  // number of its first chunk
   int32_t group;
+  Rule rule;  // of the group
 };
 
 /// Elements [index · kUpdateChunk, …) of a span.
@@ -49,10 +50,18 @@ struct ClipFactorsArgs {
   float* factors;        // (span_count)
 };
 
+/// The spans of one rule.
 struct UpdateArgs {
   UpdateTable table;
   const float* factors;  // (span_count); null: no clipping by norms
   Rule rule;
+};
+
+/// to[i · stride] = scalar i of the step (optim/update_scalars.h) for the programs that follow.
+struct UpdateScalarsArgs {
+  UpdateTable table;
+  float* to;
+  int32_t group, count, stride;
 };
 
 }  // namespace downhill::cuda

@@ -69,6 +69,8 @@ UpdateCommands::UpdateCommands(CudaDevice& device, Updater& updater, int max_ste
   const std::vector<UpdateSpan>& variables = updater.variables();
   memory_ = std::make_unique<Memory>(device, variables.size(), chunks_of(variables), updater.groups(),
                                      static_cast<size_t>(max_steps));
+  const UpdateGraphs& graphs = updater.options().graphs;
+  if (!graphs.plans.empty()) programs_ = std::make_unique<CudaUpdatePrograms>(device, graphs);
 }
 
 UpdateCommands::~UpdateCommands() = default;
@@ -81,7 +83,8 @@ bool UpdateCommands::bind() {
   bool norms = updater_.options().global_clip_norm > 0;
   for (size_t group = 0; group < updater_.groups(); ++group)
     norms = norms || updater_.get(static_cast<int>(group), "clipNorm") > 0;
-  if (now == memory.addresses && norms == memory.norms) return false;
+  const bool moved = programs_ && programs_->bind();
+  if (now == memory.addresses && norms == memory.norms) return moved;
 
   const UpdateTables tables = update_tables(updater_.variables(), there);
   fill(memory.spans, tables.spans, there);
@@ -99,7 +102,7 @@ bool UpdateCommands::bind() {
   return true;
 }
 
-void UpdateCommands::add(std::vector<DhCommand>& commands, const StepState* state) {
+void UpdateCommands::add(std::vector<DhCommand>& commands, StepState* state, bool applies) {
   Memory& memory = *memory_;
   DeviceMemory* const there = device_.memory();
   UpdateTable table = memory.table;
@@ -112,7 +115,8 @@ void UpdateCommands::add(std::vector<DhCommand>& commands, const StepState* stat
     commands.push_back(command(GradientNormsArgs{table, squares}));
     commands.push_back(command(ClipFactorsArgs{table, squares, on<double>(memory.scratch, there), factors}));
   }
-  commands.push_back(command(UpdateArgs{table, factors, updater_.rule()}));
+  for (const Rule rule : updater_.rules()) commands.push_back(command(UpdateArgs{table, factors, rule}));
+  if (programs_ && applies) programs_->add(commands, table, state);
 }
 
 void UpdateCommands::stage(CudaStream& stream, int steps) {
@@ -140,15 +144,16 @@ class SingleUpdate final : public DeviceUpdate {
 
   void apply() override {
     auto* const state = reinterpret_cast<StepState*>(state_.write(device_.memory()));
-    if (commands_of_.bind() || commands_.empty()) {
-      commands_.clear();
-      commands_of_.add(commands_, state);
-    }
+    const bool applies = updater_.applies(updater_.iterations());
+    if (commands_of_.bind())
+      for (std::vector<DhCommand>& old : commands_) old.clear();
+    std::vector<DhCommand>& commands = commands_[commands_of_.differs() && !applies];
+    if (commands.empty()) commands_of_.add(commands, state, applies);
     const StepState fresh;
     const StreamLease stream(device_);
     stream->upload(state, &fresh, sizeof fresh);
     commands_of_.stage(*stream, 1);
-    stream->run(commands_);
+    stream->run(commands);
     stream->synchronize();
     updater_.count(1);
   }
@@ -158,7 +163,7 @@ class SingleUpdate final : public DeviceUpdate {
   UpdateCommands commands_of_;
   Updater& updater_;
   Buffer state_;
-  std::vector<DhCommand> commands_;
+  std::vector<DhCommand> commands_[2];  // of updates, and of steps that only accumulate where these differ
 };
 
 }  // namespace

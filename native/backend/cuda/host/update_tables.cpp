@@ -22,6 +22,7 @@ UpdateTables update_tables(const std::vector<UpdateSpan>& variables, DeviceMemor
     span.size = variable.size;
     span.first_chunk = static_cast<int64_t>(tables.chunks.size());
     span.group = variable.group;
+    span.rule = variable.rule;
     const auto index = static_cast<int32_t>(tables.spans.size());
     for (int32_t i = 0; i * kUpdateChunk < span.size; ++i) tables.chunks.push_back({index, i});
     tables.spans.push_back(span);

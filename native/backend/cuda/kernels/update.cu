@@ -8,6 +8,7 @@
 #include "backend/cuda/device/warp.cuh"
 #include "optim/rules.h"
 #include "optim/update_element.h"
+#include "optim/update_scalars.h"
 
 namespace downhill::cuda {
 
@@ -146,6 +147,7 @@ __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
   const StepHead head = table.heads[step];
   const UpdateChunk chunk = table.chunks[blockIdx.x / kPieces];
   const DeviceSpan& span = table.spans[chunk.span];
+  if (span.rule != args.rule) return;
   const Piece piece = piece_of(span, int64_t{chunk.index} * kPieces + blockIdx.x % kPieces, kPiece);
   if (piece.count == 0) return;
   if (!head.apply) return accumulate(span, piece, head.first != 0);
@@ -191,6 +193,15 @@ __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
   }
 }
 
+__global__ void __launch_bounds__(kWarpSize) write_scalars(UpdateScalarsArgs args) {
+  const UpdateTable& table = args.table;
+  if (table.state->stopped) return;
+  const int64_t step = table.state->index;
+  const GroupStep* const groups = table.groups + step * table.group_count;
+  for (int i = static_cast<int>(threadIdx.x); i < args.count; i += kWarpSize)
+    args.to[i * args.stride] = rules::scalar_of_step(table.heads[step], groups, args.group, i);
+}
+
 }  // namespace
 
 void launch_gradient_norms(const GradientNormsArgs& args, Stream stream) {
@@ -213,6 +224,10 @@ void launch_update(const UpdateArgs& args, Stream stream) {
     case Rule::count_:
       break;
   }
+}
+
+void launch_update_scalars(const UpdateScalarsArgs& args, Stream stream) {
+  launch(write_scalars, 1, kWarpSize, 0, stream, args);
 }
 
 }  // namespace downhill::cuda
