@@ -61,7 +61,7 @@ export interface Entry {
   type?: abstract new (
     ...args: never[]
   ) => unknown;
-  /** Options that hold an object, or a list of objects, of a kind; or a number. */
+  /** Options that hold an object, or a list of objects, of a kind; or a number. 'a.b': option b of each item of a. */
   nested?: Readonly<Record<string, Kind>>;
 }
 
@@ -277,6 +277,15 @@ function nestedOf(config: Config, nested: Entry['nested'], customObjects: Custom
   if (!nested) return config;
   const options = { ...config };
   for (const [option, kind] of Object.entries(nested)) {
+    const [outer, inner] = option.split('.');
+    if (inner !== undefined) {
+      const list = options[outer];
+      if (!Array.isArray(list)) continue;
+      options[outer] = list.map((item, i) =>
+        isPlain(item) ? nestedOf(item, { [inner]: kind }, customObjects, `${path}.${outer}[${i}]`) : item,
+      );
+      continue;
+    }
     const value = Object.hasOwn(config, option) ? config[option] : undefined;
     if (value === undefined || value === null || typeof value === 'number') continue;
     options[option] = Array.isArray(value)

@@ -15,7 +15,7 @@ const specials = new Map<string, number>([
 ]);
 
 /** Keys whose strings are names, never numbers. */
-const names = ['name', 'className'];
+const names = ['name', 'className', 'match', 'regExp'];
 
 export function isPlain(value: unknown): value is Config {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
@@ -56,7 +56,7 @@ export function decode(value: unknown, path: string, key = '', depth = 0): unkno
   if (typeof value === 'string') return names.includes(key) ? value : (specials.get(value) ?? value);
   if (value === null || typeof value === 'boolean' || typeof value === 'number') return value;
   if (depth > kDepth) throw malformed(path, `nested at most ${kDepth} levels deep`, value);
-  if (Array.isArray(value)) return value.map((item, i) => decode(item, `${path}[${i}]`, '', depth + 1));
+  if (Array.isArray(value)) return value.map((item, i) => decode(item, `${path}[${i}]`, key, depth + 1));
   if (!isPlain(value)) throw malformed(path, 'plain JSON', value);
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => {

@@ -24,7 +24,9 @@ export interface Resume {
 
 /** Values that may differ: what the file decides, and names that nobody reads. */
 function decidedByFile(path: string): boolean {
-  return /^(model\.config\.name|.*\.seed|compile\.optimizer\.config\.(learningRate|name))$/.test(path);
+  return /^(model\.config\.name|.*\.seed|compile\.optimizer\.config\.(name|(groups\[\d+\]\.)?learningRate))$/.test(
+    path,
+  );
 }
 
 /** Reads a file of the same model, compiled in the same way, in a fit with the same options. */
@@ -38,7 +40,7 @@ export async function readResume(
   const description = describeModel(path, head);
   buildAs(net, description.model);
   checkSame(path, net, description);
-  const rate = rateOf(path, description);
+  const [rate, ...groupRates] = ratesOf(path, description);
   const seeds = seedsOf(path, description);
   const { optimizer, labels } = trainer.compiled;
   const state = new StateTensors(path, head);
@@ -62,6 +64,7 @@ export async function readResume(
       if (position) checkRows(path, position, rows, validationRows);
       await put(net, trainer, slots.weights, staged, description);
       if (rate !== null) optimizer.learningRate = rate;
+      for (const [i, value] of groupRates.entries()) if (value !== null) optimizer.groups[i].learningRate = value;
       for (const layer of net.layers) {
         const seed = seeds.get(layer.name);
         if (seed !== undefined) layer.restoreSeed?.(seed);
@@ -96,12 +99,27 @@ function checkSame(path: string, net: Model, { model, compile }: Description): v
   refuse(path, 'a model compiled otherwise', found);
 }
 
+interface RateOwner {
+  learningRate?: unknown;
+}
+
+/** The optimizer's config and those of its groups, with their paths. */
+function rateOwners(compile: unknown): [path: string, config: RateOwner][] {
+  const { config = {} } =
+    (compile as { optimizer?: { config?: RateOwner & { groups?: RateOwner[] } } }).optimizer ?? {};
+  const path = 'compile.optimizer.config';
+  const groups = Array.isArray(config.groups) ? config.groups : [];
+  return [[path, config], ...groups.map((group, i): [string, RateOwner] => [`${path}.groups[${i}]`, group])];
+}
+
 /** A number is the file's to decide; schedules must agree. */
 function scheduleDifferences(file: unknown, here: unknown): string[] {
-  type Compile = { optimizer?: { config?: { learningRate?: unknown } } };
-  const [theirs, ours] = [file, here].map((compile) => (compile as Compile).optimizer?.config?.learningRate);
-  if (typeof theirs !== 'object' && typeof ours !== 'object') return [];
-  return differences(theirs, ours, 'compile.optimizer.config.learningRate', () => false);
+  const ours = rateOwners(here);
+  return rateOwners(file).flatMap(([path, { learningRate }], i) => {
+    const mine = ours[i]?.[1].learningRate;
+    const decided = typeof learningRate === 'number' && typeof mine !== 'object';
+    return decided ? [] : differences(learningRate, mine, `${path}.learningRate`, () => false);
+  });
 }
 
 function checkOptions(path: string, position: Position, options: CheckedFitOptions): void {
@@ -123,14 +141,14 @@ function checkRows(path: string, position: Position, rows: number | null, valida
     where.fail('feed.last.steps', `at most the ${Math.ceil(rows / batchSize)} batches of the data`);
 }
 
-/** The learning rate to go on with; null for what is no number. */
-function rateOf(path: string, { compile }: Description): number | null {
-  const { config } = (compile as { optimizer: { config: { learningRate?: unknown } } }).optimizer;
-  const rate = config.learningRate;
-  if (typeof rate !== 'number') return null;
-  if (!(Number.isFinite(rate) && rate >= 0))
-    new Claims(`${path}: compile.optimizer.config`, {}).fail('learningRate', 'a finite number at least 0');
-  return rate;
+/** The learning rates to go on with, of the optimizer and of its groups; null for what is no number. */
+function ratesOf(path: string, { compile }: Description): (number | null)[] {
+  return rateOwners(compile).map(([where, { learningRate: rate }]) => {
+    if (typeof rate !== 'number') return null;
+    if (!(Number.isFinite(rate) && rate >= 0))
+      new Claims(`${path}: ${where}`, {}).fail('learningRate', 'a finite number at least 0');
+    return rate;
+  });
 }
 
 /** By layer: those that draw while they train go on with the seeds of the file. */

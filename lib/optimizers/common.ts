@@ -6,6 +6,7 @@ import type { Options } from '../options.js';
 import type { ScheduleLike } from '../schedules/schedule.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Variable } from '../tensor/variable.js';
+import type { GroupOptions } from './groups.js';
 import type { UpdateProgram } from './update-programs.js';
 
 /** Options that every optimizer takes. */
@@ -31,6 +32,11 @@ export interface OptimizerOptions {
   emaOverwriteFrequency?: number | null;
   /** Steps, at least 2, whose gradients make one update, by their mean. */
   gradientAccumulationSteps?: number | null;
+  /**
+   * Options of their own for variables by name: [{ match: /bias/, weightDecay: 0 }]. The first group that matches counts; the others'
+   * variables have the optimizer's options. A clip of a group stands in place of the optimizer's.
+   */
+  groups?: readonly GroupOptions<this>[];
   name?: string;
   /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
   preset?: Preset;
@@ -48,6 +54,7 @@ export const commonKeys = [
   'emaMomentum',
   'emaOverwriteFrequency',
   'gradientAccumulationSteps',
+  'groups',
   'name',
   'preset',
 ] as const;
@@ -58,7 +65,7 @@ export interface VariableRule {
   rule: string;
   /** Names of its slots, in their order, for files. */
   slots: readonly string[];
-  /** Hyperparameters of the rule, by the native names. */
+  /** Hyperparameters of the rule, by the native names; weightDecay (where it is not given) and coupledDecay among them. */
   hyper: Record<string, number>;
   /** Where the rule is made of ops. */
   program?: UpdateProgram;
@@ -70,9 +77,11 @@ export interface VariableRule {
 export interface UpdateRule extends VariableRule {
   /** Default of learningRate. */
   learningRate: number;
-  /** Where some variables have another rule: it and which one a variable has. */
+  /** Where some variables have another rule: it, and which they are. */
   other?: VariableRule;
-  ruleOf?(variable: Variable): VariableRule;
+  isOther?(variable: Variable): boolean;
+  /** Rules that do the same with these numbers, so that groups may mix them: 'sgd' is 'momentum' with momentum 0. */
+  within?: readonly string[];
 }
 
 const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;
@@ -97,8 +106,8 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
   const hyper = {
     ...rule.hyper,
     learningRate: rule.learningRate,
-    weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? 0,
-    coupledDecay: preset === 'torch' ? 1 : 0,
+    weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? rule.hyper.weightDecay ?? 0,
+    coupledDecay: rule.hyper.coupledDecay ?? (preset === 'torch' ? 1 : 0),
     clipNorm: read.optionalNumber('clipNorm') ?? 0,
     clipValue: read.optionalNumber('clipValue') ?? 0,
   };

@@ -9,6 +9,7 @@ import { Sgd, sgd } from './sgd.js';
 
 export { type AdafactorOptions, adafactor } from './adafactor.js';
 export { type AdamOptions, adam } from './adam.js';
+export { type GroupOptions, type Match, ParameterGroup } from './groups.js';
 export { type AdjustLrFn, type MuonOptions, muon } from './muon.js';
 export { type LossFunction, Optimizer, type OptimizerOptions, type Preset } from './optimizer.js';
 export { type SgdOptions, sgd } from './sgd.js';
@@ -16,7 +17,7 @@ export { type SgdOptions, sgd } from './sgd.js';
 const factories: Readonly<Record<string, () => Optimizer>> = { sgd, adafactor, adam, muon };
 
 /** Options of every optimizer. */
-const nested = { learningRate: 'schedule' } as const;
+const nested = { learningRate: 'schedule', 'groups.learningRate': 'schedule' } as const;
 
 register('optimizer', (value) => value instanceof Optimizer, {
   Adafactor: { type: Adafactor, make: adafactor, nested },

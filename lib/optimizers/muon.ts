@@ -100,13 +100,7 @@ export class Muon extends Optimizer {
       },
       bound: (norm) => (torch ? ops.maximum(norm, epsilon) : ops.add(norm, kNorm)),
     };
-    const matrices = {
-      rule: 'muon',
-      slots: ['momentum'],
-      hyper: { weightDecay: weightDecay ?? 0, coupledDecay: 0 },
-      program: program(settings),
-    };
-    const others = {
+    const other = {
       rule: torch ? 'torchAdam' : 'adam',
       slots: ['momentum', 'velocity'],
       hyper: {
@@ -124,10 +118,13 @@ export class Muon extends Optimizer {
       !(excludeEmbeddings && name.toLowerCase().includes('embedding')) &&
       !excluded.some((pattern) => pattern.test(name));
     super('muon', read, {
-      ...matrices,
+      rule: 'muon',
+      slots: ['momentum'],
+      hyper: { weightDecay: weightDecay ?? 0, coupledDecay: 0 },
+      program: program(settings),
       learningRate: 0.001,
-      other: others,
-      ruleOf: (variable) => (isMatrix(variable) ? matrices : others),
+      other,
+      isOther: (variable) => !isMatrix(variable),
     });
     this.#config = { ...values, weightDecay, adamWeightDecay, rmsRate };
   }

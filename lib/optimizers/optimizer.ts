@@ -2,7 +2,7 @@
 import { binding, type Storage, type Updater } from '../binding/index.js';
 import type { Config } from '../config/values.js';
 import { chosenDevice } from '../devices.js';
-import { DownhillError } from '../errors.js';
+import { DownhillError, show } from '../errors.js';
 import { arrived } from '../graph/program.js';
 import type { Output } from '../graph/structure.js';
 import { checkCount, checkFunction, type Options } from '../options.js';
@@ -21,6 +21,7 @@ import {
   type UpdateRule,
   type VariableRule,
 } from './common.js';
+import { CheckedGroup, type GroupOwner, ParameterGroup } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
 import { Rate } from './rate.js';
 import { arenaFor, type Slot, type SlotShape, Slots } from './slots.js';
@@ -45,6 +46,10 @@ export abstract class Optimizer {
   readonly preset: Preset;
   /** Names of the slots, in their order; a variable may have some of them. */
   readonly slotNames: readonly string[];
+  /** Their rates can be set: optimizer.groups[0].learningRate = 0.01. */
+  readonly groups: readonly ParameterGroup[];
+  /** By native group. */
+  readonly #rows: readonly Row[];
   readonly #rule: UpdateRule;
   readonly #common: Common;
   readonly #rate: Rate;
@@ -57,20 +62,31 @@ export abstract class Optimizer {
   constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
     this.name = read.text('name', kind);
     this.preset = read.oneOf('preset', presets, 'keras');
-    this.#rule = rule;
-    for (const own of rule.other ? [rule, rule.other] : [rule]) checkRule(own);
     this.#common = readCommon(read, this.preset, rule);
     const rate = checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate);
     this.#rate = new Rate(`${this.name}: learningRate`, rate, rule.learningRate);
     this.#updaters = new Updaters(
       (variables, gradients) => this.#make(variables, gradients),
       (updater) => {
-        for (let group = 0; group < (rule.other ? 2 : 1); group++) this.#rate.tell(updater, group);
+        for (const [row, { rate }] of this.#rows.entries()) rate().tell(updater, row);
       },
     );
+    const groups = this.#readGroups(read, new.target as unknown as new (options: Config) => Optimizer);
+    this.groups = groups.map(({ group }) => group);
+    this.#rule = rule;
+    const all = ruleOfAll(read.where, [rule, ...groups.map(({ rule }) => rule)]);
     const averages = this.#common.options.emaMomentum !== null;
+    this.#rows = [
+      { group: 0, rule, hyper: this.#common.hyper, rate: () => this.#rate },
+      ...groups.map(({ group, rule }, i) => ({
+        group: i + 1,
+        rule,
+        hyper: group.hyper,
+        rate: () => group.rate ?? this.#rate,
+      })),
+    ].flatMap((row) => rowsOf(row, all));
     this.slotNames = [
-      ...new Set([...rule.slots, ...(rule.other?.slots ?? [])]),
+      ...new Set(this.#rows.flatMap(({ rule }) => rule.slots)),
       ...(averages ? [averageSlot] : []),
       ...(this.#common.options.accumulationSteps > 1 ? [accumulatorSlot] : []),
     ];
@@ -79,16 +95,17 @@ export abstract class Optimizer {
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
   getConfig(): Config {
-    return { name: this.name, learningRate: this.#rate.value, ...this.#common.config, preset: this.preset };
+    const groups = this.groups.length > 0 ? { groups: this.groups.map((group) => group.getConfig()) } : {};
+    const { config } = this.#common;
+    return { name: this.name, learningRate: this.#rate.value, ...config, ...groups, preset: this.preset };
   }
 
   /**
    * Step size of the next update; may be set at any time, also while a model trains. Under a schedule it is the schedule's, and only
-   * another schedule can be set.
+   * another schedule can be set. Groups with a rate of their own keep it: groups[i].learningRate is theirs.
    */
   get learningRate(): number {
-    const { accumulationSteps, scheduleByStep } = this.#common.options;
-    return this.#rate.at(scheduleByStep ? (this.iterations + 1) * accumulationSteps - 1 : this.iterations);
+    return this.#rate.at(this.#next);
   }
 
   set learningRate(value: number | ScheduleLike) {
@@ -121,12 +138,14 @@ export abstract class Optimizer {
    * be made with them (0: any number). For training.
    */
   ready(limit: number): number {
-    if (!this.#rate.isOwn) return limit;
+    const rates = [this.#rate, ...this.groups.flatMap(({ rate }) => rate ?? [])];
+    const own = rates.filter((rate) => rate.isOwn);
+    if (own.length === 0) return limit;
     const { accumulationSteps, scheduleByStep } = this.#common.options;
     const steps = limit > 0 ? Math.min(limit, kAhead) : kAhead;
     const first = scheduleByStep ? this.steps : this.iterations;
     const end = scheduleByStep ? this.steps + steps : Math.floor((this.steps + steps) / accumulationSteps);
-    this.#rate.ready(first, end);
+    for (const rate of own) rate.ready(first, end);
     this.#updaters.tellAll();
     return steps;
   }
@@ -209,7 +228,7 @@ export abstract class Optimizer {
   /** The slots that a variable has from its first update on, in the order of slotNames. For files. */
   slotShapes(variable: Variable): readonly SlotShape[] {
     const { shape } = variable;
-    const rule = this.#ruleOf(variable);
+    const { rule } = this.#rows[this.#rowOf(variable)];
     const shapes = rule.slotShapes?.(shape) ?? Object.fromEntries(rule.slots.map((name) => [name, shape]));
     return this.slotNames.flatMap((name) => {
       if (name === averageSlot || name === accumulatorSlot) return { name, shape };
@@ -251,15 +270,18 @@ export abstract class Optimizer {
     this.dispose();
   }
 
-  #ruleOf(variable: Variable): VariableRule {
-    return this.#rule.ruleOf?.(variable) ?? this.#rule;
+  /** The row of a variable: that of the first group that matches, or the optimizer's own. */
+  #rowOf(variable: Variable): number {
+    const group = this.groups.findIndex((own) => own.has(variable.name)) + 1;
+    const first = this.#rows.findIndex((row) => row.group === group);
+    return this.#rows[first].isOther?.(variable) ? first + 1 : first;
   }
 
   #make(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
-    const { other } = this.#rule;
-    const rules = other ? [this.#rule, other] : [this.#rule];
-    const ruleOf = variables.map((variable) => this.#ruleOf(variable));
-    // A pass of its own leaves the gradients of variables with a program here.
+    for (const group of this.groups) group.checkMatches(variables);
+    const rowOf = variables.map((variable) => this.#rowOf(variable));
+    const ruleOf = rowOf.map((row) => this.#rows[row].rule);
+    // The pass leaves the gradients of variables with a program here.
     const programmed = variables.filter((_, i) => ruleOf[i].program);
     const scratch = new Map(arenaFor(programmed).map((storage, i) => [programmed[i], storage]));
     const slots = this.#slots.of(variables);
@@ -270,27 +292,53 @@ export abstract class Optimizer {
         parameter: storageOf(variable),
         gradient: gradients[i],
         slots: gradient ? [gradient] : ruleOf[i].slots.map((name) => named(name)!),
-        group: rules.indexOf(ruleOf[i]),
+        group: rowOf[i],
         average: named(averageSlot),
         accumulator: named(accumulatorSlot),
       };
     });
-    const { hyper, options } = this.#common;
+    const { options } = this.#common;
     const work = variables.map((variable, i) => ({
       variable,
       slots: slots[i],
       program: ruleOf[i].program ?? null,
-      group: segments[i].group,
+      group: rowOf[i],
       gradient: scratch.get(variable) ?? null,
     }));
     const averaging =
       options.emaMomentum === null ? null : { slot: averageSlot, overwrites: options.emaOverwriteFrequency > 0 };
-    return binding.updaterNew(
-      segments,
-      rules.map((rule) => ({ rule: rule.rule, hyper: { ...hyper, ...rule.hyper } })),
-      options,
-      updateGraphs(work, averaging),
-    );
+    const rows = this.#rows.map(({ rule, hyper }) => ({ rule: rule.rule, hyper }));
+    return binding.updaterNew(segments, rows, options, updateGraphs(work, averaging));
+  }
+
+  /** What schedules count, at the next update. */
+  get #next(): number {
+    const { accumulationSteps, scheduleByStep } = this.#common.options;
+    return scheduleByStep ? (this.iterations + 1) * accumulationSteps - 1 : this.iterations;
+  }
+
+  /** A group has the numbers that a whole optimizer of this class with its options would have. */
+  #readGroups(
+    read: Options<OptimizerOptions>,
+    Class: new (options: Config) => Optimizer,
+  ): { group: ParameterGroup; rule: UpdateRule }[] {
+    const { groups = [] } = read.raw as { groups?: unknown };
+    const what = read.what('groups');
+    if (!Array.isArray(groups))
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${what} must be a list of { match, …options }; received ${show(groups)}.`,
+      );
+    const owner: GroupOwner = {
+      next: (rate) => rate.at(this.#next),
+      changed: () => this.#updaters.tellAll(),
+      rate: this.#rate,
+    };
+    return groups.map((given, i) => {
+      const group = new CheckedGroup(`${what}[${i}]`, given, read.raw);
+      const whole = group.within(() => new Class(group.merged));
+      return { group: new ParameterGroup(group, whole.#common.hyper, owner), rule: whole.#rule };
+    });
   }
 
   #apply(updater: Updater): Promise<void> {
@@ -313,4 +361,36 @@ export abstract class Optimizer {
     if (this.#disposed)
       throw new DownhillError('DISPOSED', `The optimizer "${this.name}" has been disposed of. Make a new one.`);
   }
+}
+
+/** A native group: variables of a parameter group (0: of none) with one rule. */
+interface Row {
+  group: number;
+  rule: VariableRule;
+  hyper: Record<string, number>;
+  rate: () => Rate;
+  /** Which of its variables have the next row instead. */
+  isOther?: UpdateRule['isOther'];
+}
+
+/** The rows of one parameter group; `all` stands for its rule, but programs are the group's own. */
+function rowsOf(row: Row & { rule: UpdateRule }, all: UpdateRule): Row[] {
+  const { rule, hyper } = row;
+  const { other, isOther } = rule;
+  const rows: Row[] = [{ ...row, rule: rule.program ? rule : all, isOther }];
+  if (other) rows.push({ ...row, rule: other, hyper: { ...hyper, ...other.hyper } });
+  for (const made of rows) checkRule(made.rule);
+  return rows;
+}
+
+/** The one rule that does what all of them do. */
+function ruleOfAll(where: string, rules: readonly UpdateRule[]): UpdateRule {
+  const found = rules.find(({ rule }) => rules.every((other) => other.rule === rule || other.within?.includes(rule)));
+  if (!found)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${where}: groups may differ from the optimizer in numbers, not in the rule; theirs are ` +
+        `${[...new Set(rules.map(({ rule }) => rule))].join(' and ')}.`,
+    );
+  return found;
 }

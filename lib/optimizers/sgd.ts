@@ -47,7 +47,9 @@ function kerasRule(read: Options<SgdOptions>): UpdateRule {
   const momentum = read.number('momentum', 0, { min: 0, max: 1 });
   const nesterov = read.flag('nesterov', false);
   const rule = momentum === 0 ? 'sgd' : nesterov ? 'nesterov' : 'momentum';
-  return { rule, slots: momentum === 0 ? [] : ['momentum'], learningRate: 0.01, hyper: { momentum } };
+  const slots = momentum === 0 ? [] : ['momentum'];
+  const within = momentum === 0 ? ['momentum', 'nesterov'] : [];
+  return { rule, slots, learningRate: 0.01, hyper: { momentum }, within };
 }
 
 function torchRule(read: Options<SgdOptions>): UpdateRule {
@@ -61,7 +63,10 @@ function torchRule(read: Options<SgdOptions>): UpdateRule {
         `received momentum ${momentum} and dampening ${dampening}.`,
     );
   const rule = momentum === 0 ? 'sgd' : nesterov ? 'torchNesterov' : 'torchMomentum';
-  return { rule, slots: momentum === 0 ? [] : ['momentum'], learningRate: 0.001, hyper: { momentum, dampening } };
+  const slots = momentum === 0 ? [] : ['momentum'];
+  const within = momentum === 0 ? ['torchMomentum', 'torchNesterov'] : [];
+  // Without momentum there is no dampening either.
+  return { rule, slots, learningRate: 0.001, hyper: { momentum, dampening: momentum === 0 ? 0 : dampening }, within };
 }
 
 /**

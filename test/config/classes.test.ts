@@ -211,6 +211,10 @@ const rows: Record<string, Record<string, Row>> = {
 };
 rows.metric = { ...rows.loss, ...rows.metric };
 
+// Common options that need not be said in each row.
+const common: Options[] = [{ groups: [{ match: ['a', 'b'], weightDecay: 0.5, learningRate: 0.25 }, { match: 'c' }] }];
+for (const row of Object.values(rows.optimizer)) row.also = [...(row.also ?? []), ...common];
+
 const exported: Record<string, Record<string, unknown>> = {
   layer: layers,
   initializer: initializers,
@@ -255,7 +259,7 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
   loss: measured,
   metric: measured,
   optimizer: async (optimizer: optimizers.Optimizer) => {
-    const w = variable([1, -2, 3]);
+    const w = variable([1, -2, 3], { name: 'b' });
     for (let step = 0; step < 3; step++) await optimizer.applyGradients([[tensor([0.5, step, -1]), w]]);
     return [optimizer.name, optimizer.learningRate, ...w.dataSync()];
   },

@@ -25,7 +25,7 @@ export interface LossSpec {
 
 export interface OptimizerSpec {
   optimizer: 'adafactor' | 'adam' | 'muon' | 'sgd';
-  options: Record<string, number | boolean | string | string[] | null>;
+  options: Record<string, number | boolean | string | object | null>;
 }
 
 export function read<Body>(name: string): Body {

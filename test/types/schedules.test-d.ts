@@ -29,3 +29,17 @@ test('a learning rate is a number, a schedule, or a function', () => {
   // @ts-expect-error: by object only
   optimizers.sgd({ learningRate: 'cosine' });
 });
+
+test('parameter groups have the options of their optimizer, but for those of the whole', () => {
+  optimizers.adam({
+    groups: [{ match: /bias/, beta1: 0.5, weightDecay: 0, learningRate: (step) => 1 / (step + 1) }],
+  });
+  optimizers.sgd({ groups: [{ match: ['a', 'b'], momentum: 0.5, clipNorm: null }] });
+  // @ts-expect-error another optimizer's
+  optimizers.sgd({ groups: [{ match: 'a', beta1: 0.5 }] });
+  // @ts-expect-error of the whole optimizer
+  optimizers.sgd({ groups: [{ match: 'a', useEma: true }] });
+  // @ts-expect-error match is required
+  optimizers.sgd({ groups: [{ weightDecay: 0 }] });
+  expectTypeOf(optimizers.sgd().groups[0]!.learningRate).toEqualTypeOf<number>();
+});

@@ -1,6 +1,7 @@
-"""Each update rule alone: two variables, given gradients, the values after several updates. Float64 oracles."""
+"""Each update rule alone: two variables, "v0" and "v1", given gradients, the values after several updates. Float64 oracles."""
 
 import inspect
+import re
 
 from common import keras, keras_arguments, np, numbers, draws, torch, write
 
@@ -58,6 +59,14 @@ TORCH = [
     ("adam, changing rate", "adam", {**ADAM, "learningRate": RATES[0]}, RATES),
     ("adam, coupled decay", "adam", {**ADAM, "weightDecay": 0.13}),
     ("adam, coupled decay and clipValue", "adam", {**ADAM, "weightDecay": 0.13, "clipValue": 0.31}),
+    ("sgd, groups", "sgd", {**SGD, "weightDecay": 0.13, "groups": [{"match": "v1", "learningRate": 0.09, "weightDecay": 0.02}]}),
+    ("momentum, groups", "sgd", {**MOMENTUM, "dampening": 0.21, "groups": [
+        {"match": ["v1"], "momentum": 0.61, "dampening": 0.43, "weightDecay": 0.07}]}),
+    ("momentum in one group", "sgd", {**SGD, "groups": [{"match": "v0", "momentum": 0.61, "dampening": 0.43}]}),
+    ("no momentum in one group", "sgd", {**MOMENTUM, "dampening": 0.21, "groups": [{"match": "v0", "momentum": 0}]}),
+    ("adam, groups", "adam", {**ADAM, "groups": [
+        {"match": {"regExp": "[1-9]$"}, "learningRate": 0.051, "beta1": 0.71, "beta2": 0.88, "epsilon": 3e-2, "weightDecay": 0.17},
+        {"match": "v0", "weightDecay": 0.03}]}),
 ]
 
 
@@ -72,14 +81,28 @@ def run_keras(optimizer, options, rates):
         yield [variable.numpy().copy() for variable in variables]
 
 
-def torch_optimizer(name, options, parameters):
-    """A PyTorch optimizer from our argument names; clipValue is applied by the caller."""
+def torch_arguments(name, options):
+    """PyTorch's arguments from ours."""
     arguments = {"learningRate": "lr", "weightDecay": "weight_decay", "epsilon": "eps"}
-    options = {arguments.get(key, key): value for key, value in options.items() if key != "clipValue"}
+    options = {arguments.get(key, key): value for key, value in options.items() if key not in ("clipValue", "groups")}
     if name == "adam":
         first, second = inspect.signature(torch.optim.Adam).parameters["betas"].default
         options["betas"] = (options.pop("beta1", first), options.pop("beta2", second))
-    return {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[name](parameters, foreach=False, **options)
+    return options
+
+
+def is_in(name, match):
+    return re.search(match["regExp"], name) if isinstance(match, dict) else name in np.atleast_1d(match)
+
+
+def torch_optimizer(name, options, parameters):
+    """A PyTorch optimizer from our argument names; clipValue is applied by the caller. Each variable is a group of its own."""
+    groups = []
+    for i, parameter in enumerate(parameters):
+        own = next(({**g} for g in options.get("groups", []) if is_in(f"v{i}", g["match"])), {})
+        own.pop("match", None)
+        groups.append({"params": [parameter], **torch_arguments(name, {**options, **own})})
+    return {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[name](groups, foreach=False, **torch_arguments(name, options))
 
 
 def run_torch(optimizer, options, rates):
@@ -87,7 +110,8 @@ def run_torch(optimizer, options, rates):
     rule = torch_optimizer(optimizer, options, variables)
     for step, gradients in enumerate(GRADIENTS):
         if rates:
-            rule.param_groups[0]["lr"] = rates[step]
+            for group in rule.param_groups:
+                group["lr"] = rates[step]
         for variable, gradient in zip(variables, gradients):
             variable.grad = torch.tensor(gradient)
         if "clipValue" in options:
