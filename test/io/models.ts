@@ -34,6 +34,10 @@ export const optimizersByName = {
   torchMomentum: () => optimizers.sgd({ learningRate: 0.03, momentum: 0.9, dampening: 0.1, preset: 'torch' }),
   adam: () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.01 }),
   torchAdam: () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.3 }),
+  adafactor: () =>
+    optimizers.adafactor({ learningRate: 0.05, weightDecay: 0.01, useEma: true, emaMomentum: 0.8, emaOverwriteFrequency: 5 }),
+  muon: () => optimizers.muon({ learningRate: 0.01, globalClipNorm: 0.3, gradientAccumulationSteps: 4 }),
+  torchMuon: () => optimizers.muon({ learningRate: 0.01, preset: 'torch', excludeLayers: ['^dense/'] }),
   averaging: () =>
     optimizers.adam({
       learningRate: schedules.cosine({ initial: 0, warmupTarget: 0.02, warmupSteps: 5, steps: 20 }),
