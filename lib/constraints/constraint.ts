@@ -31,7 +31,11 @@ export function projection(className: string, config: Config, formula: Constrain
 const kEpsilon = 1e-7;
 
 /** w · desired(‖w‖) / (ε + ‖w‖), with norms along the axes. */
-export function rescaled(weights: Result, axis: number | readonly number[], desired: (norms: Result) => Result | number): Result {
+export function rescaled(
+  weights: Result,
+  axis: number | readonly number[],
+  desired: (norms: Result) => Result | number,
+): Result {
   const axes = typeof axis === 'number' ? axis : [...axis];
   const norms = ops.sqrt(ops.sum(ops.square(weights), axes, { keepDims: true }));
   return ops.mul(weights, ops.div(desired(norms), ops.add(norms, kEpsilon)));

@@ -54,7 +54,10 @@ export async function readResume(
   const slots = slotEntries(path, head, weights, optimizer);
   const all = [...entries, ...slots.entries.flat()];
   checkAllKnown(path, head, all);
-  const staged = { weights: arenaLike(weights), slots: optimizer.layOutSlots(slots.weights.map((weight) => weight.variable)) };
+  const staged = {
+    weights: arenaLike(weights),
+    slots: optimizer.layOutSlots(slots.weights.map((weight) => weight.variable)),
+  };
   const storages = [...staged.weights, ...storagesOf(staged.slots), ...state.storages];
   await readTensors(path, head, [...all, ...state.entries], storages);
   return {

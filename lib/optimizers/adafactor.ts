@@ -79,10 +79,7 @@ function program({ epsilon1, epsilon2, clipThreshold }: Constants, torch: boolea
     const ratio = ops.div(row, torch ? ops.maximum(mean, epsilon1) : mean);
     const [rows, columns] = [ratio.shape, column.shape];
     return ops.sqrt(
-      ops.mul(
-        ops.reshape(ratio, [...rows, 1]),
-        ops.reshape(column, [...columns.slice(0, -1), 1, columns.at(-1)!]),
-      ),
+      ops.mul(ops.reshape(ratio, [...rows, 1]), ops.reshape(column, [...columns.slice(0, -1), 1, columns.at(-1)!])),
     );
   };
   return {

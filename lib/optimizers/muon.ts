@@ -34,7 +34,7 @@ export interface MuonOptions extends OptimizerOptions {
   adamLrRatio?: number;
   adamBeta1?: number;
   adamBeta2?: number;
-  /** Decay of AdamW's variables. */
+  /** Decay of AdamW's variables; a group's weightDecay is theirs too. */
   adamWeightDecay?: number | null;
   /** Preset 'keras': of AdamW. Preset 'torch': smallest norm in Newton–Schulz, where AdamW has 1e-8. */
   epsilon?: number;
@@ -55,7 +55,8 @@ const kKeys = [
 /** Keras's, in the norm of Newton–Schulz. */
 const kNorm = 1e-7;
 
-interface Settings extends Required<Pick<MuonOptions, 'momentum' | 'nesterov' | 'nsSteps' | 'muonA' | 'muonB' | 'muonC'>> {
+interface Settings
+  extends Required<Pick<MuonOptions, 'momentum' | 'nesterov' | 'nsSteps' | 'muonA' | 'muonB' | 'muonC'>> {
   torch: boolean;
   /** Of the step of a matrix. */
   scale: (shape: Shape) => number;
@@ -127,6 +128,11 @@ export class Muon extends Optimizer {
       isOther: (variable) => !isMatrix(variable),
     });
     this.#config = { ...values, weightDecay, adamWeightDecay, rmsRate };
+  }
+
+  /** A group's decay is that of all its variables. */
+  static override impliedByGroup({ weightDecay, adamWeightDecay }: Config): Config {
+    return weightDecay === undefined || adamWeightDecay !== undefined ? {} : { adamWeightDecay: weightDecay };
   }
 
   override getConfig(): Config {

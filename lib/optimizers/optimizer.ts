@@ -71,7 +71,7 @@ export abstract class Optimizer {
         for (const [row, { rate }] of this.#rows.entries()) rate().tell(updater, row);
       },
     );
-    const groups = this.#readGroups(read, new.target as unknown as new (options: Config) => Optimizer);
+    const groups = this.#readGroups(read, new.target as unknown as ClassOfGroups);
     this.groups = groups.map(({ group }) => group);
     this.#rule = rule;
     const all = ruleOfAll(read.where, [rule, ...groups.map(({ rule }) => rule)]);
@@ -91,6 +91,11 @@ export abstract class Optimizer {
       ...(this.#common.options.accumulationSteps > 1 ? [accumulatorSlot] : []),
     ];
     this.#slots = new Slots((variable) => this.slotShapes(variable), averages ? averageSlot : null);
+  }
+
+  /** Options that follow from those of a group. */
+  static impliedByGroup(_own: Config): Config {
+    return {};
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
@@ -318,10 +323,7 @@ export abstract class Optimizer {
   }
 
   /** A group has the numbers that a whole optimizer of this class with its options would have. */
-  #readGroups(
-    read: Options<OptimizerOptions>,
-    Class: new (options: Config) => Optimizer,
-  ): { group: ParameterGroup; rule: UpdateRule }[] {
+  #readGroups(read: Options<OptimizerOptions>, Class: ClassOfGroups): { group: ParameterGroup; rule: UpdateRule }[] {
     const { groups = [] } = read.raw as { groups?: unknown };
     const what = read.what('groups');
     if (!Array.isArray(groups))
@@ -336,7 +338,7 @@ export abstract class Optimizer {
     };
     return groups.map((given, i) => {
       const group = new CheckedGroup(`${what}[${i}]`, given, read.raw);
-      const whole = group.within(() => new Class(group.merged));
+      const whole = group.within(() => new Class({ ...group.merged, ...Class.impliedByGroup(group.own) }));
       return { group: new ParameterGroup(group, whole.#common.hyper, owner), rule: whole.#rule };
     });
   }
@@ -362,6 +364,8 @@ export abstract class Optimizer {
       throw new DownhillError('DISPOSED', `The optimizer "${this.name}" has been disposed of. Make a new one.`);
   }
 }
+
+type ClassOfGroups = (new (options: Config) => Optimizer) & Pick<typeof Optimizer, 'impliedByGroup'>;
 
 /** A native group: variables of a parameter group (0: of none) with one rule. */
 interface Row {

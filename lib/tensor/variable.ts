@@ -22,7 +22,14 @@ export class Variable extends Tensor {
   #trainable: boolean;
 
   /** Use `variable(…)`. @internal */
-  constructor(storage: Storage, shape: Shape, dtype: DType, name: string, trainable: boolean, constraint: Constraint | null = null) {
+  constructor(
+    storage: Storage,
+    shape: Shape,
+    dtype: DType,
+    name: string,
+    trainable: boolean,
+    constraint: Constraint | null = null,
+  ) {
     super(storage, shape, dtype);
     this.name = name;
     this.constraint = constraint;

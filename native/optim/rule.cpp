@@ -19,7 +19,8 @@ struct RuleRow {
 
 template <typename Functor>
 constexpr int scalars_of_functor() {
-  if constexpr (std::is_base_of_v<DH_ISA::ProgramRule, Functor>) return static_cast<int>(sizeof(Functor) / sizeof(float));
+  if constexpr (std::is_base_of_v<DH_ISA::ProgramRule, Functor>)
+    return static_cast<int>(sizeof(Functor) / sizeof(float));
   return 0;
 }
 

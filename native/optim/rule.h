@@ -17,7 +17,7 @@ struct Hyper {
   double momentum = 0;
   double dampening = 0;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
-  double rate_ratio = 1;    // of the rule's rate to learning_rate, which decoupled decay keeps to
+  double rate_ratio = 1;  // of the rule's rate to learning_rate, which decoupled decay keeps to
   double beta2_decay = -0.8;
   double program_decay = 0;  // 1: the program does the decoupled decay
 };
@@ -37,7 +37,8 @@ int slots_of(Rule rule);
 int scalars_of(Rule rule);
 
 /// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, momentum, dampening,
-/// beta1, beta2, epsilon, rateRatio, beta2Decay, programDecay. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
+/// beta1, beta2, epsilon, rateRatio, beta2Decay, programDecay. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value
+/// that is not finite.
 void set_hyper(Hyper& hyper, std::string_view name, double value);
 double get_hyper(const Hyper& hyper, std::string_view name);
 

@@ -39,7 +39,13 @@ describe.each(testDevices)('constraints on %s', (device) => {
       await optimizer.applyGradients(gradients.map((gradient, i) => [tensor(gradient), variables[i]!]));
       for (const [i, v] of variables.entries())
         if ((step + 1) % steps > 0) expect(v.dataSync()).toEqual(before[i]);
-        else expectClose(v.dataSync(), row.after[(step + 1) / steps - 1]![i], `step ${step + 1}, variable ${i}`, tolerance);
+        else
+          expectClose(
+            v.dataSync(),
+            row.after[(step + 1) / steps - 1]![i],
+            `step ${step + 1}, variable ${i}`,
+            tolerance,
+          );
     }
     optimizer.finalizeVariableValues(variables);
     for (const [i, v] of variables.entries()) expectClose(v.dataSync(), row.final[i], `final ${i}`, tolerance);
@@ -47,7 +53,10 @@ describe.each(testDevices)('constraints on %s', (device) => {
 
   it('minimize with a function of one’s own', async () => {
     const w = variable([3, -4], { constraint: (weights) => ops.clip(weights, -1, 2) });
-    await makeOptimizer({ optimizer: 'sgd', options: { learningRate: 0.25 } }).minimize(() => ops.sum(ops.square(w)), [w]);
+    await makeOptimizer({ optimizer: 'sgd', options: { learningRate: 0.25 } }).minimize(
+      () => ops.sum(ops.square(w)),
+      [w],
+    );
     expect([...w.dataSync()]).toEqual([1.5, -1]);
   });
 });

@@ -35,7 +35,13 @@ export const optimizersByName = {
   adam: () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.01 }),
   torchAdam: () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.3 }),
   adafactor: () =>
-    optimizers.adafactor({ learningRate: 0.05, weightDecay: 0.01, useEma: true, emaMomentum: 0.8, emaOverwriteFrequency: 5 }),
+    optimizers.adafactor({
+      learningRate: 0.05,
+      weightDecay: 0.01,
+      useEma: true,
+      emaMomentum: 0.8,
+      emaOverwriteFrequency: 5,
+    }),
   muon: () => optimizers.muon({ learningRate: 0.01, globalClipNorm: 0.3, gradientAccumulationSteps: 4 }),
   torchMuon: () => optimizers.muon({ learningRate: 0.01, preset: 'torch', excludeLayers: ['^dense/'] }),
   averaging: () =>

@@ -59,6 +59,10 @@ void reference(Rule rule, const Hyper& h, int t, double g, double& p, double& s0
       s1 = h.beta2 * s1 + (1 - h.beta2) * g * g;
       p -= lr * (s0 / c1) / (std::sqrt(s1 / c2) + h.epsilon);
       break;
+    case Rule::adafactor:  // programs do the rest
+    case Rule::muon:
+      s0 = g;
+      break;
     case Rule::count_:
       break;
   }
