@@ -13,29 +13,23 @@ import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
 import {
   type Common,
-  checkRule,
   type OptimizerOptions,
   type Preset,
   presets,
   readCommon,
   type UpdateRule,
-  type VariableRule,
 } from './common.js';
 import { CheckedGroup, type GroupOwner, ParameterGroup } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
 import { Rate } from './rate.js';
-import { arenaFor, type Slot, type SlotShape, Slots } from './slots.js';
-import { updateGraphs } from './update-programs.js';
+import { accumulatorSlot, averageSlot, nativeUpdater, type Row, rowsOf } from './rows.js';
+import { type Slot, type SlotShape, Slots } from './slots.js';
 import { Updaters } from './updaters.js';
 
 export { commonKeys, type OptimizerOptions, type Preset, presets, type UpdateRule } from './common.js';
 
 /** A function without arguments that computes a loss from Variables. */
 export type LossFunction = () => Output;
-
-/** Names of the slots that no rule has. */
-const averageSlot = 'average';
-const accumulatorSlot = 'gradientAccumulator';
 
 /** Rates of a user's own schedule that are computed ahead, at most. */
 const kAhead = 1024;
@@ -284,36 +278,8 @@ export abstract class Optimizer {
 
   #make(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
     for (const group of this.groups) group.checkMatches(variables);
-    const rowOf = variables.map((variable) => this.#rowOf(variable));
-    const ruleOf = rowOf.map((row) => this.#rows[row].rule);
-    // The pass leaves the gradients of variables with a program here.
-    const programmed = variables.filter((_, i) => ruleOf[i].program);
-    const scratch = new Map(arenaFor(programmed).map((storage, i) => [programmed[i], storage]));
-    const slots = this.#slots.of(variables);
-    const segments = variables.map((variable, i) => {
-      const named = (name: string) => slots[i].find((slot) => slot.name === name)?.storage ?? null;
-      const gradient = scratch.get(variable);
-      return {
-        parameter: storageOf(variable),
-        gradient: gradients[i],
-        slots: gradient ? [gradient] : ruleOf[i].slots.map((name) => named(name)!),
-        group: rowOf[i],
-        average: named(averageSlot),
-        accumulator: named(accumulatorSlot),
-      };
-    });
-    const { options } = this.#common;
-    const work = variables.map((variable, i) => ({
-      variable,
-      slots: slots[i],
-      program: ruleOf[i].program ?? null,
-      group: rowOf[i],
-      gradient: scratch.get(variable) ?? null,
-    }));
-    const averaging =
-      options.emaMomentum === null ? null : { slot: averageSlot, overwrites: options.emaOverwriteFrequency > 0 };
-    const rows = this.#rows.map(({ rule, hyper }) => ({ rule: rule.rule, hyper }));
-    return binding.updaterNew(segments, rows, options, updateGraphs(work, averaging));
+    const items = variables.map((variable, i) => ({ variable, gradient: gradients[i], row: this.#rowOf(variable) }));
+    return nativeUpdater(items, this.#slots.of(variables), this.#rows, this.#common.options);
   }
 
   /** What schedules count, at the next update. */
@@ -366,26 +332,6 @@ export abstract class Optimizer {
 }
 
 type ClassOfGroups = (new (options: Config) => Optimizer) & Pick<typeof Optimizer, 'impliedByGroup'>;
-
-/** A native group: variables of a parameter group (0: of none) with one rule. */
-interface Row {
-  group: number;
-  rule: VariableRule;
-  hyper: Record<string, number>;
-  rate: () => Rate;
-  /** Which of its variables have the next row instead. */
-  isOther?: UpdateRule['isOther'];
-}
-
-/** The rows of one parameter group; `all` stands for its rule, but programs are the group's own. */
-function rowsOf(row: Row & { rule: UpdateRule }, all: UpdateRule): Row[] {
-  const { rule, hyper } = row;
-  const { other, isOther } = rule;
-  const rows: Row[] = [{ ...row, rule: rule.program ? rule : all, isOther }];
-  if (other) rows.push({ ...row, rule: other, hyper: { ...hyper, ...other.hyper } });
-  for (const made of rows) checkRule(made.rule);
-  return rows;
-}
 
 /** The one rule that does what all of them do. */
 function ruleOfAll(where: string, rules: readonly UpdateRule[]): UpdateRule {
