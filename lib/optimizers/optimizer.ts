@@ -11,14 +11,7 @@ import type { TensorLike } from '../tensor/convert.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
-import {
-  type Common,
-  type OptimizerOptions,
-  type Preset,
-  presets,
-  readCommon,
-  type UpdateRule,
-} from './common.js';
+import { type Common, type OptimizerOptions, type Preset, presets, readCommon, type UpdateRule } from './common.js';
 import { CheckedGroup, type GroupOwner, ParameterGroup } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
 import { Rate } from './rate.js';
