@@ -11,7 +11,8 @@ STEPS = 10
 KEEP = [1, 2, 5, 10]
 NAMES = ["hidden", "tall", "embedding_table", "output", "bias", "cube", "square", "scalar"]
 SHAPES = [(3, 5), (6, 2), (4, 3), (5, 3), (5,), (2, 3, 4), (4, 4), ()]
-START = [draws(i, *shape) for i, shape in enumerate(SHAPES)]
+# Some are so small that epsilon2 is their scale.
+START = [draws(i, *shape, scale=0.05 if i in (3, 4) else 1) for i, shape in enumerate(SHAPES)]
 # Large and small, repeated and zero ones.
 GRADIENTS = [[np.round(draws(100 * step + i, *shape, scale=0.2 + 0.4 * (i % 4)), 2) for i, shape in enumerate(SHAPES)] for step in range(STEPS)]
 GRADIENTS[3] = [np.zeros(shape) for shape in SHAPES]
