@@ -46,6 +46,12 @@ export interface UpdaterOptions {
   emaMomentum: number | null;
   /** Updates after which the parameters become their averages; 0: never. */
   emaOverwriteFrequency: number;
+  /** An update with a gradient that is not finite changes nothing. */
+  skipNonFinite: boolean;
+  /** Fixed: gradients are divided by it. */
+  lossScaleFactor: number;
+  /** One that the updates change: a float32, and an int32 that counts finite updates since the last change. */
+  dynamicLossScale: { scale: Storage; finiteSteps: Storage; growthSteps: number } | null;
 }
 
 /** Graph programs that follow the pass of an update, with the variables that they write, and where they find the scalars of a step. */
@@ -195,6 +201,8 @@ export interface NativeBinding {
       group: number;
       accumulator: Storage | null;
       average: Storage | null;
+      /** Units of adaptive clipping: element i is of unit i mod columns. */
+      columns: number;
     }[],
     groups: { rule: string; hyper: Record<string, number | boolean> }[],
     options: UpdaterOptions,
@@ -206,7 +214,9 @@ export interface NativeBinding {
   updaterSchedule(updater: Updater, group: number, schedule: Schedule | null): void;
   /** Steps so far, also those that only accumulated. */
   updaterIterations(updater: Updater): number;
-  updaterSetIterations(updater: Updater, iterations: number): void;
+  /** Updates that were skipped, which iterations counts with all their steps. */
+  updaterSkipped(updater: Updater): number;
+  updaterSetIterations(updater: Updater, iterations: number, skipped: number): void;
   /** One update from the gradients as they stand, on a native thread, under the variables' locks. */
   updaterApply(updater: Updater, device: string): Promise<void>;
   /** A kind of native/optim/schedule.cpp with its numbers; 'table': the first update (or step) and the rates from there on. */

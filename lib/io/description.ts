@@ -17,6 +17,11 @@ export interface Description {
   iterations: number;
   /** Steps that it made, also those that only accumulated gradients. */
   steps: number;
+  /** Updates that it skipped. */
+  skipped: number;
+  /** Of a dynamic loss scale. */
+  lossScale?: number;
+  finiteSteps?: number;
   random: RandomState | null;
   /** Where its fit stood, as position.ts reads it; undefined when no fit had begun. */
   training: unknown;
@@ -59,15 +64,29 @@ export function describeModel(path: string, head: Head): Description {
   const state = new Claims(where, decode(values, where) as Config);
   const compile = read('compile');
   const iterations = state.values.iterations === undefined ? 0 : state.count('iterations');
+  const steps = state.values.steps === undefined ? iterations : state.count('steps');
+  const skipped = state.values.skipped === undefined ? 0 : state.count('skipped', steps);
   return {
     content,
     model: read('model'),
     compile: compile === undefined ? null : Claims.of(`${path}: compile`, compile).values,
     iterations,
-    steps: state.values.steps === undefined ? iterations : state.count('steps'),
+    steps,
+    skipped,
+    ...(state.values.lossScale !== undefined && {
+      lossScale: lossScaleOf(state),
+      finiteSteps: state.count('finiteSteps', 2 ** 31 - 1),
+    }),
     random: state.values.random === undefined ? null : randomOf(state.object('random')),
     training: state.values.training,
   };
+}
+
+function lossScaleOf(state: Claims): number {
+  const scale = state.number('lossScale');
+  return scale > 0 && Number.isFinite(Math.fround(scale)) && Math.fround(scale) > 0
+    ? scale
+    : state.fail('lossScale', 'a finite number above 0');
 }
 
 function randomOf(claims: Claims): RandomState {

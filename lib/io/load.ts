@@ -42,7 +42,7 @@ export async function loadModel(path: string, options?: LoadModelOptions): Promi
     const made = optimizer?.makeSlots(slots.weights.map((weight) => weight.variable)) ?? [];
     const slotStorages = made.flat().map(({ storage }) => storage);
     await readTensors(path, head, all, [...storages, ...slotStorages]);
-    if (optimizer) optimizer.steps = description.steps;
+    if (optimizer) optimizer.restore(description);
     return net;
   } catch (error) {
     net.dispose();

@@ -177,7 +177,7 @@ async function put(
   trainer: Trainer,
   slotted: readonly Weight[],
   staged: Staged,
-  { steps, random }: Description,
+  description: Description,
 ): Promise<void> {
   const { optimizer } = trainer.compiled;
   const variables = slotted.map((weight) => weight.variable);
@@ -191,6 +191,6 @@ async function put(
   for (const storage of from) binding.storageDispose(storage);
   if (slotted.length === 0) optimizer.forget();
   else if (fresh) optimizer.adoptSlots(variables, staged.slots);
-  optimizer.steps = steps;
-  if (random) setRandomState(random);
+  optimizer.restore(description);
+  if (description.random) setRandomState(description.random);
 }

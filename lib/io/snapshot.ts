@@ -119,8 +119,7 @@ function addTraining(net: Model, position: Position | null, sources: TensorToWri
   if (compiled) {
     metadata.compile = JSON.stringify(compileConfig(net));
     const { optimizer } = compiled;
-    state.iterations = optimizer.iterations;
-    state.steps = optimizer.steps;
+    Object.assign(state, optimizer.state);
     for (const name of optimizer.slotNames)
       for (const weight of net.weights) {
         const slot = optimizer.slotsOf(weight.variable)?.find((own) => own.name === name);

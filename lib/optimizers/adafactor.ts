@@ -44,11 +44,11 @@ export class Adafactor extends Optimizer {
       clipThreshold: read.number('clipThreshold', 1, { above: 0 }),
     };
     super('adafactor', read, {
-      rule: 'adafactor',
+      rule: torch ? 'torchAdafactor' : 'adafactor',
       slots: ['rowVariance', 'columnVariance', 'variance'],
       slotShapes,
       learningRate: torch ? 0.01 : 0.001,
-      hyper: { beta2Decay, coupledDecay: 0, programDecay: torch ? 1 : 0 },
+      hyper: { beta2Decay, coupledDecay: 0 },
       program: program(constants, torch),
     });
     this.beta2Decay = beta2Decay;

@@ -8,6 +8,7 @@ import type { Shape } from '../tensor/shape.js';
 import type { Variable } from '../tensor/variable.js';
 import type { GroupOptions } from './groups.js';
 import type { UpdateProgram } from './update-programs.js';
+import { type DynamicLossScaleOptions, LossScale } from './loss-scale.js';
 
 /** Options that every optimizer takes. */
 export interface OptimizerOptions {
@@ -18,7 +19,7 @@ export interface OptimizerOptions {
   learningRate?: number | ScheduleLike;
   /** Decay of the weights: decoupled (w ← w − rate · decay · w), under preset 'torch' added to the gradient (g + decay · w). */
   weightDecay?: number | null;
-  /** Scales each variable's gradient to at most this norm. At most one of the three clips. */
+  /** Scales each variable's gradient to at most this norm. At most one of the clips. */
   clipNorm?: number | null;
   /** Limits each element of the gradients to ± this. */
   clipValue?: number | null;
@@ -37,6 +38,24 @@ export interface OptimizerOptions {
    * variables have the optimizer's options. A clip of a group stands in place of the optimizer's.
    */
   groups?: readonly GroupOptions<this>[];
+  /**
+   * Scales the gradient of each unit (the weights of one output of a layer; a bias as a whole) to at most this share of the norm of the unit's
+   * weights, or of adaptiveClipEpsilon where that is larger. At most one of the four clips.
+   *
+   * @see Brock et al. 2021, arXiv:2102.06171, which takes 0.01 and leaves the last layer out
+   */
+  adaptiveClipFactor?: number | null;
+  /** Above 0; 0.001. */
+  adaptiveClipEpsilon?: number;
+  /** Leaves out updates with a gradient that is NaN or infinite; `skipped` counts them, `iterations` and schedules do not. */
+  skipNonFinite?: boolean;
+  /** Above 0: the loss is multiplied with it before it is differentiated, and its gradients divided by it before all else. */
+  lossScaleFactor?: number | null;
+  /**
+   * The same with a factor that follows the gradients, 'dynamic' or with options: halved where one is not finite (that update is
+   * left out), doubled after 2000 updates in a row without. `lossScale` tells it.
+   */
+  lossScale?: 'dynamic' | DynamicLossScaleOptions | null;
   name?: string;
   /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
   preset?: Preset;
@@ -55,6 +74,11 @@ export const commonKeys = [
   'emaOverwriteFrequency',
   'gradientAccumulationSteps',
   'groups',
+  'adaptiveClipFactor',
+  'adaptiveClipEpsilon',
+  'skipNonFinite',
+  'lossScaleFactor',
+  'lossScale',
   'name',
   'preset',
 ] as const;
@@ -84,24 +108,25 @@ export interface UpdateRule extends VariableRule {
   within?: readonly string[];
 }
 
-const clips = ['clipNorm', 'clipValue', 'globalClipNorm'] as const;
+const clips = ['clipNorm', 'clipValue', 'globalClipNorm', 'adaptiveClipFactor'] as const;
 
 /** The common options of one optimizer, read. */
 export interface Common {
   /** By the native names. */
   hyper: Record<string, number>;
   options: UpdaterOptions;
+  lossScale: LossScale;
   /** For getConfig. */
   config: Config;
 }
 
 /** @throws INVALID_ARGUMENT, OUT_OF_RANGE */
 export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule: UpdateRule): Common {
-  const given = clips.filter((clip) => read.optionalNumber(clip, { above: 0 }) !== undefined);
-  if (given.length > 1)
+  const clipping = clips.filter((clip) => read.optionalNumber(clip, { above: 0 }) !== undefined);
+  if (clipping.length > 1)
     throw new DownhillError(
       'INVALID_ARGUMENT',
-      `${read.where}: at most one of clipNorm, clipValue and globalClipNorm can be given; received ${given.join(' and ')}.`,
+      `${read.where}: at most one of clipNorm, clipValue, globalClipNorm and adaptiveClipFactor can be given; received ${clipping.join(' and ')}.`,
     );
   const hyper = {
     ...rule.hyper,
@@ -110,9 +135,12 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
     coupledDecay: rule.hyper.coupledDecay ?? (preset === 'torch' ? 1 : 0),
     clipNorm: read.optionalNumber('clipNorm') ?? 0,
     clipValue: read.optionalNumber('clipValue') ?? 0,
+    adaptiveClipFactor: read.optionalNumber('adaptiveClipFactor') ?? 0,
+    adaptiveClipEpsilon: read.number('adaptiveClipEpsilon', 1e-3, { above: 0 }),
   };
   const useEma = read.flag('useEma', false);
   const emaMomentum = read.number('emaMomentum', 0.99, { min: 0, max: 1 });
+  const lossScale = new LossScale(read, preset);
   const options = {
     globalClipNorm: read.optionalNumber('globalClipNorm') ?? 0,
     accumulationSteps: read.optionalCount('gradientAccumulationSteps', { min: 2 }) ?? 1,
@@ -120,10 +148,15 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
     scheduleByStep: preset === 'keras',
     emaMomentum: useEma ? emaMomentum : null,
     emaOverwriteFrequency: read.optionalCount('emaOverwriteFrequency') ?? 0,
+    skipNonFinite: read.flag('skipNonFinite', false),
+    ...lossScale.native,
   };
-  const optional = ['weightDecay', ...clips, 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
-  const config = { ...Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null])), useEma, emaMomentum };
-  return { hyper, options, config };
+  // Those that came later stand in configs only where they were given, so that older files agree.
+  const optional = ['weightDecay', ...clips.slice(0, 3), 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
+  const given: Config = Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null]));
+  const later = ['adaptiveClipFactor', 'adaptiveClipEpsilon', 'skipNonFinite'] as const;
+  for (const key of later) if ((read.raw[key] ?? null) !== null) given[key] = read.raw[key];
+  return { hyper, options, lossScale, config: { ...given, ...lossScale.getConfig(), useEma, emaMomentum } };
 }
 
 /** Compares what a class says of its rule with the row of native/optim/rules.def. */

@@ -19,7 +19,10 @@ type OfAll =
   | 'gradientAccumulationSteps'
   | 'name'
   | 'preset'
-  | 'groups';
+  | 'groups'
+  | 'skipNonFinite'
+  | 'lossScaleFactor'
+  | 'lossScale';
 
 /** Options of the variables that match; what is not given is the optimizer's. */
 export type GroupOptions<All> = Partial<Omit<All, OfAll>> & {
@@ -36,9 +39,12 @@ const ofAll: readonly string[] = [
   'name',
   'preset',
   'groups',
+  'skipNonFinite',
+  'lossScaleFactor',
+  'lossScale',
 ] satisfies OfAll[];
 
-const clips = ['clipNorm', 'clipValue'];
+const clips = ['clipNorm', 'clipValue', 'adaptiveClipFactor'];
 
 /** What a group needs of its optimizer. */
 export interface GroupOwner {
@@ -79,7 +85,7 @@ export class CheckedGroup {
     // A clip of the group's own stands in place of the optimizer's.
     const replaced = clips.some((clip) => own[clip] !== undefined) ? clips : [];
     const inherited = Object.fromEntries(
-      Object.entries(raw).filter(([key]) => key !== 'groups' && !replaced.includes(key)),
+      Object.entries(raw).filter(([key]) => !['groups', 'lossScale', ...replaced].includes(key)),
     );
     this.merged = { ...inherited, ...own };
   }
@@ -184,4 +190,16 @@ export class ParameterGroup {
     const config = match instanceof RegExp ? { regExp: match.source, flags: match.flags } : match;
     return { match: config, ...this.#own, ...(this.#rate && { learningRate: this.#rate.value }) };
   }
+}
+
+/** The one rule that does what all of them do. */
+export function ruleOfAll(where: string, rules: readonly UpdateRule[]): UpdateRule {
+  const found = rules.find(({ rule }) => rules.every((other) => other.rule === rule || other.within?.includes(rule)));
+  if (!found)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${where}: groups may differ from the optimizer in numbers, not in the rule; theirs are ` +
+        `${[...new Set(rules.map(({ rule }) => rule))].join(' and ')}.`,
+    );
+  return found;
 }

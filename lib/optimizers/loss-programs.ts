@@ -27,14 +27,19 @@ export class LossPrograms {
   /** Dropout draws anew at each run. */
   #runs = 0;
 
-  /** Captured Tensors become inputs, so that a new batch in the closure does not mean a new plan. */
-  trace(where: string, lossFn: () => unknown, variables: readonly Variable[]): TracedLoss {
+  /** seed: what gradients begin with. Captured Tensors become inputs, so that a new batch in the closure does not mean a new plan. */
+  trace(
+    where: string,
+    lossFn: () => unknown,
+    variables: readonly Variable[],
+    seed: (trace: Trace) => SymbolicTensor | undefined,
+  ): TracedLoss {
     const trace = new Trace('input');
     try {
       const outputs = trace.run(() => {
         const loss = scalarOutput(where, trace, callTraced(where, lossFn, []));
         const leaves = variables.map((variable) => trace.variable(variable));
-        return [loss, ...trace.gradients(loss, leaves)];
+        return [loss, ...trace.gradients(loss, leaves, seed(trace))];
       });
       const key = `${idsOf(variables)}|${idsOf(trace.variables.keys())}|${trace.signature.join('\n')}`;
       return { trace, outputs, key };

@@ -5,14 +5,23 @@ import { chosenDevice } from '../devices.js';
 import { DownhillError, show } from '../errors.js';
 import { arrived } from '../graph/program.js';
 import type { Output } from '../graph/structure.js';
+import type { SymbolicTensor } from '../graph/symbolic.js';
+import type { Trace } from '../graph/trace.js';
 import { checkCount, checkFunction, type Options } from '../options.js';
 import { checkSchedule, type ScheduleLike } from '../schedules/schedule.js';
 import type { TensorLike } from '../tensor/convert.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
-import { type Common, type OptimizerOptions, type Preset, presets, readCommon, type UpdateRule } from './common.js';
-import { CheckedGroup, type GroupOwner, ParameterGroup } from './groups.js';
+import {
+  type Common,
+  type OptimizerOptions,
+  type Preset,
+  presets,
+  readCommon,
+  type UpdateRule,
+} from './common.js';
+import { CheckedGroup, type GroupOwner, ParameterGroup, ruleOfAll } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
 import { Rate } from './rate.js';
 import { accumulatorSlot, averageSlot, nativeUpdater, type Row, rowsOf } from './rows.js';
@@ -27,6 +36,15 @@ export type LossFunction = () => Output;
 /** Rates of a user's own schedule that are computed ahead, at most. */
 const kAhead = 1024;
 
+/** What files keep of an optimizer beside its slots. */
+export interface OptimizerState {
+  iterations: number;
+  steps: number;
+  skipped?: number;
+  lossScale?: number;
+  finiteSteps?: number;
+}
+
 /** Base of the optimizers. Slots belong to the variables and are made at their first update. */
 export abstract class Optimizer {
   readonly name: string;
@@ -35,9 +53,9 @@ export abstract class Optimizer {
   readonly slotNames: readonly string[];
   /** Their rates can be set: optimizer.groups[0].learningRate = 0.01. */
   readonly groups: readonly ParameterGroup[];
+  readonly #rule: UpdateRule;
   /** By native group. */
   readonly #rows: readonly Row[];
-  readonly #rule: UpdateRule;
   readonly #common: Common;
   readonly #rate: Rate;
   readonly #slots: Slots;
@@ -105,15 +123,32 @@ export abstract class Optimizer {
     this.#updaters.tellAll();
   }
 
-  /** Updates made so far. */
+  /** Updates made so far, without those that were skipped. */
   get iterations(): number {
-    return Math.floor(this.steps / this.#common.options.accumulationSteps);
+    return Math.floor(this.steps / this.#common.options.accumulationSteps) - this.skipped;
   }
 
   set iterations(value: number) {
     const { accumulationSteps } = this.#common.options;
-    const max = Math.floor(Number.MAX_SAFE_INTEGER / accumulationSteps);
-    this.steps = checkCount(`${this.name}: iterations`, value, { min: 0, max }) * accumulationSteps;
+    const { skipped } = this;
+    const max = Math.floor(Number.MAX_SAFE_INTEGER / accumulationSteps) - skipped;
+    const updates = checkCount(`${this.name}: iterations`, value, { min: 0, max }) + skipped;
+    this.#updaters.count(updates * accumulationSteps, skipped);
+  }
+
+  /** Updates that were left out because a gradient was not finite (skipNonFinite, lossScale). */
+  get skipped(): number {
+    return this.#updaters.skipped;
+  }
+
+  /** The factor that the next loss is multiplied with: 1 without lossScaleFactor and lossScale. Gradients for applyGradients are to have it. */
+  get lossScale(): number {
+    return this.#common.lossScale.value;
+  }
+
+  /** What the gradients of a loss begin with; undefined: with 1. For training. */
+  lossSeed(trace: Trace): SymbolicTensor | undefined {
+    return this.#common.lossScale.seed(trace);
   }
 
   /** Steps so far: updates, and those that only accumulated gradients. For training and files. */
@@ -121,8 +156,16 @@ export abstract class Optimizer {
     return this.#updaters.steps;
   }
 
-  set steps(value: number) {
-    this.#updaters.steps = checkCount(`${this.name}: steps`, value, { min: 0 });
+  /** What files keep beside the slots; what is at its start is left out. */
+  get state(): OptimizerState {
+    const { steps, skipped } = this;
+    return { iterations: this.iterations, steps, ...(skipped > 0 && { skipped }), ...this.#common.lossScale.state };
+  }
+
+  /** Puts in place what `state` gave; iterations follow from the rest. */
+  restore({ steps, skipped = 0, lossScale, finiteSteps }: Omit<OptimizerState, 'iterations'>): void {
+    this.#updaters.count(steps, skipped);
+    if (lossScale !== undefined && finiteSteps !== undefined) this.#common.lossScale.state = { lossScale, finiteSteps };
   }
 
   /**
@@ -135,8 +178,9 @@ export abstract class Optimizer {
     if (own.length === 0) return limit;
     const { accumulationSteps, scheduleByStep } = this.#common.options;
     const steps = limit > 0 ? Math.min(limit, kAhead) : kAhead;
-    const first = scheduleByStep ? this.steps : this.iterations;
-    const end = scheduleByStep ? this.steps + steps : Math.floor((this.steps + steps) / accumulationSteps);
+    const made = this.steps - this.skipped * accumulationSteps;
+    const first = scheduleByStep ? made : this.iterations;
+    const end = scheduleByStep ? made + steps : Math.floor((made + steps) / accumulationSteps);
     for (const rate of own) rate.ready(first, end);
     this.#updaters.tellAll();
     return steps;
@@ -158,7 +202,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * Makes one update with the given gradients: [[gradient, variable], …]. Calls run in their order.
+   * Makes one update with the given gradients: [[gradient, variable], …]. Calls run in their order. With a loss scale they are those of the
+   * loss times `lossScale`.
    *
    * @throws (rejects) SHAPE_MISMATCH unless each gradient has its variable's shape
    * @example await optimizer.applyGradients([[tensor([0.1, -0.2]), w]]);
@@ -193,7 +238,8 @@ export abstract class Optimizer {
     checkFunction(`${this.name}.minimize: lossFn`, lossFn);
     checkVariables(`${this.name}.minimize`, variables);
     // Traced now, so that it reads what the caller's closure holds now; run when its turn comes.
-    const traced = this.#losses.trace(`${this.name}.minimize`, lossFn, variables);
+    const seed = (trace: Trace) => this.lossSeed(trace);
+    const traced = this.#losses.trace(`${this.name}.minimize`, lossFn, variables, seed);
     return this.#enqueue(async () => {
       const bound = this.#updaters.own(variables);
       const { outputs, done } = this.#losses.run(traced, bound.gradients);
@@ -246,7 +292,7 @@ export abstract class Optimizer {
   /** Back to no slots and no updates made. For files. */
   forget(): void {
     this.#updaters.clear();
-    this.#updaters.steps = 0;
+    this.#updaters.count(0, 0);
     this.#slots.clear();
   }
 
@@ -282,7 +328,10 @@ export abstract class Optimizer {
   }
 
   /** A group has the numbers that a whole optimizer of this class with its options would have. */
-  #readGroups(read: Options<OptimizerOptions>, Class: ClassOfGroups): { group: ParameterGroup; rule: UpdateRule }[] {
+  #readGroups(
+    read: Options<OptimizerOptions>,
+    Class: ClassOfGroups,
+  ): { group: ParameterGroup; rule: UpdateRule }[] {
     const { groups = [] } = read.raw as { groups?: unknown };
     const what = read.what('groups');
     if (!Array.isArray(groups))
@@ -325,15 +374,3 @@ export abstract class Optimizer {
 }
 
 type ClassOfGroups = (new (options: Config) => Optimizer) & Pick<typeof Optimizer, 'impliedByGroup'>;
-
-/** The one rule that does what all of them do. */
-function ruleOfAll(where: string, rules: readonly UpdateRule[]): UpdateRule {
-  const found = rules.find(({ rule }) => rules.every((other) => other.rule === rule || other.within?.includes(rule)));
-  if (!found)
-    throw new DownhillError(
-      'INVALID_ARGUMENT',
-      `${where}: groups may differ from the optimizer in numbers, not in the rule; theirs are ` +
-        `${[...new Set(rules.map(({ rule }) => rule))].join(' and ')}.`,
-    );
-  return found;
-}

@@ -5,6 +5,7 @@ import type { Variable } from '../tensor/variable.js';
 import { checkRule, type UpdateRule, type VariableRule } from './common.js';
 import type { Rate } from './rate.js';
 import { arenaFor, type Slot } from './slots.js';
+import { unitsOf } from './units.js';
 import { updateGraphs } from './update-programs.js';
 
 /** Names of the slots that no rule has. */
@@ -52,6 +53,7 @@ export function nativeUpdater(
       group: row,
       average: named(averageSlot),
       accumulator: named(accumulatorSlot),
+      columns: unitsOf(variable.shape),
     };
   });
   const work = items.map(({ variable, row }, i) => ({

@@ -20,6 +20,7 @@ export class Updaters {
   #bound: Bound[] = [];
   #active: Updater | null = null;
   #steps = 0;
+  #skipped = 0;
 
   /**
    * @param make makes an updater
@@ -35,9 +36,16 @@ export class Updaters {
     return this.#active ? binding.updaterIterations(this.#active) : this.#steps;
   }
 
-  set steps(value: number) {
-    this.#steps = value;
-    if (this.#active) binding.updaterSetIterations(this.#active, value);
+  /** Updates that were skipped. */
+  get skipped(): number {
+    return this.#active ? binding.updaterSkipped(this.#active) : this.#skipped;
+  }
+
+  /** Sets both counts. */
+  count(steps: number, skipped: number): void {
+    this.#steps = steps;
+    this.#skipped = skipped;
+    if (this.#active) binding.updaterSetIterations(this.#active, steps, skipped);
   }
 
   /** Of these variables with gradients in these storages; becomes the active one. Asked again it is the same. */
@@ -55,7 +63,7 @@ export class Updaters {
   /** Goes on with the steps counted so far. */
   activate(updater: Updater): Updater {
     if (updater !== this.#active) {
-      binding.updaterSetIterations(updater, this.steps);
+      binding.updaterSetIterations(updater, this.steps, this.skipped);
       this.#active = updater;
       this.tell(updater);
     }
@@ -66,9 +74,10 @@ export class Updaters {
     for (const { updater } of this.#bound) this.tell(updater);
   }
 
-  /** Forgets the updaters, but for the count of steps. */
+  /** Forgets the updaters, but for the counts. */
   clear(): void {
     this.#steps = this.steps;
+    this.#skipped = this.skipped;
     this.#active = null;
     this.#bound = [];
     this.#owned.clear();

@@ -89,7 +89,7 @@ export function trainProgram(
   return build(network, (trace) => {
     const { loss, logs } = numbersOf(network, compiled, rows, target, trace, true);
     const leaves = trained.map((weight) => trace.variable(weight.variable));
-    const outputs = [...logs, ...trace.gradients(loss, leaves)];
+    const outputs = [...logs, ...trace.gradients(loss, leaves, compiled.optimizer.lossSeed(trace))];
     return { outputs, targets: [...logs.map(() => null), ...gradients] };
   });
 }

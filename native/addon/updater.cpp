@@ -38,6 +38,7 @@ UpdateSegment segment(const Napi::Value& value) {
   result.group = static_cast<int>(group);
   result.accumulator = optional_storage(given.Get("accumulator"));
   result.average = optional_storage(given.Get("average"));
+  result.columns = count(given.Get("columns"), "columns");
   return result;
 }
 
@@ -50,6 +51,14 @@ UpdateOptions update_options(const Napi::Value& value) {
   result.average = !given.Get("emaMomentum").IsNull();
   if (result.average) result.ema_momentum = number(given.Get("emaMomentum"), "emaMomentum");
   result.ema_overwrite_frequency = count(given.Get("emaOverwriteFrequency"), "emaOverwriteFrequency");
+  result.skip_non_finite = boolean(given.Get("skipNonFinite"), "skipNonFinite");
+  result.loss_scale = number(given.Get("lossScaleFactor"), "lossScaleFactor");
+  const Napi::Value dynamic = given.Get("dynamicLossScale");
+  if (dynamic.IsNull()) return result;
+  const Napi::Object scale = object(dynamic, "dynamicLossScale");
+  result.dynamic.scale = *handle<Storage>(scale.Get("scale"));
+  result.dynamic.finite_steps = *handle<Storage>(scale.Get("finiteSteps"));
+  result.dynamic.growth_steps = count(scale.Get("growthSteps"), "growthSteps");
   return result;
 }
 
@@ -108,8 +117,10 @@ void export_updater(Napi::Env env, Napi::Object exports) {
   });
   DH_EXPORT("updaterIterations",
             { return Napi::Number::New(info.Env(), static_cast<double>(handle<Updater>(info[0])->iterations())); });
+  DH_EXPORT("updaterSkipped",
+            { return Napi::Number::New(info.Env(), static_cast<double>(handle<Updater>(info[0])->skipped())); });
   DH_EXPORT("updaterSetIterations", {
-    handle<Updater>(info[0])->set_iterations(count(info[1], "iterations"));
+    handle<Updater>(info[0])->set_iterations(count(info[1], "iterations"), count(info[2], "skipped"));
     return info.Env().Undefined();
   });
   DH_EXPORT("updaterSchedule", {

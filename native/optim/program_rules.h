@@ -20,7 +20,7 @@ struct ProgramRule {
 
 /// Adafactor, Shazeer and Stern 2018 (arXiv:1804.04235), Algorithm 5: ρ = min(rate, 1/√t), β₂ = 1 - t^beta2Decay.
 struct Adafactor : ProgramRule {
-  float rate, beta2, blend2, decay;  // rate: ρ; blend2: 1 - β₂; decay: of the parameter inside the program
+  float rate, beta2, blend2, decay;  // rate: ρ; blend2: 1 - β₂; decay: rate·λ
 
   static Adafactor at(const Hyper& h, int64_t t) {
     const auto steps = static_cast<double>(t);
@@ -29,8 +29,13 @@ struct Adafactor : ProgramRule {
             static_cast<float>(std::min(h.learning_rate, 1 / std::sqrt(steps))),
             static_cast<float>(1 - blend2),
             static_cast<float>(blend2),
-            static_cast<float>(h.learning_rate * h.weight_decay * h.program_decay)};
+            static_cast<float>(h.learning_rate * h.weight_decay)};
   }
+};
+/// Whose program decays the parameter.
+struct TorchAdafactor : Adafactor {
+  static constexpr bool kOwnDecay = true;
+  static TorchAdafactor at(const Hyper& h, int64_t t) { return {Adafactor::at(h, t)}; }
 };
 
 /// Muon, Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon).

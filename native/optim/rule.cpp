@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "optim/rules.h"
+#include "optim/update_element.h"
 
 namespace downhill {
 
@@ -15,6 +16,7 @@ namespace {
 struct RuleRow {
   const char* name;
   int slots, scalars;
+  bool norms, own_decay;
 };
 
 template <typename Functor>
@@ -25,7 +27,9 @@ constexpr int scalars_of_functor() {
 }
 
 constexpr RuleRow kRules[] = {
-#define RULE(name, functor) {#name, DH_ISA::functor::kSlots, scalars_of_functor<DH_ISA::functor>()},
+#define RULE(name, functor)                                                     \
+  {#name, DH_ISA::functor::kSlots, scalars_of_functor<DH_ISA::functor>(),       \
+   DH_ISA::kUsesNorms<DH_ISA::functor>, DH_ISA::kDecaysItself<DH_ISA::functor>},
 #include "optim/rules.def"
 };
 
@@ -44,9 +48,12 @@ constexpr HyperRow kHypers[] = {
     {"beta1", &Hyper::beta1},
     {"beta2", &Hyper::beta2},
     {"epsilon", &Hyper::epsilon},
+    {"adaptiveClipFactor", &Hyper::adaptive_clip},
+    {"adaptiveClipEpsilon", &Hyper::adaptive_epsilon},
+    {"trustCoefficient", &Hyper::trust_coefficient},
     {"rateRatio", &Hyper::rate_ratio},
     {"beta2Decay", &Hyper::beta2_decay},
-    {"programDecay", &Hyper::program_decay},
+    {"nesterov", &Hyper::nesterov},
 };
 
 double Hyper::* field_of(std::string_view name) {
@@ -67,6 +74,16 @@ RuleBytes bytes_of(const Functor& functor) {
   return result;
 }
 
+template <typename Functor>
+float trust_with(const RuleBytes& bytes, double p_norm, double norm) {
+  if constexpr (DH_ISA::kUsesNorms<Functor>) {
+    Functor rule;
+    std::memcpy(&rule, bytes.bytes, sizeof rule);
+    return static_cast<float>(rule.trust(p_norm, norm));
+  }
+  return 1;
+}
+
 }  // namespace
 
 Rule rule_of(std::string_view name) {
@@ -81,6 +98,8 @@ Rule rule_of(std::string_view name) {
 const char* name_of(Rule rule) { return kRules[static_cast<int>(rule)].name; }
 int slots_of(Rule rule) { return kRules[static_cast<int>(rule)].slots; }
 int scalars_of(Rule rule) { return kRules[static_cast<int>(rule)].scalars; }
+bool uses_norms(Rule rule) { return kRules[static_cast<int>(rule)].norms; }
+bool decays_itself(Rule rule) { return kRules[static_cast<int>(rule)].own_decay; }
 
 void set_hyper(Hyper& hyper, std::string_view name, double value) {
   if (!std::isfinite(value))
@@ -101,6 +120,18 @@ RuleBytes build_rule(Rule rule, const Hyper& hyper, int64_t t) {
 #define RULE(name, functor) \
   case Rule::name:          \
     return bytes_of(DH_ISA::functor::at(hyper, t));
+#include "optim/rules.def"
+    case Rule::count_:
+      break;
+  }
+  throw Error(code::kInternal, "Not an update rule.");
+}
+
+float trust_of(Rule rule, const RuleBytes& functor, double p_norm, double norm) {
+  switch (rule) {
+#define RULE(name, functor_type) \
+  case Rule::name:               \
+    return trust_with<DH_ISA::functor_type>(functor, p_norm, norm);
 #include "optim/rules.def"
     case Rule::count_:
       break;

@@ -14,12 +14,15 @@ struct Hyper {
   bool coupled_decay = false;  // PyTorch's L2: added to the gradient
   double clip_value = 0;       // 0: none
   double clip_norm = 0;        // per variable; 0: none
+  double adaptive_clip = 0;    // per unit, as a share of the weights' norm; 0: none
+  double adaptive_epsilon = 1e-3;
   double momentum = 0;
   double dampening = 0;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
+  double trust_coefficient = 0.001;
   double rate_ratio = 1;  // of the rule's rate to learning_rate, which decoupled decay keeps to
   double beta2_decay = -0.8;
-  double program_decay = 0;  // 1: the program does the decoupled decay
+  double nesterov = 0;  // of rules for which it is a number: 0 or 1
 };
 
 enum class Rule : uint8_t {
@@ -35,10 +38,14 @@ const char* name_of(Rule rule);
 int slots_of(Rule rule);
 /// How many scalars of a step its graph program reads: the first floats of the functor. 0: it has no program.
 int scalars_of(Rule rule);
+/// Whether the rule needs norms of each variable before it moves it, and whether it decays weights itself
+/// (update_element.h).
+bool uses_norms(Rule rule);
+bool decays_itself(Rule rule);
 
 /// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, momentum, dampening,
-/// beta1, beta2, epsilon, rateRatio, beta2Decay, programDecay. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value
-/// that is not finite.
+/// beta1, beta2, epsilon, adaptiveClipFactor, adaptiveClipEpsilon, trustCoefficient, nesterov, rateRatio, beta2Decay. Throws UNKNOWN_NAME, and
+/// INVALID_ARGUMENT for a value that is not finite.
 void set_hyper(Hyper& hyper, std::string_view name, double value);
 double get_hyper(const Hyper& hyper, std::string_view name);
 
@@ -48,5 +55,7 @@ struct RuleBytes {
   alignas(16) unsigned char bytes[64] = {};
 };
 RuleBytes build_rule(Rule rule, const Hyper& hyper, int64_t t);
+/// The factor that such a functor makes of ‖p‖ and of the norm of what it measures.
+float trust_of(Rule rule, const RuleBytes& functor, double p_norm, double norm);
 
 }  // namespace downhill

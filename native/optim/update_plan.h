@@ -15,21 +15,23 @@ namespace downhill {
 /// rule as GroupStep says; then, where average == 1, e ← keep·e + take·p, and where overwrite == 1, p ← e.
 struct StepHead {
   uint8_t apply = 1;
-  uint8_t first = 0;      // of those that are accumulated
-  uint8_t average = 0;    // the moving average follows
-  uint8_t overwrite = 0;  // parameters become their averages
-  float gradient_scale = 1;
+  uint8_t first = 0;           // of those that are accumulated
+  uint8_t average = 0;         // the moving average follows
+  uint8_t overwrite = 0;       // parameters become their averages
+  float gradient_scale = 1;    // of the accumulated mean, and of a fixed loss scale
   float global_clip_norm = 0;  // of all gradients together, after those of the groups; 0: none
   float keep = 0, take = 1;    // momentum of the average and 1 - momentum; the first update has 0 and 1
 };
 
 /// What one step does to the variables of one group: g ← g·clip_norm / max(‖g‖, clip_norm) for each variable,
-/// g ← clip(g, ±clip_value), g ← g + l2·p, p ← rule(g, p - decay·p).
+/// g ← clip(g, ±clip_value), g ← g + l2·p, p ← rule(g, p - decay·p). With unit_clip the gradient of each unit (a column
+/// of a kernel, a bias as a whole) is scaled to at most unit_clip·max(‖p‖, unit_epsilon) first.
 struct GroupStep {
   RuleBytes rule;                       // the functor of the group's rule
   float l2 = 0;                         // coupled decay
   float decay = 0;                      // decoupled decay, times the rate
   float clip_value = 0, clip_norm = 0;  // 0: none
+  float unit_clip = 0, unit_epsilon = 0;
 };
 
 /// In place of a group, for the scalars of StepHead that graph programs read (optim/update_scalars.h).
@@ -38,6 +40,9 @@ inline constexpr int kHeadScalars = -1;
 /// Elements of a span that squares are summed up over for norms; a multiple of the alignment, so that chunks never
 /// share a cache line.
 inline constexpr int64_t kUpdateChunk = 16384;
+/// Squares of units are summed up over tiles of so many rows and columns, row after row in double; tiles then follow in
+/// the order of their rows.
+inline constexpr int64_t kUnitRows = 64, kUnitColumns = 256;
 
 /// Flat float32 memory of one variable, or of several of a group that lie side by side.
 struct UpdateSpan {
@@ -45,6 +50,8 @@ struct UpdateSpan {
   std::vector<Storage> slots;
   Storage accumulator, average;  // without a buffer: none
   int64_t size = 0;              // elements
+  int64_t columns = 1;           // units; element i is of unit i mod columns
+  int64_t first_unit = -1;       // number of its first one among those of all variables; -1: never clipped by units
   int group = 0;
   Rule rule = {};   // of the group
   int segment = 0;  // the first one

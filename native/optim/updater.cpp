@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <string>
 
-#include "backend/cpu/kernels/table.h"
-#include "backend/cpu/pool.h"
 #include "core/error.h"
 #include "training/locks.h"
 
@@ -54,6 +51,10 @@ void check_segment(const UpdateSegment& segment, size_t index, Rule rule, const 
   for (const Storage& slot : segment.slots) check_storage(slot, bytes, index, "slot");
   if (options.accumulation_steps > 1) check_storage(segment.accumulator, bytes, index, "accumulator");
   if (options.average && scalars_of(rule) == 0) check_storage(segment.average, bytes, index, "average");
+  const auto size = static_cast<int64_t>(bytes / sizeof(float));
+  if (segment.columns < 1 || size % segment.columns != 0)
+    throw Error(code::kInvalidArgument, "Variable " + std::to_string(index) + " of " + std::to_string(size) +
+                                            " elements has not rows of " + std::to_string(segment.columns) + ".");
 }
 
 void check_options(const UpdateOptions& options) {
@@ -69,6 +70,17 @@ void check_options(const UpdateOptions& options) {
   if (options.ema_overwrite_frequency < 0)
     throw Error(code::kInvalidArgument, "emaOverwriteFrequency must be >= 0, received " +
                                             std::to_string(options.ema_overwrite_frequency) + ".");
+  if (!(options.loss_scale > 0) || !std::isfinite(options.loss_scale))
+    throw Error(code::kInvalidArgument,
+                "lossScaleFactor must be a finite number > 0, received " + std::to_string(options.loss_scale) + ".");
+  const DynamicLossScale& dynamic = options.dynamic;
+  if (!dynamic.scale.buffer) return;
+  if (!dynamic.finite_steps.buffer || dynamic.scale.bytes != sizeof(float) ||
+      dynamic.finite_steps.bytes != sizeof(int32_t))
+    throw Error(code::kInvalidArgument, "A dynamic loss scale is one float32 and one int32.");
+  if (dynamic.growth_steps < 1 || dynamic.growth_steps > INT32_MAX)
+    throw Error(code::kInvalidArgument,
+                "growthSteps must be in [1, 2^31), received " + std::to_string(dynamic.growth_steps) + ".");
 }
 
 void add_distinct(std::vector<std::shared_ptr<Buffer>>& buffers, const std::shared_ptr<Buffer>& buffer) {
@@ -88,13 +100,6 @@ void extend(UpdateSpan& span, const UpdateSegment& next) {
   extend(span.average, next.average);
   span.size = static_cast<int64_t>(span.parameter.bytes / sizeof(float));
 }
-
-float* writable(const Storage& storage) {
-  return storage.buffer ? reinterpret_cast<float*>(storage.write(nullptr)) : nullptr;
-}
-
-/// c / max(norm, c); 1 without a limit or when the norm is NaN, which the gradient then holds anyway.
-double clip_factor(double norm, double limit) { return limit > 0 && norm > limit ? limit / norm : 1; }
 
 }  // namespace
 
@@ -127,6 +132,11 @@ Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyp
     span.group = segment.group;
     span.rule = own;
     span.segment = static_cast<int>(i);
+    span.columns = segment.columns;
+    if (groups[static_cast<size_t>(segment.group)].adaptive_clip > 0) {
+      span.first_unit = units_;
+      units_ += span.columns;
+    }
     single.push_back(span);
     if (i > 0 && adjacent(segments[i - 1], segment))
       extend(merged.back(), segment);
@@ -140,6 +150,9 @@ Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyp
   steps_.resize(groups_.size());
   partial_.resize(by_variable_.chunks.size());
   norm_factor_.resize(segments.size(), 1);
+  trust_.resize(segments.size(), 1);
+  if (measures()) measured_.resize(2 * by_variable_.chunks.size());
+  cut_units();
 }
 
 Updater::Pass Updater::cut(std::vector<UpdateSpan> spans) {
@@ -152,17 +165,19 @@ Updater::Pass Updater::cut(std::vector<UpdateSpan> spans) {
   return pass;
 }
 
-/// Memory may have moved between host and device since the last step.
-void Updater::resolve(Pass& pass) {
-  for (size_t i = 0; i < pass.spans.size(); ++i) {
-    const UpdateSpan& span = pass.spans[i];
-    Pointers& to = pass.pointers[i];
-    to.parameter = writable(span.parameter);
-    to.gradient = reinterpret_cast<const float*>(span.gradient.read(nullptr));
-    for (size_t s = 0; s < span.slots.size(); ++s) to.slots[s] = writable(span.slots[s]);
-    to.accumulator = writable(span.accumulator);
-    to.average = writable(span.average);
+void Updater::cut_units() {
+  int64_t sums = 0;
+  for (size_t i = 0; i < by_variable_.spans.size(); ++i) {
+    const UpdateSpan& span = by_variable_.spans[i];
+    if (span.first_unit < 0) continue;
+    const int64_t rows = span.size / span.columns;
+    for (int64_t row = 0; row < rows; row += kUnitRows, sums += span.columns)
+      for (int64_t column = 0; column < span.columns; column += kUnitColumns)
+        tiles_.push_back({static_cast<int>(i), row, column, std::min(kUnitRows, rows - row),
+                          std::min(kUnitColumns, span.columns - column), sums + column});
   }
+  for (auto& squares : unit_squares_) squares.resize(static_cast<size_t>(sums));
+  unit_factor_.resize(static_cast<size_t>(units_), 1);
 }
 
 void Updater::collect_buffers(const std::vector<UpdateSegment>& segments) {
@@ -172,6 +187,8 @@ void Updater::collect_buffers(const std::vector<UpdateSegment>& segments) {
     add_distinct(written_, segment.accumulator.buffer);
     add_distinct(written_, segment.average.buffer);
   }
+  add_distinct(written_, options_.dynamic.scale.buffer);
+  add_distinct(written_, options_.dynamic.finite_steps.buffer);
   for (const UpdateScalars& scalars : options_.graphs.scalars)
     for (const Storage& place : scalars.at) add_distinct(written_, place.buffer);
   const auto reads = [this](const std::shared_ptr<Buffer>& buffer) {
@@ -190,7 +207,8 @@ StepHead Updater::head_of(int64_t step) const {
   head.apply = place == options_.accumulation_steps - 1;
   head.first = place == 0;
   if (!head.apply) return head;
-  head.gradient_scale = static_cast<float>(1.0 / static_cast<double>(options_.accumulation_steps));
+  head.gradient_scale =
+      static_cast<float>(1.0 / static_cast<double>(options_.accumulation_steps) / options_.loss_scale);
   head.global_clip_norm = static_cast<float>(options_.global_clip_norm);
   if (!options_.average) return head;
   const double momentum = update == 0 ? 0 : options_.ema_momentum;
@@ -211,11 +229,13 @@ GroupStep Updater::group_step(const Group& group, Rule rule, int64_t step_index)
   Hyper scaled = hyper;
   scaled.learning_rate *= hyper.rate_ratio;
   step.rule = build_rule(rule, scaled, update + 1);
-  (hyper.coupled_decay ? step.l2 : step.decay) =
-      static_cast<float>(hyper.weight_decay * (hyper.coupled_decay ? 1 : hyper.learning_rate));
-  if (hyper.program_decay != 0) step.decay = 0;
+  if (!decays_itself(rule))
+    (hyper.coupled_decay ? step.l2 : step.decay) =
+        static_cast<float>(hyper.weight_decay * (hyper.coupled_decay ? 1 : hyper.learning_rate));
   step.clip_value = static_cast<float>(hyper.clip_value);
   step.clip_norm = static_cast<float>(hyper.clip_norm);
+  step.unit_clip = static_cast<float>(hyper.adaptive_clip);
+  step.unit_epsilon = static_cast<float>(hyper.adaptive_epsilon);
   return step;
 }
 
@@ -228,102 +248,16 @@ void Updater::plan(int64_t first, int64_t count, StepHead* heads, GroupStep* gro
   }
 }
 
-void Updater::prepare() {
-  if (!programs_ && !options_.graphs.plans.empty()) programs_ = std::make_unique<UpdatePrograms>(options_.graphs);
-}
-
-void Updater::apply() {
-  prepare();
-  const int64_t step = iterations();
-  plan(step, 1, &head_, steps_.data());
-  if (!head_.apply) {
-    resolve(merged_);
-    accumulate(merged_);
-  } else {
-    bool by_variable = false;
-    for (const GroupStep& group : steps_) by_variable = by_variable || group.clip_norm > 0;
-    if (by_variable || head_.global_clip_norm > 0) {
-      resolve(by_variable_);
-      measure_norms();
-    } else {
-      std::fill(norm_factor_.begin(), norm_factor_.end(), 1);
-    }
-    Pass& pass = by_variable ? by_variable_ : merged_;
-    resolve(pass);
-    update(pass);
-    if (programs_) programs_->run(head_, steps_.data());
-  }
-  count(1);
-}
-
-void Updater::measure_norms() {
-  const cpu::KernelTable& table = cpu::kernels();
-  cpu::parallel_for(static_cast<int64_t>(partial_.size()), [&](int64_t i) {
-    const Chunk& chunk = by_variable_.chunks[static_cast<size_t>(i)];
-    const Pointers& at = by_variable_.pointers[static_cast<size_t>(chunk.span)];
-    const float* const accumulator = at.accumulator ? at.accumulator + chunk.begin : nullptr;
-    partial_[static_cast<size_t>(i)] = table.sum_of_squares(at.gradient + chunk.begin, accumulator, chunk.size);
-  });
-  std::fill(norm_factor_.begin(), norm_factor_.end(), 0);
-  for (size_t i = 0; i < partial_.size(); ++i)
-    norm_factor_[static_cast<size_t>(by_variable_.chunks[i].span)] += partial_[i];
-  const double scale = head_.gradient_scale;
-  double total = 0;
-  for (size_t i = 0; i < norm_factor_.size(); ++i) {
-    const double squares = scale * scale * norm_factor_[i];
-    const auto group = static_cast<size_t>(by_variable_.spans[i].group);
-    const double factor = clip_factor(std::sqrt(squares), steps_[group].clip_norm);
-    norm_factor_[i] = factor;
-    total += factor * factor * squares;
-  }
-  const double global = clip_factor(std::sqrt(total), head_.global_clip_norm);
-  for (double& factor : norm_factor_) factor *= global;
-}
-
-void Updater::update(const Pass& pass) {
-  const cpu::KernelTable& table = cpu::kernels();
-  cpu::parallel_for(static_cast<int64_t>(pass.chunks.size()), [&](int64_t i) {
-    const Chunk& chunk = pass.chunks[static_cast<size_t>(i)];
-    const auto index = static_cast<size_t>(chunk.span);
-    const Pointers& at = pass.pointers[index];
-    const GroupStep& group = steps_[static_cast<size_t>(pass.spans[index].group)];
-    const double norm_factor = norm_factor_[static_cast<size_t>(pass.spans[index].segment)];
-    cpu::UpdateScale scale;
-    scale.gradient = static_cast<float>(norm_factor * head_.gradient_scale);
-    scale.clip_value = group.clip_value;
-    scale.l2 = group.l2;
-    scale.decay = group.decay;
-    scale.keep = head_.keep;
-    scale.take = head_.take;
-    scale.overwrite = head_.overwrite;
-    cpu::UpdateRow row;
-    row.p = at.parameter + chunk.begin;
-    row.g = at.gradient + chunk.begin;
-    for (size_t s = 0; s < pass.spans[index].slots.size(); ++s) row.slots[s] = at.slots[s] + chunk.begin;
-    row.accumulator = at.accumulator ? at.accumulator + chunk.begin : nullptr;
-    row.average = at.average ? at.average + chunk.begin : nullptr;
-    table.update[static_cast<int>(pass.spans[index].rule)](group.rule.bytes, scale, row, chunk.size);
-  });
-}
-
-/// accumulator ← gradient, or accumulator + gradient.
-void Updater::accumulate(const Pass& pass) {
-  const cpu::KernelTable& table = cpu::kernels();
-  cpu::parallel_for(static_cast<int64_t>(pass.chunks.size()), [&](int64_t i) {
-    const Chunk& chunk = pass.chunks[static_cast<size_t>(i)];
-    const Pointers& at = pass.pointers[static_cast<size_t>(chunk.span)];
-    float* const to = at.accumulator + chunk.begin;
-    if (head_.first)
-      std::memcpy(to, at.gradient + chunk.begin, static_cast<size_t>(chunk.size) * sizeof(float));
-    else
-      table.add_to(at.gradient + chunk.begin, to, chunk.size);
-  });
-}
+bool Updater::measures() const { return std::any_of(rules_.begin(), rules_.end(), uses_norms); }
 
 void Updater::set(int group, std::string_view name, double value) {
   const std::lock_guard<std::mutex> lock(mutex_);
   check_group(group, groups_.size());
-  set_hyper(groups_[static_cast<size_t>(group)].hyper, name, value);
+  Hyper changed = groups_[static_cast<size_t>(group)].hyper;
+  set_hyper(changed, name, value);
+  if (changed.adaptive_clip > 0 && groups_[static_cast<size_t>(group)].hyper.adaptive_clip <= 0)
+    throw Error(code::kInvalidArgument, "adaptiveClipFactor cannot be switched on in an updater made without it.");
+  groups_[static_cast<size_t>(group)].hyper = changed;
 }
 
 double Updater::get(int group, std::string_view name) const {
@@ -338,10 +272,12 @@ void Updater::set_schedule(int group, std::shared_ptr<const Schedule> schedule) 
   groups_[static_cast<size_t>(group)].schedule.swap(schedule);
 }
 
-void Updater::set_iterations(int64_t iterations) {
-  if (iterations < 0)
-    throw Error(code::kInvalidArgument, "iterations must be >= 0, received " + std::to_string(iterations) + ".");
+void Updater::set_iterations(int64_t iterations, int64_t skipped) {
+  if (iterations < 0 || skipped < 0 || skipped > iterations / options_.accumulation_steps)
+    throw Error(code::kInvalidArgument, "iterations must be >= 0 and hold the skipped updates, received " +
+                                            std::to_string(iterations) + " and " + std::to_string(skipped) + ".");
   iterations_.store(iterations, std::memory_order_relaxed);
+  skipped_.store(skipped, std::memory_order_relaxed);
 }
 
 }  // namespace downhill

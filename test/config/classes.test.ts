@@ -182,6 +182,43 @@ const rows: Record<string, Record<string, Row>> = {
         { globalClipNorm: 0.25, learningRate: schedules.inverseTime({ initial: 0.5, decay: 1 }) },
       ],
     },
+    Lamb: {
+      factory: 'lamb',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        clipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 3,
+        beta1: 0.5,
+        beta2: 0.75,
+        epsilon: 0.01,
+        preset: 'torch',
+      },
+      also: [{ clipValue: 0.25 }, { globalClipNorm: 0.25 }],
+    },
+    Lars: {
+      factory: 'lars',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        clipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 3,
+        momentum: 0.5,
+        nesterov: true,
+        trustCoefficient: 0.25,
+        epsilon: 0.01,
+        preset: 'torch',
+      },
+      also: [{ clipValue: 0.25 }, { globalClipNorm: 0.25 }],
+    },
     SGD: {
       factory: 'sgd',
       options: {
@@ -273,7 +310,11 @@ const rows: Record<string, Record<string, Row>> = {
 rows.metric = { ...rows.loss, ...rows.metric };
 
 // Common options that need not be said in each row.
-const common: Options[] = [{ groups: [{ match: ['a', 'b'], weightDecay: 0.5, learningRate: 0.25 }, { match: 'c' }] }];
+const common: Options[] = [
+  { groups: [{ match: ['a', 'b'], weightDecay: 0.5, learningRate: 0.25 }, { match: 'c' }] },
+  { adaptiveClipFactor: 0.25, adaptiveClipEpsilon: 0.5, skipNonFinite: true, lossScaleFactor: 4 },
+  { lossScale: 'dynamic' },
+];
 for (const row of Object.values(rows.optimizer)) row.also = [...(row.also ?? []), ...common];
 
 const exported: Record<string, Record<string, unknown>> = {

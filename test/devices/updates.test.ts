@@ -24,6 +24,32 @@ const rules = {
   accumulation: () => optimizers.sgd({ learningRate: 0.05, clipNorm: 0.1, gradientAccumulationSteps: 2 }),
   'accumulation, schedule of one’s own': () =>
     optimizers.sgd({ learningRate: (step) => 0.05 / (1 + step), gradientAccumulationSteps: 2 }),
+  groups: () =>
+    optimizers.adam({
+      learningRate: 0.01,
+      clipNorm: 0.05,
+      groups: [
+        { match: /bias/, learningRate: (step) => 0.02 / (1 + step), clipNorm: null, weightDecay: 0.1, beta1: 0.5 },
+      ],
+    }),
+  lamb: () => optimizers.lamb({ learningRate: 0.05, weightDecay: 0.02, clipNorm: 0.05 }),
+  'lamb of the paper': () =>
+    optimizers.lamb({ learningRate: 0.05, weightDecay: 0.02, preset: 'torch', gradientAccumulationSteps: 2 }),
+  lars: () => optimizers.lars({ learningRate: 0.5, weightDecay: 0.02, trustCoefficient: 0.1 }),
+  'lars around SGD': () =>
+    optimizers.lars({ learningRate: 0.5, trustCoefficient: 0.1, nesterov: true, clipValue: 0.02, preset: 'torch' }),
+  'adaptive clipping': () => optimizers.sgd({ learningRate: 0.05, momentum: 0.9, adaptiveClipFactor: 0.02 }),
+  'adaptive clipping of a group, accumulation': () =>
+    optimizers.adam({
+      learningRate: 0.05,
+      gradientAccumulationSteps: 2,
+      useEma: true,
+      groups: [{ match: /kernel/, adaptiveClipFactor: 0.02, adaptiveClipEpsilon: 0.1 }],
+    }),
+  lossScaleFactor: () => optimizers.adam({ learningRate: 0.01, lossScaleFactor: 1024, globalClipNorm: 0.07 }),
+  'dynamic loss scale': () =>
+    optimizers.adam({ learningRate: 0.01, lossScale: { initialScale: 2 ** 126, growthSteps: 2 } }),
+  skipNonFinite: () => optimizers.adam({ learningRate: 0.01, skipNonFinite: true, gradientAccumulationSteps: 2 }),
   everything: () =>
     optimizers.adam({
       learningRate: schedules.warmup({ steps: 2, then: schedules.exponential({ initial: 0.05, rate: 0.5, steps: 2 }) }),

@@ -24,7 +24,7 @@ export interface LossSpec {
 }
 
 export interface OptimizerSpec {
-  optimizer: 'adafactor' | 'adam' | 'muon' | 'sgd';
+  optimizer: 'adafactor' | 'adam' | 'lamb' | 'lars' | 'muon' | 'sgd';
   options: Record<string, number | boolean | string | object | null>;
 }
 

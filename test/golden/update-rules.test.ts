@@ -9,7 +9,7 @@ interface Golden {
   cases: (OptimizerSpec & { name: string; rates?: number[]; after: Record<string, Values[]> })[];
 }
 
-const runs = ['keras', 'torch'].flatMap((oracle) => testDevices.map((device) => ({ oracle, device })));
+const runs = ['keras', 'torch', 'papers'].flatMap((oracle) => testDevices.map((device) => ({ oracle, device })));
 
 describe.each(runs)('update rules of $oracle, on $device', ({ oracle, device }) => {
   beforeAll(() => setDevice(device));

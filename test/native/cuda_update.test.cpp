@@ -14,6 +14,8 @@ namespace {
 constexpr int kStepsOfLaunch = 3, kLaunches = 2;
 const std::vector<int64_t> kSizes = {1, 17, 64, 33001, 5, 0, 16384};  // several chunks, rests, none
 
+const std::vector<int64_t> kColumns = {1, 17, 16, 541, 1, 1, 4};  // several tiles either way, rests
+
 struct Case {
   const char* name;
   std::function<void(Hyper&, Hyper&, UpdateOptions&)> change;  // the groups, and all
@@ -31,6 +33,13 @@ const std::vector<Case> kCases = {
      [](Hyper& a, Hyper& b, UpdateOptions&) { a.weight_decay = b.weight_decay = 0.3, b.coupled_decay = true; }},
     {"accumulation", [](Hyper&, Hyper&, UpdateOptions& all) { all.accumulation_steps = 3; }},
     {"average", [](Hyper&, Hyper&, UpdateOptions& all) { all.average = true, all.ema_overwrite_frequency = 3; }},
+    {"units", [](Hyper& a, Hyper&, UpdateOptions&) { a.adaptive_clip = 0.3, a.adaptive_epsilon = 0.02; }},
+    {"units and accumulation",
+     [](Hyper& a, Hyper& b, UpdateOptions& all) {
+       a.adaptive_clip = b.adaptive_clip = 0.2, all.accumulation_steps = 2, all.loss_scale = 3;
+     },
+     1},
+    {"skips nothing", [](Hyper&, Hyper&, UpdateOptions& all) { all.skip_non_finite = true; }},
     {"everything",
      [](Hyper& a, Hyper& b, UpdateOptions& all) {
        a.clip_value = 0.02, a.clip_norm = 2.5, a.weight_decay = 0.2;
@@ -49,6 +58,8 @@ Hyper unusual() {
   h.beta1 = 0.81;
   h.beta2 = 0.967;
   h.epsilon = 3e-3;
+  h.trust_coefficient = 0.07;
+  h.nesterov = 1;
   return h;
 }
 
@@ -72,6 +83,7 @@ struct Model {
         return Storage{buffers[static_cast<size_t>(buffer)], begin * 4, static_cast<size_t>(kSizes[i]) * 4, nullptr};
       };
       UpdateSegment segment{view(0), view(1), {}, static_cast<int>(i % 2), view(2), view(3)};
+      segment.columns = kColumns[i];
       for (int s = 0; s < slots_of(rule); ++s) segment.slots.push_back(view(4 + s));
       segments.push_back(segment);
       begin += room(kSizes[i], test);
@@ -95,15 +107,18 @@ void run_steps(Model& model, int steps, bool clipped, cuda::StepState& state) {
   Updater& updater = *model.updater;
   std::vector<StepHead> heads(static_cast<size_t>(steps));
   std::vector<GroupStep> groups(static_cast<size_t>(steps) * updater.groups());
-  updater.plan(updater.iterations(), steps, heads.data(), groups.data());
+  const int64_t before = updater.skips() ? updater.position() % updater.options().accumulation_steps : 0;
+  state.row = before;
+  heads.resize(heads.size() + static_cast<size_t>(before));
+  groups.resize(heads.size() * updater.groups());
+  updater.plan(updater.position() - before, steps + before, heads.data(), groups.data());
   const cuda::UpdateTables tables = cuda::update_tables(updater.variables(), emulator().memory());
   const auto copy_of = [](const auto& items) {
     return std::make_unique<DeviceArray>(items.size() * sizeof(items[0]), items.data());
   };
   const auto spans = copy_of(tables.spans), chunks = copy_of(tables.chunks), heads_there = copy_of(heads),
              groups_there = copy_of(groups);
-  const DeviceArray squares(tables.chunks.size() * 4), factors(tables.spans.size() * 4),
-      scratch(tables.spans.size() * 16), state_there(sizeof state, &state);
+  const DeviceArray state_there(sizeof state, &state);
   cuda::StepState* const at = static_cast<cuda::StepState*>(state_there.get());
   cuda::UpdateTable table{};
   table.spans = static_cast<const cuda::DeviceSpan*>(spans->get());
@@ -114,20 +129,56 @@ void run_steps(Model& model, int steps, bool clipped, cuda::StepState& state) {
   table.chunk_count = static_cast<int64_t>(tables.chunks.size());
   table.span_count = static_cast<int32_t>(tables.spans.size());
   table.group_count = static_cast<int32_t>(updater.groups());
-  float *const squares_at = static_cast<float*>(squares.get()), *const factors_at = static_cast<float*>(factors.get());
+  const DynamicLossScale& dynamic = updater.options().dynamic;
+  table.scaled = dynamic.scale.buffer != nullptr;
+  std::vector<std::unique_ptr<DeviceArray>> memory;
+  const auto room = [&](auto type, size_t count) {
+    memory.push_back(std::make_unique<DeviceArray>(count * sizeof type));
+    return static_cast<decltype(type)*>(memory.back()->get());
+  };
+  const auto tiles = copy_of(tables.tiles);
+  const size_t chunk_count = tables.chunks.size(), variables = tables.spans.size();
+  float *const squares = room(0.0F, chunk_count), *const factors = room(0.0F, variables),
+               *const unit_factors = room(0.0F, static_cast<size_t>(updater.units())),
+               *const measured = room(0.0F, 2 * chunk_count), *const trust = room(0.0F, variables);
+  double *const scratch = room(0.0, 2 * variables), *const sums = room(0.0, static_cast<size_t>(tables.unit_sums)),
+                *const more_sums = room(0.0, static_cast<size_t>(tables.unit_sums));
+  uint32_t* const bad = room(0u, chunk_count);
+  DeviceMemory* const there = emulator().memory();
   std::vector<DhCommand> commands;
   for (int step = 0; step < steps; ++step) {
-    if (clipped) {
-      commands.push_back(cuda::command(cuda::GradientNormsArgs{table, squares_at}));
-      commands.push_back(
-          cuda::command(cuda::ClipFactorsArgs{table, squares_at, static_cast<double*>(scratch.get()), factors_at}));
+    if (updater.skips()) {
+      commands.push_back(cuda::command(cuda::FindNonFiniteArgs{table, bad}));
+      cuda::DecideUpdateArgs decide{table, bad, nullptr, nullptr, dynamic.growth_steps};
+      if (table.scaled) {
+        decide.scale = reinterpret_cast<float*>(dynamic.scale.write(there));
+        decide.finite_steps = reinterpret_cast<int32_t*>(dynamic.finite_steps.write(there));
+      }
+      commands.push_back(cuda::command(decide));
     }
-    commands.push_back(cuda::command(cuda::UpdateArgs{table, clipped ? factors_at : nullptr, updater.rules().front()}));
-    commands.push_back(cuda::command(cuda::AdvanceArgs{1, at}));
+    cuda::UpdateArgs update{table, clipped ? factors : nullptr, nullptr, nullptr, updater.rules().front()};
+    if (clipped) {
+      commands.push_back(cuda::command(cuda::GradientNormsArgs{table, squares}));
+      commands.push_back(cuda::command(cuda::ClipFactorsArgs{table, squares, scratch, factors}));
+    }
+    if (updater.units() > 0) {
+      const cuda::UnitSquaresArgs units{table, static_cast<const cuda::UnitTile*>(tiles->get()), sums, more_sums,
+                                        static_cast<int64_t>(tables.tiles.size())};
+      commands.push_back(cuda::command(units));
+      commands.push_back(cuda::command(cuda::UnitFactorsArgs{units, unit_factors}));
+      update.units = unit_factors;
+    }
+    if (uses_norms(updater.rules().front())) {
+      commands.push_back(cuda::command(cuda::MeasureArgs{update, measured}));
+      commands.push_back(cuda::command(cuda::TrustArgs{table, measured, trust, updater.rules().front()}));
+      update.trust = trust;
+    }
+    commands.push_back(cuda::command(update));
+    commands.push_back(cuda::command(cuda::AdvanceArgs{1, at, updater.options().accumulation_steps}));
   }
   run_commands(commands);
   state_there.download(&state);
-  updater.count(state.index);
+  updater.count(state.index, state.skipped);
 }
 
 /// The first variable and purpose that differ, or "".
@@ -193,6 +244,52 @@ void special_gradients() {
   }
 }
 
+/// Updates with gradients that are not finite are left out, wherever a launch begins, and the loss scale follows.
+void skipped_updates() {
+  constexpr int kSteps = 14;
+  for (const int64_t window : {1, 3})
+    for (const bool dynamic : {false, true})
+      for (const int per_launch : {1, 4, 5}) {
+        const Case test = {"skips", [&](Hyper&, Hyper& b, UpdateOptions& all) {
+                             b.clip_norm = 3;
+                             all.accumulation_steps = window;
+                             all.skip_non_finite = true;
+                             all.average = true;
+                             if (!dynamic) return;
+                             all.dynamic.scale = {std::make_shared<Buffer>(4), 0, 4, nullptr};
+                             all.dynamic.finite_steps = {std::make_shared<Buffer>(4), 0, 4, nullptr};
+                             *reinterpret_cast<float*>(all.dynamic.scale.data()) = 1024;
+                             all.dynamic.growth_steps = 2;
+                           }};
+        Model here(Rule::adam, test), there(Rule::adam, test);
+        for (int done = 0; done < kSteps;) {
+          const int steps = std::min(per_launch, kSteps - done);
+          for (Model* model : {&here, &there}) {
+            model->draw(1, 9u + static_cast<unsigned>(done));
+            if (done / per_launch % 3 == 1)
+              reinterpret_cast<float*>(model->segments[3].gradient.data())[20000] = done % 2 ? NAN : INFINITY;
+          }
+          for (int step = 0; step < steps; ++step) here.updater->apply();
+          cuda::StepState state;
+          run_steps(there, steps, true, state);
+          done += steps;
+        }
+        const Updater &a = *here.updater, &b = *there.updater;
+        CHECK(a.skipped() > 0 && a.skipped() == b.skipped() && a.iterations() == kSteps && b.iterations() == kSteps);
+        CHECK(a.position() == kSteps - window * a.skipped() && a.position() > 0);
+        const std::string where = difference(here, there);
+        CHECK(where.empty(), "window %d, dynamic %d, %d steps a launch: %s", static_cast<int>(window), dynamic,
+              per_launch, where.c_str());
+        if (!dynamic) continue;
+        const auto scale = [](const Updater& updater) {
+          const DynamicLossScale& scales = updater.options().dynamic;
+          return std::make_pair(*reinterpret_cast<const float*>(scales.scale.host()),
+                                *reinterpret_cast<const int32_t*>(scales.finite_steps.host()));
+        };
+        CHECK(scale(a) == scale(b), "%g and %g", scale(a).first, scale(b).first);
+      }
+}
+
 void stopped_steps() {
   const Case& everything = kCases.back();
   Model before(Rule::adam, everything), after(Rule::adam, everything);
@@ -209,6 +306,7 @@ void stopped_steps() {
 int main() {
   every_rule();
   special_gradients();
+  skipped_updates();
   stopped_steps();
   return report("cuda_update");
 }

@@ -122,13 +122,13 @@ void test_rates() {
   std::memcpy(&rate, steps[0].rule.bytes, sizeof rate);
   CHECK(rate == 0.15f && steps[0].decay == 0.03f, "the ratio is the rule's alone");
   h.rate_ratio = 1;
-  h.program_decay = 1;
-  const RuleBytes bytes = build_rule(Rule::adafactor, h, 16);
+  CHECK(decays_itself(Rule::torchAdafactor) && !decays_itself(Rule::adafactor));
+  const RuleBytes bytes = build_rule(Rule::torchAdafactor, h, 16);
   float values[4];
   std::memcpy(values, bytes.bytes, sizeof values);
   CHECK(values[0] == 0.25f, "at most 1/√t");
   CHECK(values[1] == static_cast<float>(1 - std::pow(16, -0.8)) && values[2] == static_cast<float>(std::pow(16, -0.8)));
-  CHECK(values[3] == 0.03f && scalars_of(Rule::adafactor) == 4 && scalars_of(Rule::sgd) == 0);
+  CHECK(values[3] == 0.03f && scalars_of(Rule::torchAdafactor) == 4 && scalars_of(Rule::sgd) == 0);
 }
 
 template <typename F>

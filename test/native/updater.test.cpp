@@ -60,11 +60,46 @@ void reference(Rule rule, const Hyper& h, int t, double g, double& p, double& s0
       p -= lr * (s0 / c1) / (std::sqrt(s1 / c2) + h.epsilon);
       break;
     case Rule::adafactor:  // programs do the rest
+    case Rule::torchAdafactor:
     case Rule::muon:
       s0 = g;
       break;
+    case Rule::lamb:
+    case Rule::decayedLamb:
+    case Rule::lars:
+    case Rule::torchLars:
     case Rule::count_:
-      break;
+      break;  // reference_of_variable
+  }
+}
+
+/// Rules that need a whole variable: its gradient after clipping and (unless the rule decays) decay.
+void reference_of_variable(Rule rule, const Hyper& h, int t, const std::vector<double>& g, State& v) {
+  std::vector<double> measured = g;
+  double p_squares = 0, squares = 0;
+  const bool is_lars = rule == Rule::lars || rule == Rule::torchLars;
+  for (size_t k = 0; k < g.size(); ++k) {
+    if (!is_lars) {
+      v.s0[k] = h.beta1 * v.s0[k] + (1 - h.beta1) * g[k];
+      v.s1[k] = h.beta2 * v.s1[k] + (1 - h.beta2) * g[k] * g[k];
+      measured[k] =
+          v.s0[k] / (1 - std::pow(h.beta1, t)) / (std::sqrt(v.s1[k] / (1 - std::pow(h.beta2, t))) + h.epsilon);
+      if (rule == Rule::decayedLamb) measured[k] += h.weight_decay * v.p[k];
+    }
+    p_squares += v.p[k] * v.p[k];
+    squares += measured[k] * measured[k];
+  }
+  const double p = std::sqrt(p_squares), norm = std::sqrt(squares);
+  double trust = 1;
+  if (p > 0 && norm > 0) trust = is_lars ? h.trust_coefficient * p / (norm + h.weight_decay * p + h.epsilon) : p / norm;
+  for (size_t k = 0; k < g.size(); ++k) {
+    if (!is_lars) {
+      v.p[k] -= h.learning_rate * trust * measured[k];
+      continue;
+    }
+    const double s = trust * (g[k] + h.weight_decay * v.p[k]) * (rule == Rule::lars ? h.learning_rate : 1);
+    v.s0[k] = h.momentum * v.s0[k] + s;
+    v.p[k] -= (h.nesterov != 0 ? h.momentum * v.s0[k] + s : v.s0[k]) * (rule == Rule::lars ? 1 : h.learning_rate);
   }
 }
 
@@ -92,17 +127,22 @@ double error_of(Rule rule, const std::vector<Hyper>& groups, double global_clip,
     }
     for (size_t i = 0; i < states.size(); ++i) {
       const Hyper& h = groups[static_cast<size_t>(model.segments[i].group)];
+      std::vector<double> whole;
       for (size_t k = 0; k < states[i].p.size(); ++k) {
         double g = Model::at(model.segments[i].gradient)[k] * factor[i];
         if (global_clip > 0) g *= global_clip / std::max(std::sqrt(total), global_clip);
         if (h.clip_value > 0) g = std::min(std::max(g, -h.clip_value), h.clip_value);
         double& p = states[i].p[k];
-        if (h.coupled_decay)
+        if (decays_itself(rule))
+          ;
+        else if (h.coupled_decay)
           g += h.weight_decay * p;
         else
           p -= h.learning_rate * h.weight_decay * p;
         reference(rule, h, t, g, p, states[i].s0[k], states[i].s1[k]);
+        whole.push_back(g);
       }
+      if (uses_norms(rule)) reference_of_variable(rule, h, t, whole, states[i]);
     }
     updater.apply();
   }
@@ -164,7 +204,11 @@ void test_hyperparameters_matter() {
       {Rule::torchMomentum, {"learningRate", "momentum", "dampening"}},
       {Rule::torchNesterov, {"learningRate", "momentum", "dampening"}},
       {Rule::adam, {"learningRate", "beta1", "beta2", "epsilon"}},
-      {Rule::torchAdam, {"learningRate", "beta1", "beta2", "epsilon", "clipValue", "clipNorm"}}};
+      {Rule::torchAdam, {"learningRate", "beta1", "beta2", "epsilon", "clipValue", "clipNorm"}},
+      {Rule::lamb, {"learningRate", "beta1", "beta2", "epsilon", "weightDecay"}},
+      {Rule::decayedLamb, {"learningRate", "beta1", "beta2", "epsilon", "weightDecay"}},
+      {Rule::lars, {"learningRate", "momentum", "epsilon", "weightDecay", "trustCoefficient", "nesterov"}},
+      {Rule::torchLars, {"learningRate", "momentum", "epsilon", "weightDecay", "trustCoefficient", "nesterov"}}};
   for (const auto& [rule, names] : uses)
     for (const char* name : names) {
       Hyper changed = unusual();
@@ -250,11 +294,11 @@ void test_reductions() {
     double expected = 0;
     for (float& value : x) value = normal(random), expected += double{value} * value;
     cpu::select_isa("baseline");
-    const float baseline = cpu::kernels().sum_of_squares(x.data(), nullptr, n);
+    const float baseline = cpu::kernels().sum_of_squares(x.data(), nullptr, 1, n);
     CHECK(std::fabs(baseline - expected) <= 1e-5 * expected, "n = %d", static_cast<int>(n));
     for (const std::string& isa : cpu::available_isas()) {
       cpu::select_isa(isa);
-      CHECK(cpu::kernels().sum_of_squares(x.data(), nullptr, n) == baseline, "n = %d on %s", static_cast<int>(n),
+      CHECK(cpu::kernels().sum_of_squares(x.data(), nullptr, 1, n) == baseline, "n = %d on %s", static_cast<int>(n),
             isa.c_str());
       CHECK(cpu::kernels().all_finite(x.data(), n));
       for (int64_t at : {int64_t{0}, n / 2, n - 1}) {

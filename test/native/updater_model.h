@@ -69,6 +69,7 @@ inline Hyper unusual() {
   h.beta1 = 0.81;
   h.beta2 = 0.967;
   h.epsilon = 3e-3;
+  h.trust_coefficient = 0.07;
   return h;
 }
 

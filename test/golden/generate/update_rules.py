@@ -40,6 +40,11 @@ KERAS = [
     ("adam, decoupled decay", "adam", {**ADAM, "weightDecay": 0.13}),
     ("adam, decay and clipValue", "adam", {**ADAM, "weightDecay": 0.13, "clipValue": 0.31}),
     ("adam, globalClipNorm", "adam", {**ADAM, "globalClipNorm": 1.7}),
+    ("lamb", "lamb", ADAM),
+    ("lamb, defaults", "lamb", {}),
+    ("lamb, changing rate", "lamb", {**ADAM, "learningRate": RATES[0]}, RATES),
+    ("lamb, decay and clipNorm", "lamb", {**ADAM, "weightDecay": 0.13, "clipNorm": 0.9}),
+    ("adam, lossScaleFactor and clipNorm", "adam", {**ADAM, "lossScaleFactor": 7, "clipNorm": 0.9}),
 ]
 TORCH = [
     ("sgd", "sgd", SGD),
@@ -73,7 +78,7 @@ TORCH = [
 def run_keras(optimizer, options, rates):
     keras.config.set_floatx("float64")
     variables = [keras.Variable(value, dtype="float64") for value in START]
-    rule = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}[optimizer](**keras_arguments(options))
+    rule = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam, "lamb": keras.optimizers.Lamb}[optimizer](**keras_arguments(options))
     for step, gradients in enumerate(GRADIENTS):
         if rates:
             rule.learning_rate = rates[step]
@@ -130,7 +135,8 @@ def cases(rows, run, preset):
         yield {**row, "after": {str(step): [numbers(value) for value in states[step - 1]] for step in KEEP}}
 
 
+COMMON = {"start": [numbers(value) for value in START], "gradients": [[numbers(g) for g in step] for step in GRADIENTS]}
+
 if __name__ == "__main__":
-    common = {"start": [numbers(value) for value in START], "gradients": [[numbers(g) for g in step] for step in GRADIENTS]}
-    write("update-rules-keras", __file__, {**common, "cases": list(cases(KERAS, run_keras, "keras"))})
-    write("update-rules-torch", __file__, {**common, "cases": list(cases(TORCH, run_torch, "torch"))})
+    write("update-rules-keras", __file__, {**COMMON, "cases": list(cases(KERAS, run_keras, "keras"))})
+    write("update-rules-torch", __file__, {**COMMON, "cases": list(cases(TORCH, run_torch, "torch"))})

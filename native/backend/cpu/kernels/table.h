@@ -22,6 +22,7 @@ struct UpdateScale {
   float clip_value = 0;      // 0: none; then limits to ±clip_value
   float l2 = 0;              // coupled decay: g += l2 · p
   float decay = 0;           // decoupled: p -= decay · p before the rule (decay = rate · weightDecay)
+  float trust = 1;           // of a rule with norms
   float keep = 0, take = 1;  // average ← keep · average + take · p
   bool overwrite = false;    // then p ← average
 };
@@ -32,9 +33,15 @@ struct UpdateRow {
   float* slots[kMaxSlots];
   const float* accumulator;  // is added to g; null: none
   float* average;            // null: none
+  const float* units =
+      nullptr;  // (columns): element i of g is multiplied with units[(column + i) mod columns]; null: none
+  int64_t columns = 1, column = 0;
 };
 /// p, slots ← rule(g, p, slots) over [0, n).
 using UpdateFn = void (*)(const void* rule, const UpdateScale& scale, const UpdateRow& row, int64_t n);
+
+/// sums ← Σp², Σmeasured² over [0, n) of a rule with norms, as the update would see them; nothing is written.
+using MeasureFn = void (*)(const void* rule, const UpdateScale& scale, const UpdateRow& row, int64_t n, float* sums);
 
 /// Functions of the rows of x (rows, n), all side by side in memory. Labels lie in [0, n): the caller has checked them.
 struct RowKernels {
@@ -94,9 +101,14 @@ struct KernelTable {
   ReduceKernels reduce;
   MovementKernels movement;
   UpdateFn update[kRuleCount];
-  /// Of x, or of x + y where y is not null; of one chunk, in a fixed order.
-  float (*sum_of_squares)(const float* x, const float* y, int64_t n);
-  void (*add_to)(const float* x, float* y, int64_t n);  // y += x
+  MeasureFn measure[kRuleCount];  // null for rules without norms
+  /// Of factor · x, or of factor · (x + y) where y is not null; of one chunk, in a fixed order.
+  float (*sum_of_squares)(const float* x, const float* y, float factor, int64_t n);
+  /// sums[c] ← Σ over rows, in order, of the squares of factor · (x + y); x, y: (rows, columns), rows `stride` apart.
+  void (*unit_squares)(const float* x, const float* y, float factor, int64_t rows, int64_t columns, int64_t stride,
+                       double* sums);
+  bool (*sums_finite)(const float* x, const float* y, int64_t n);  // x, or x + y where y is not null
+  void (*add_to)(const float* x, float* y, int64_t n);             // y += x
   bool (*all_finite)(const float* x, int64_t n);
 };
 

@@ -23,12 +23,16 @@ constexpr int kLanes = 16;  // fixed, so that every instruction set adds in the 
 /// Elements that stay in the cache between the loops over them.
 constexpr int64_t kBlock = 1024;
 
+rules::ElementStep element_step(const UpdateScale& scale) {
+  return {scale.gradient, rules::limit_of(scale.clip_value), scale.l2, scale.decay, scale.trust};
+}
+
 /// p, slots ← rule(g, p, slots) over n elements.
 template <typename Functor>
 void apply_rule(const Functor& rule, const UpdateScale& scale, float* p, const float* g, float* const* slots,
                 int64_t n) {
   constexpr int kSlots = Functor::kSlots;
-  const rules::ElementStep step{scale.gradient, rules::limit_of(scale.clip_value), scale.l2, scale.decay};
+  const rules::ElementStep step = element_step(scale);
   float* rows[kSlots ? kSlots : 1] = {};
   for (int s = 0; s < kSlots; ++s) rows[s] = slots[s];
 
@@ -51,21 +55,35 @@ void average(const UpdateScale& scale, float* p, float* e, int64_t n) {
   if (scale.overwrite) std::memcpy(p, e, static_cast<size_t>(n) * sizeof(float));
 }
 
+/// Elements [begin, begin + size) of the gradient, with the accumulator and the factors of units, in `sum` if need be.
+const float* gradient_of(const UpdateRow& row, int64_t begin, int64_t size, float* sum) {
+  const float* g = row.g + begin;
+  if (row.accumulator) {
+    add(g, row.accumulator + begin, sum, size);
+    g = sum;
+  }
+  if (!row.units) return g;
+  int64_t column = (row.column + begin) % row.columns;
+  for (int64_t i = 0; i < size;) {
+    const int64_t left = row.columns - column, run = left < size - i ? left : size - i;
+    for (int64_t k = 0; k < run; ++k) sum[i + k] = g[i + k] * row.units[column + k];
+    i += run;
+    column = 0;
+  }
+  return sum;
+}
+
 template <typename Functor>
 void update(const void* bytes, const UpdateScale& scale, const UpdateRow& row, int64_t n) {
   Functor rule;
   std::memcpy(&rule, bytes, sizeof rule);
-  if (!row.accumulator && !row.average) return apply_rule(rule, scale, row.p, row.g, row.slots, n);
+  if (!row.accumulator && !row.average && !row.units) return apply_rule(rule, scale, row.p, row.g, row.slots, n);
   alignas(64) float sum[kBlock];
   for (int64_t begin = 0; begin < n; begin += kBlock) {
     const int64_t size = n - begin < kBlock ? n - begin : kBlock;
-    const float* g = row.g + begin;
+    const float* const g = gradient_of(row, begin, size, sum);
     float* slots[kMaxSlots];
     for (int s = 0; s < Functor::kSlots; ++s) slots[s] = row.slots[s] + begin;
-    if (row.accumulator) {
-      add(g, row.accumulator + begin, sum, size);
-      g = sum;
-    }
     apply_rule(rule, scale, row.p + begin, g, slots, size);
     if (row.average) average(scale, row.p + begin, row.average + begin, size);
   }
@@ -79,21 +97,68 @@ void add_squares(const float* x, int64_t n, float (&lanes)[kLanes]) {
   for (int l = 0; i + l < n; ++l) lanes[l] += x[i + l] * x[i + l];
 }
 
-float sum_of_squares(const float* x, const float* y, int64_t n) {
-  float lanes[kLanes] = {};
-  if (!y) {
-    add_squares(x, n, lanes);
-  } else {
-    alignas(64) float sum[kBlock];
-    for (int64_t begin = 0; begin < n; begin += kBlock) {
-      const int64_t size = n - begin < kBlock ? n - begin : kBlock;
-      add(x + begin, y + begin, sum, size);
-      add_squares(sum, size, lanes);
-    }
-  }
+float sum_of_lanes(float (&lanes)[kLanes]) {
   for (int half = kLanes / 2; half > 0; half /= 2)
     for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
   return lanes[0];
+}
+
+float sum_of_squares(const float* x, const float* y, float factor, int64_t n) {
+  float lanes[kLanes] = {};
+  if (!y && factor == 1) {
+    add_squares(x, n, lanes);
+    return sum_of_lanes(lanes);
+  }
+  alignas(64) float scaled[kBlock];
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t size = n - begin < kBlock ? n - begin : kBlock;
+    if (y) {
+      add(x + begin, y + begin, scaled, size);
+      for (int64_t i = 0; i < size; ++i) scaled[i] *= factor;
+    } else {
+      for (int64_t i = 0; i < size; ++i) scaled[i] = x[begin + i] * factor;
+    }
+    add_squares(scaled, size, lanes);
+  }
+  return sum_of_lanes(lanes);
+}
+
+template <typename Functor>
+void measure(const void* bytes, const UpdateScale& scale, const UpdateRow& row, int64_t n, float* sums) {
+  constexpr int kSlots = Functor::kSlots;
+  Functor rule;
+  std::memcpy(&rule, bytes, sizeof rule);
+  const rules::ElementStep step = element_step(scale);
+  float p_lanes[kLanes] = {}, lanes[kLanes] = {};
+  alignas(64) float sum[kBlock], p[kBlock], measured[kBlock];
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t size = n - begin < kBlock ? n - begin : kBlock;
+    const float* const g = gradient_of(row, begin, size, sum);
+    const float* rows[kSlots ? kSlots : 1] = {};
+    for (int s = 0; s < kSlots; ++s) rows[s] = row.slots[s] + begin;
+    std::memcpy(p, row.p + begin, static_cast<size_t>(size) * sizeof(float));
+    DH_INDEPENDENT
+    for (int64_t i = 0; i < size; ++i) {
+      float slot[kSlots ? kSlots : 1];
+      for (int s = 0; s < kSlots; ++s) slot[s] = rows[s][i];
+      rules::measure_element(rule, step, g[i], p[i], measured[i], slot);
+    }
+    add_squares(p, size, p_lanes);
+    add_squares(measured, size, lanes);
+  }
+  sums[0] = sum_of_lanes(p_lanes);
+  sums[1] = sum_of_lanes(lanes);
+}
+
+void unit_squares(const float* x, const float* y, float factor, int64_t rows, int64_t columns, int64_t stride,
+                  double* sums) {
+  for (int64_t c = 0; c < columns; ++c) sums[c] = 0;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) {
+      const int64_t i = r * stride + c;
+      const double value = static_cast<double>((y ? x[i] + y[i] : x[i]) * factor);
+      sums[c] += value * value;
+    }
 }
 
 void add_to(const float* x, float* y, int64_t n) {
@@ -116,12 +181,35 @@ bool all_finite(const float* x, int64_t n) {
   return true;
 }
 
+bool sums_finite(const float* x, const float* y, int64_t n) {
+  if (!y) return all_finite(x, n);
+  alignas(64) float sum[kBlock];
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t size = n - begin < kBlock ? n - begin : kBlock;
+    add(x + begin, y + begin, sum, size);
+    if (!all_finite(sum, size)) return false;
+  }
+  return true;
+}
+
+template <typename Functor>
+constexpr MeasureFn measure_of() {
+  if constexpr (rules::kUsesNorms<Functor>)
+    return measure<Functor>;
+  else
+    return nullptr;
+}
+
 }  // namespace
 
 void add_update_kernels(KernelTable& table) {
-#define RULE(name, functor) table.update[static_cast<int>(Rule::name)] = update<rules::functor>;
+#define RULE(name, functor)                                            \
+  table.update[static_cast<int>(Rule::name)] = update<rules::functor>; \
+  table.measure[static_cast<int>(Rule::name)] = measure_of<rules::functor>();
 #include "optim/rules.def"
   table.sum_of_squares = sum_of_squares;
+  table.unit_squares = unit_squares;
+  table.sums_finite = sums_finite;
   table.add_to = add_to;
   table.all_finite = all_finite;
 }

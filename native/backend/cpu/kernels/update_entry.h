@@ -5,7 +5,7 @@
 
 namespace downhill::cpu::DH_ISA {
 
-/// Fills table.update, table.sum_of_squares, table.add_to and table.all_finite.
+/// Fills table.update, table.measure, and the reductions and tests that stand beside them.
 void add_update_kernels(KernelTable& table);
 
 }  // namespace downhill::cpu::DH_ISA

@@ -15,9 +15,13 @@ enum class Stop : uint32_t {
 
 /// In device memory, one per program or training loop. Written by the host before a launch, read after it.
 struct StepState {
-  uint64_t counter = 0;  // Philox counter of dropout: the step's number since the optimizer's first
-  int64_t index = 0;     // of the step in this launch: row of the logs and of the update's table
-  int64_t position = 0;  // of the batch's first row in the epoch's order
+  uint64_t counter = 0;      // Philox counter of dropout: the step's number since the optimizer's first
+  int64_t index = 0;         // of the step in this launch: row of the logs
+  int64_t position = 0;      // of the batch's first row in the epoch's order
+  int64_t row = 0;           // of the update's table: `index`, but that steps of a skipped update are done again
+  int64_t skipped = 0;       // updates of this launch
+  uint32_t skip = 0;         // this step's update
+  float gradient_scale = 1;  // of this step's update, where the loss scale is dynamic
   // Set once by the first failing command; from then on updates, state writes and `advance` do nothing.
   uint32_t stopped = 0;  // Stop
   int32_t command = 0;   // the failing command's `id`
@@ -48,10 +52,11 @@ struct LogArgs {
   StepState* state;
 };
 
-/// index += 1, counter += 1, position += rows, unless stopped.
+/// index += 1, counter += 1, position += rows, and to the next row of the update's table, unless stopped.
 struct AdvanceArgs {
   int64_t rows;
   StepState* state;
+  int64_t window = 1;  // steps that make an update
 };
 
 }  // namespace downhill::cuda

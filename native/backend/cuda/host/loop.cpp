@@ -51,7 +51,7 @@ class CudaLoop final : public StepLoop {
     outcome.logs = reinterpret_cast<const float*>(host_log_.data());
     outcome.non_finite = state.stopped == static_cast<uint32_t>(Stop::non_finite);
     outcome.error = program_.error_of(state);
-    if (update_) options_.updater->count(outcome.steps);
+    if (update_) options_.updater->count(outcome.steps, state.skipped);
     return outcome;
   }
 
@@ -73,6 +73,7 @@ class CudaLoop final : public StepLoop {
     feed_.load(launch, steps, stream_);
     prepare(launch);
     state.position = feed_.position(launch);
+    state.row = update_ ? update_->first_row() : 0;
     state.counter = update_ ? static_cast<uint64_t>(options_.updater->iterations()) : launch.counter;
     stream_.upload(state_at_, &state, sizeof state);
     if (update_) update_->stage(stream_, steps);
@@ -85,7 +86,8 @@ class CudaLoop final : public StepLoop {
 
   void launch_graphs(int steps) {
     if (!captured().accumulating) return stream_.launch(captured().graph->get(), steps);
-    const int64_t first = options_.updater->iterations();
+    // A skipped update starts its steps anew, so that the places in a window go on in turn.
+    const int64_t first = options_.updater->position();
     for (int done = 0, run = 0; done < steps; done += run) {
       const bool applies = options_.updater->applies(first + done);
       for (run = 1; done + run < steps && options_.updater->applies(first + done + run) == applies;) ++run;
@@ -159,7 +161,8 @@ class CudaLoop final : public StepLoop {
     add_log();
     program_.lower_writes(at_, state_at_, commands_);
     if (update_) update_->add(commands_, state_at_, updates);
-    commands_.push_back(command(AdvanceArgs{options_.batch, state_at_}));
+    const int64_t window = update_ ? options_.updater->options().accumulation_steps : 1;
+    commands_.push_back(command(AdvanceArgs{options_.batch, state_at_, window}));
     return std::make_unique<CudaGraph>(device_, commands_);
   }
 

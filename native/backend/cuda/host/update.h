@@ -22,6 +22,8 @@ class UpdateCommands {
   void add(std::vector<DhCommand>& commands, StepState* state, bool applies = true);
   /// Whether the two differ.
   bool differs() const { return programs_ && updater_.options().accumulation_steps > 1; }
+  /// StepState::row of the next step.
+  int64_t first_row() const;
   /// What the next `steps` steps do, rates and all, computed on the host and put in order on the stream.
   void stage(CudaStream& stream, int steps);
 

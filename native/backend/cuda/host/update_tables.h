@@ -9,6 +9,8 @@ namespace downhill::cuda {
 struct UpdateTables {
   std::vector<DeviceSpan> spans;
   std::vector<UpdateChunk> chunks;
+  std::vector<UnitTile> tiles;
+  int64_t unit_sums = 0;  // that the tiles write
 };
 
 /// Of variables that are each their own span. Their contents move to `where`; addresses hold until they move again. The

@@ -72,6 +72,9 @@ __global__ void __launch_bounds__(1) to_next_step(AdvanceArgs args) {
   state.index += 1;
   state.counter += 1;
   state.position += args.rows;
+  state.row += state.skip ? 1 - args.window : 1;
+  state.skipped += state.skip;
+  state.skip = 0;
 }
 
 }  // namespace

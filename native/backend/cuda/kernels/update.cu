@@ -1,4 +1,4 @@
-// The update of all variables in one pass, and the norms that come before it.
+// The update of all variables in one pass, and what rules with norms measure before it.
 #include "backend/cuda/commands/update.h"
 
 #include <cmath>
@@ -6,6 +6,9 @@
 
 #include "backend/cuda/device/vector.cuh"
 #include "backend/cuda/device/warp.cuh"
+#include "backend/cuda/kernels/grid.cuh"
+#include "backend/cuda/kernels/update_span.cuh"
+#include "backend/cuda/kernels/update_sums.cuh"
 #include "optim/rules.h"
 #include "optim/update_element.h"
 #include "optim/update_scalars.h"
@@ -18,101 +21,134 @@ namespace rules = downhill::DH_ISA;
 
 constexpr int kThreads = 256;
 
-struct Piece {
-  int64_t begin;
-  int count;  // 0: nothing
+// One piece of a variable
+// ----------------------------------------------------------------------------------------------
+
+/// What the rule is applied to: a piece of a variable, and the step's numbers for it.
+template <typename Functor>
+struct Operands {
+  static constexpr int kSlots = Functor::kSlots, kRows = kSlots > 0 ? kSlots : 1;
+  Functor rule;
+  rules::ElementStep step;
+  float* p;
+  const float *g, *a;  // a: accumulator; null: none
+  float* slots[kRows];
+  const float* units;  // of the variable; null: none
+  int64_t begin, columns;
+  bool aligned;
+
+  __device__ Operands(const UpdateArgs& args, int span_index, const Piece& piece) {
+    const UpdateTable& table = args.table;
+    const DeviceSpan& span = table.spans[span_index];
+    const GroupStep& group = group_of(table, span);
+    memcpy(&rule, group.rule.bytes, sizeof rule);
+    step = {args.factors ? args.factors[span_index] : gradient_scale(table), rules::limit_of(group.clip_value),
+            group.l2, group.decay, 1.0f};
+    p = span.parameter + piece.begin;
+    g = span.gradient + piece.begin;
+    a = span.accumulator ? span.accumulator + piece.begin : nullptr;
+    units = args.units && span.first_unit >= 0 ? args.units + span.first_unit : nullptr;
+    begin = piece.begin;
+    columns = span.columns;
+    aligned = is_aligned(p) && is_aligned(g) && is_aligned(a);
+    for (int s = 0; s < kSlots; ++s) {
+      slots[s] = span.slots[s] + piece.begin;
+      aligned = aligned && is_aligned(slots[s]);
+    }
+  }
+
+  /// Elements [i, i + some): gradients x, parameters w and slots.
+  __device__ void load(int i, int some, float (&x)[kQuad], float (&w)[kQuad], float (&rows)[kRows][kQuad]) const {
+    float y[kQuad] = {};
+    load_quad(g + i, aligned, some, x);
+    load_quad(p + i, aligned, some, w);
+    DH_UNROLL
+    for (int s = 0; s < kSlots; ++s) load_quad(slots[s] + i, aligned, some, rows[s]);
+    if (a) {
+      load_quad(a + i, aligned, some, y);
+      for (int k = 0; k < kQuad; ++k) x[k] = x[k] + y[k];
+    }
+    if (!units) return;
+    int64_t column = divide(begin + i, columns).remainder;
+    for (int k = 0; k < some; ++k) {
+      x[k] *= units[column];
+      if (++column == columns) column = 0;
+    }
+  }
 };
 
-/// Part `index` of a span cut into parts of that size.
-__device__ Piece piece_of(const DeviceSpan& span, int64_t index, int64_t size) {
-  const int64_t begin = index * size, left = span.size - begin;
-  return {begin, static_cast<int>(left <= 0 ? 0 : left < size ? left : size)};
-}
+// What rules with norms measure
+// ----------------------------------------------------------------------------------------
 
-// Norms ------------------------------------------------------------------------------------------------------------
+constexpr int kMeasureBuffer = 4096;  // elements
 
-constexpr int kNormLanes = 16;     // of the sum, as on the CPU
-constexpr int kNormBuffer = 8192;  // elements
-
-/// Squares are put into shared memory by all threads, and added by sixteen in the order of the CPU.
-__global__ void __launch_bounds__(kThreads) sum_squares(GradientNormsArgs args) {
-  const UpdateTable& table = args.table;
-  if (table.state->stopped || !table.heads[table.state->index].apply) return;
-  __shared__ float squares[kNormBuffer];
+/// As sum_squares of update_norms.cu: both sums at once, by a half of a warp each.
+template <typename Functor>
+__global__ void __launch_bounds__(kThreads) measure_spans(MeasureArgs args) {
+  const UpdateTable& table = args.update.table;
+  if (!updates(table)) return;
+  constexpr int kRows = Operands<Functor>::kRows;
+  __shared__ float squares[2][kMeasureBuffer];
   const UpdateChunk chunk = table.chunks[blockIdx.x];
-  const DeviceSpan& span = table.spans[chunk.span];
-  const Piece piece = piece_of(span, chunk.index, kUpdateChunk);
+  if (table.spans[chunk.span].rule != args.update.rule) return;
+  const Piece piece = piece_of(table.spans[chunk.span], chunk.index, kUpdateChunk);
+  const Operands<Functor> from(args.update, chunk.span, piece);
   const int thread = static_cast<int>(threadIdx.x);
-  const float* const g = span.gradient + piece.begin;
-  const float* const a = span.accumulator ? span.accumulator + piece.begin : nullptr;
-  const bool g_aligned = is_aligned(g), a_aligned = is_aligned(a);
   float sum = 0.0f;
-  for (int begin = 0; begin < piece.count; begin += kNormBuffer) {
-    const int count = piece.count - begin < kNormBuffer ? piece.count - begin : kNormBuffer;
+  for (int begin = 0; begin < piece.count; begin += kMeasureBuffer) {
+    const int count = piece.count - begin < kMeasureBuffer ? piece.count - begin : kMeasureBuffer;
     for (int i = thread * kQuad; i < count; i += kThreads * kQuad) {
       const int some = count - i < kQuad ? count - i : kQuad;
-      float x[kQuad] = {}, y[kQuad] = {};
-      load_quad(g + begin + i, g_aligned, some, x);
-      if (a) load_quad(a + begin + i, a_aligned, some, y);
+      float x[kQuad] = {}, w[kQuad] = {}, rows[kRows][kQuad] = {};
+      from.load(begin + i, some, x, w, rows);
+      DH_UNROLL
       for (int k = 0; k < kQuad; ++k) {
-        const float value = a ? x[k] + y[k] : x[k];
-        x[k] = value * value;
+        float slot[kRows], measured;
+        for (int s = 0; s < from.kSlots; ++s) slot[s] = rows[s][k];
+        rules::measure_element(from.rule, from.step, x[k], w[k], measured, slot);
+        w[k] *= w[k];
+        x[k] = measured * measured;
       }
-      store_quad(squares + i, true, kQuad, x);
+      store_quad(squares[0] + i, true, kQuad, w);
+      store_quad(squares[1] + i, true, kQuad, x);
     }
     __syncthreads();
-    if (thread < kNormLanes)
-      for (int i = thread; i < count; i += kNormLanes) sum += squares[i];
+    if (thread < kWarpSize)
+      for (int i = thread % kNormLanes; i < count; i += kNormLanes) sum += squares[thread / kNormLanes][i];
     __syncthreads();
   }
   if (thread >= kWarpSize) return;
   for (int half = kNormLanes / 2; half > 0; half /= 2) sum += shuffle_xor(sum, half);
-  if (thread == 0) args.squares[blockIdx.x] = sum;
+  if (thread % kNormLanes == 0) args.squares[blockIdx.x * 2 + thread / kNormLanes] = sum;
 }
 
-/// limit / max(norm, limit); 1 without a limit or when the norm is NaN.
-__device__ double clip_factor(double norm, double limit) { return limit > 0 && norm > limit ? limit / norm : 1; }
+constexpr int kTrustThreads = 512;
 
-constexpr int kFactorThreads = 512;
-
-/// One block; a warp adds the chunks of a span in their order.
-__global__ void __launch_bounds__(kFactorThreads) find_factors(ClipFactorsArgs args) {
+/// One block, a warp per span.
+template <typename Functor>
+__global__ void __launch_bounds__(kTrustThreads) find_trust(TrustArgs args) {
   const UpdateTable& table = args.table;
-  const int64_t step = table.state->index;
-  const StepHead& head = table.heads[step];
-  if (table.state->stopped || !head.apply) return;
-  const GroupStep* const groups = table.groups + step * table.group_count;
-  double *const own = args.scratch, *const terms = args.scratch + table.span_count;
-  const double scale = head.gradient_scale;
-  for (int s = warp_id(); s < table.span_count; s += kFactorThreads / kWarpSize) {
+  if (!updates(table)) return;
+  for (int s = warp_id(); s < table.span_count; s += kTrustThreads / kWarpSize) {
     const DeviceSpan& span = table.spans[s];
-    const int64_t chunks = (span.size + kUpdateChunk - 1) / kUpdateChunk;
-    double sum = 0;
-    for (int64_t begin = 0; begin < chunks; begin += kWarpSize) {
-      const int64_t c = begin + lane_id();
-      const float mine = c < chunks ? args.squares[span.first_chunk + c] : 0.0f;
-      for (int lane = 0; lane < kWarpSize; ++lane) {
-        const float next = broadcast(mine, lane);
-        if (begin + lane < chunks) sum += next;
-      }
-    }
-    const double squares = scale * scale * sum, factor = clip_factor(sqrt(squares), groups[span.group].clip_norm);
+    if (span.rule != args.rule) continue;
+    const double p = sum_of_chunks(span, args.squares, 2, 0), other = sum_of_chunks(span, args.squares, 2, 1);
     if (lane_id() > 0) continue;
-    own[s] = factor;
-    terms[s] = factor * factor * squares;
+    Functor rule;
+    memcpy(&rule, group_of(table, span).rule.bytes, sizeof rule);
+    args.trust[s] = static_cast<float>(rule.trust(sqrt(p), sqrt(other)));
   }
-  __syncthreads();
-  __shared__ double global;
-  if (threadIdx.x == 0) {
-    double total = 0;
-    for (int s = 0; s < table.span_count; ++s) total += terms[s];
-    global = clip_factor(sqrt(total), head.global_clip_norm);
-  }
-  __syncthreads();
-  for (int s = static_cast<int>(threadIdx.x); s < table.span_count; s += kFactorThreads) {
-    const double factor = own[s] * global;
-    args.factors[s] = static_cast<float>(factor * scale);
-  }
+}
+
+template <typename Functor>
+void launch_measure_of(const MeasureArgs& args, Stream stream) {
+  if constexpr (rules::kUsesNorms<Functor>)
+    launch(measure_spans<Functor>, static_cast<unsigned>(args.update.table.chunk_count), kThreads, 0, stream, args);
+}
+
+template <typename Functor>
+void launch_trust_of(const TrustArgs& args, Stream stream) {
+  if constexpr (rules::kUsesNorms<Functor>) launch(find_trust<Functor>, 1, kTrustThreads, 0, stream, args);
 }
 
 // Update -----------------------------------------------------------------------------------------------------------
@@ -140,11 +176,10 @@ __device__ void accumulate(const DeviceSpan& span, const Piece& piece, bool firs
 
 template <typename Functor>
 __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
-  constexpr int kSlots = Functor::kSlots, kRows = kSlots > 0 ? kSlots : 1;
+  constexpr int kSlots = Functor::kSlots, kRows = Operands<Functor>::kRows;
   const UpdateTable& table = args.table;
-  if (table.state->stopped) return;
-  const int64_t step = table.state->index;
-  const StepHead head = table.heads[step];
+  if (table.state->stopped || table.state->skip) return;
+  const StepHead head = table.heads[table.state->row];
   const UpdateChunk chunk = table.chunks[blockIdx.x / kPieces];
   const DeviceSpan& span = table.spans[chunk.span];
   if (span.rule != args.rule) return;
@@ -152,43 +187,27 @@ __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
   if (piece.count == 0) return;
   if (!head.apply) return accumulate(span, piece, head.first != 0);
 
-  const GroupStep& group = table.groups[step * table.group_count + span.group];
-  Functor rule;
-  memcpy(&rule, group.rule.bytes, sizeof rule);
-  const rules::ElementStep element{args.factors ? args.factors[chunk.span] : head.gradient_scale,
-                                   rules::limit_of(group.clip_value), group.l2, group.decay};
-  float* const p = span.parameter + piece.begin;
-  const float* const g = span.gradient + piece.begin;
-  const float* const a = span.accumulator ? span.accumulator + piece.begin : nullptr;
+  Operands<Functor> at(args, chunk.span, piece);
+  if (rules::kUsesNorms<Functor>) at.step.trust = args.trust[chunk.span];
   float* const e = head.average && span.average ? span.average + piece.begin : nullptr;
-  float* slots[kRows];
-  bool aligned = is_aligned(p) && is_aligned(g) && is_aligned(a) && is_aligned(e);
-  for (int s = 0; s < kSlots; ++s) {
-    slots[s] = span.slots[s] + piece.begin;
-    aligned = aligned && is_aligned(slots[s]);
-  }
-
+  const bool aligned = at.aligned && is_aligned(e);
   for (int i = static_cast<int>(threadIdx.x) * kQuad; i < piece.count; i += kThreads * kQuad) {
     const int some = piece.count - i < kQuad ? piece.count - i : kQuad;
-    float x[kQuad] = {}, w[kQuad] = {}, y[kQuad] = {}, mean[kQuad] = {}, rows[kRows][kQuad] = {};
-    load_quad(g + i, aligned, some, x);
-    load_quad(p + i, aligned, some, w);
-    DH_UNROLL
-    for (int s = 0; s < kSlots; ++s) load_quad(slots[s] + i, aligned, some, rows[s]);
-    if (a) load_quad(a + i, aligned, some, y);
+    float x[kQuad] = {}, w[kQuad] = {}, mean[kQuad] = {}, rows[kRows][kQuad] = {};
+    at.load(i, some, x, w, rows);
     if (e) load_quad(e + i, aligned, some, mean);
     DH_UNROLL
     for (int k = 0; k < kQuad; ++k) {
       float slot[kRows];
       for (int s = 0; s < kSlots; ++s) slot[s] = rows[s][k];
-      w[k] = rules::update_element(rule, element, a ? x[k] + y[k] : x[k], w[k], slot);
+      w[k] = rules::update_element(at.rule, at.step, x[k], w[k], slot);
       for (int s = 0; s < kSlots; ++s) rows[s][k] = slot[s];
       mean[k] = rules::moving_average(head.keep, head.take, mean[k], w[k]);
       if (e && head.overwrite) w[k] = mean[k];
     }
-    store_quad(p + i, aligned, some, w);
+    store_quad(at.p + i, aligned, some, w);
     DH_UNROLL
-    for (int s = 0; s < kSlots; ++s) store_quad(slots[s] + i, aligned, some, rows[s]);
+    for (int s = 0; s < kSlots; ++s) store_quad(at.slots[s] + i, aligned, some, rows[s]);
     if (e) store_quad(e + i, aligned, some, mean);
   }
 }
@@ -196,7 +215,7 @@ __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
 __global__ void __launch_bounds__(kWarpSize) write_scalars(UpdateScalarsArgs args) {
   const UpdateTable& table = args.table;
   if (table.state->stopped) return;
-  const int64_t step = table.state->index;
+  const int64_t step = table.state->row;
   const GroupStep* const groups = table.groups + step * table.group_count;
   for (int i = static_cast<int>(threadIdx.x); i < args.count; i += kWarpSize)
     args.to[i * args.stride] = rules::scalar_of_step(table.heads[step], groups, args.group, i);
@@ -204,13 +223,28 @@ __global__ void __launch_bounds__(kWarpSize) write_scalars(UpdateScalarsArgs arg
 
 }  // namespace
 
-void launch_gradient_norms(const GradientNormsArgs& args, Stream stream) {
-  if (args.table.chunk_count == 0) return;
-  launch(sum_squares, static_cast<unsigned>(args.table.chunk_count), kThreads, 0, stream, args);
+void launch_measure(const MeasureArgs& args, Stream stream) {
+  if (args.update.table.chunk_count == 0) return;
+  switch (args.update.rule) {
+#define RULE(name, functor) \
+  case Rule::name:          \
+    return launch_measure_of<rules::functor>(args, stream);
+#include "optim/rules.def"
+    case Rule::count_:
+      break;
+  }
 }
 
-void launch_clip_factors(const ClipFactorsArgs& args, Stream stream) {
-  if (args.table.span_count > 0) launch(find_factors, 1, kFactorThreads, 0, stream, args);
+void launch_trust(const TrustArgs& args, Stream stream) {
+  if (args.table.span_count == 0) return;
+  switch (args.rule) {
+#define RULE(name, functor) \
+  case Rule::name:          \
+    return launch_trust_of<rules::functor>(args, stream);
+#include "optim/rules.def"
+    case Rule::count_:
+      break;
+  }
 }
 
 void launch_update(const UpdateArgs& args, Stream stream) {
