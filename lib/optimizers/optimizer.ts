@@ -13,14 +13,7 @@ import type { TensorLike } from '../tensor/convert.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
-import {
-  type Common,
-  type OptimizerOptions,
-  type Preset,
-  presets,
-  readCommon,
-  type UpdateRule,
-} from './common.js';
+import { type Common, type OptimizerOptions, type Preset, presets, readCommon, type UpdateRule } from './common.js';
 import { CheckedGroup, type GroupOwner, ParameterGroup, ruleOfAll } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
 import { Rate } from './rate.js';
@@ -328,10 +321,7 @@ export abstract class Optimizer {
   }
 
   /** A group has the numbers that a whole optimizer of this class with its options would have. */
-  #readGroups(
-    read: Options<OptimizerOptions>,
-    Class: ClassOfGroups,
-  ): { group: ParameterGroup; rule: UpdateRule }[] {
+  #readGroups(read: Options<OptimizerOptions>, Class: ClassOfGroups): { group: ParameterGroup; rule: UpdateRule }[] {
     const { groups = [] } = read.raw as { groups?: unknown };
     const what = read.what('groups');
     if (!Array.isArray(groups))

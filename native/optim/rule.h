@@ -44,8 +44,8 @@ bool uses_norms(Rule rule);
 bool decays_itself(Rule rule);
 
 /// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, momentum, dampening,
-/// beta1, beta2, epsilon, adaptiveClipFactor, adaptiveClipEpsilon, trustCoefficient, nesterov, rateRatio, beta2Decay. Throws UNKNOWN_NAME, and
-/// INVALID_ARGUMENT for a value that is not finite.
+/// beta1, beta2, epsilon, adaptiveClipFactor, adaptiveClipEpsilon, trustCoefficient, nesterov, rateRatio, beta2Decay.
+/// Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
 void set_hyper(Hyper& hyper, std::string_view name, double value);
 double get_hyper(const Hyper& hyper, std::string_view name);
 

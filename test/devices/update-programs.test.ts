@@ -24,6 +24,9 @@ const made = {
   'muon, everything': () =>
     optimizers.muon({ ...all, groups: [{ match: /hidden/, weightDecay: 0.1, learningRate: 0.02 }] }),
   'muon, rates of one’s own': () => optimizers.muon({ learningRate: (step: number) => 0.02 / (1 + step) }),
+  'muon, skipping': () => optimizers.muon({ learningRate: 0.02, skipNonFinite: true, gradientAccumulationSteps: 2 }),
+  'adafactor, skipping': () =>
+    optimizers.adafactor({ learningRate: 0.05, skipNonFinite: true, gradientAccumulationSteps: 2 }),
   'adam under constraints': () => optimizers.adam({ ...all }),
 };
 type Name = keyof typeof made;
@@ -98,6 +101,25 @@ describe.each(testDevices)('update programs on %s', (device) => {
     expect(slots(failed)).toEqual(slots(good));
     expect(failed.compiled!.optimizer.iterations).toBe(2);
   });
+
+  test.each(['muon, skipping', 'adafactor, skipping'] as const)(
+    '%s: a skipped update runs no program',
+    async (name) => {
+      const bad = Float32Array.from(y);
+      bad.fill(3e38, 3 * 4, 3 * 5); // of the second batch
+      const [here, there] = [net('cpu', name), net(device, name)];
+      for (const model of [here, there]) {
+        await model.fit(x, bad, { ...fit, epochs: 1, onNonFinite: 'ignore' });
+        expect(model.compiled!.optimizer.skipped).toBe(1);
+        expect(weightsOf(model).every(Number.isFinite)).toBe(true);
+      }
+      close(weightsOf(there), weightsOf(here), 1e-4);
+      // As if the first two batches had never been.
+      const rest = net(device, name);
+      await rest.fit(x.subarray(6 * 8), y.subarray(3 * 8), { ...fit, epochs: 1 });
+      expect(bits(there)).toEqual(bits(rest));
+    },
+  );
 
   test.skipIf(isEmulated(device))('a step allocates nothing', async () => {
     const model = net(device, 'muon, everything');
