@@ -127,6 +127,8 @@ export interface NativeBinding {
   storagesCopy(storages: Storage[]): Storage[];
   /** Overwrites storages under one lock. Element counts must match. dtype: of the targets. */
   storagesWrite(storages: Storage[], dtypes: DType[], values: (NumericArray | Storage)[]): void;
+  /** Gives every element of float32 storages this value. */
+  storagesFill(storages: Storage[], value: number): void;
   storageBytes(storage: Storage): number;
   /** Where the values are: the device that computed them last, or "cpu". */
   storageDevice(storage: Storage): string;
@@ -190,7 +192,7 @@ export interface NativeBinding {
   rules(): { name: string; slots: number; scalars: number }[];
   /**
    * One update of many variables: segments in arena order, adjacent ones are merged. groups: a rule, and hyperparameters by the names of
-   * native/optim/rule.h. graphs: what follows the pass; slot 0 of a segment whose rule is a program takes the gradient to it. Segments have an accumulator where
+   * native/optim/rule.cpp. graphs: what follows the pass; slot 0 of a segment whose rule is a program takes the gradient to it. Segments have an accumulator where
    * options.accumulationSteps is above 1, and an average where options.emaMomentum is a number.
    */
   updaterNew(
@@ -254,13 +256,32 @@ export interface NativeBinding {
   }): Session;
   /** The program for batches of exactly `rows` rows. */
   sessionProgram(session: Session, rows: number, program: Program): void;
-  /** Data of the coming epochs: rows [begin, end) of a data set. */
-  sessionData(session: Session, dataset: Dataset, begin: number, end: number): void;
   /**
-   * Starts an epoch at its first batch and zeroes the sums. shuffle: a permutation from Philox (seed, epoch). Batches have
-   * batchSize rows; a remainder is one smaller batch (train) or is cut into powers of two (evaluate, predict).
+   * Data of the coming epochs: rows [begin, end) of a data set. set: only these of them, counted from begin; their groups, numbered from 0,
+   * whose rows stay together when shuffled; how many rows an epoch draws with replacement (0: as many as there are).
    */
-  sessionEpoch(session: Session, epoch: number, batchSize: number, shuffle: boolean, seed: number): void;
+  sessionData(
+    session: Session,
+    dataset: Dataset,
+    begin: number,
+    end: number,
+    set: { rows: Int32Array | null; groups: Int32Array | null; draws: number } | null,
+  ): void;
+  /**
+   * Starts an epoch at its first batch and zeroes the sums. The rows are visited as they stand, in a permutation, or as drawn with
+   * replacement: from Philox (seed, draw). Batches have batchSize rows; a remainder is one smaller batch (train) or is cut into powers of
+   * two (evaluate, predict).
+   */
+  sessionEpoch(
+    session: Session,
+    epoch: number,
+    batchSize: number,
+    order: 'stored' | 'shuffled' | 'drawn',
+    seed: number,
+    draw: number,
+  ): void;
+  /** A permutation of 0 … count - 1: the one in which a session visits its rows. */
+  permutation(count: number, seed: number, draw: number): Int32Array;
   /**
    * Runs on a native thread until the epoch ends, `maxSteps` steps or `maxMilliseconds` are over, or an abort. Rejects with NON_FINITE
    * (naming epoch and step) or LABEL_OUT_OF_RANGE; the weights are then those of the last finished step.

@@ -6,7 +6,7 @@ import { sameShape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { Claims } from '../training/position.js';
 import type { Callback, Logs } from './callback.js';
-import { type Mode, Monitored, modes, prefersLarger } from './monitor.js';
+import { better, type Mode, Monitored, modes, prefersLarger, worst } from './monitor.js';
 
 export interface EarlyStoppingOptions {
   /** Key of the logs; 'val_loss' by default. */
@@ -67,7 +67,7 @@ export class EarlyStopping implements Callback {
     };
     this.#larger = prefersLarger(this.#options.mode, this.#options.monitor);
     this.#monitored = new Monitored('callbacks.earlyStopping', this.#options.monitor);
-    this.#state = fresh(this.#worst());
+    this.#state = fresh(worst(this.#larger));
   }
 
   getConfig(): Config {
@@ -113,7 +113,7 @@ export class EarlyStopping implements Callback {
   }
 
   onTrainBegin(): void {
-    this.#state = fresh(this.#worst());
+    this.#state = fresh(worst(this.#larger));
   }
 
   onEpochEnd(epoch: number, logs: Logs): void {
@@ -148,23 +148,23 @@ export class EarlyStopping implements Callback {
     this.#state.bestEpoch = epoch;
   }
 
-  #worst(): number {
-    return this.#larger ? -Infinity : Infinity;
-  }
-
   #better(value: number, reference: number): boolean {
-    const { minDelta } = this.#options;
-    return this.#larger ? value - minDelta > reference : value + minDelta < reference;
+    return better(this.#larger, this.#options.minDelta, value, reference);
   }
 }
 
 /**
- * Ends the fit when a number has not improved for `patience` epochs. Its state is saved and resumed with the model.
+ * Ends the fit when a number has not improved for `patience` epochs. Its state is saved and resumed with the model. What is stopped on may be
+ * the loss that is meant, such as the zero-one loss, which has no gradient, while another one is trained on.
  *
  * @param options monitor ('val_loss'), minDelta (0), patience (0), mode ('auto'), baseline, restoreBestWeights (false), startFromEpoch (0)
  * @throws UNKNOWN_OPTION, OUT_OF_RANGE
  * @example
  * callbacks.earlyStopping({ monitor: 'val_loss', patience: 5, restoreBestWeights: true });
+ * // The true loss, on rows that are held back:
+ * net.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['zeroOneLoss'] });
+ * const stopping = callbacks.earlyStopping({ monitor: 'val_zeroOneLoss', patience: 5, restoreBestWeights: true });
+ * await net.fit(x, y, { epochs: 100, validationSplit: 0.2, callbacks: [stopping] });
  * @see https://keras.io/api/callbacks/early_stopping/
  */
 export function earlyStopping(options?: EarlyStoppingOptions): EarlyStopping {

@@ -10,6 +10,16 @@ export function prefersLarger(mode: Mode, monitor: string): boolean {
   return mode === 'max' || (mode === 'auto' && /acc|auc|precision|recall|f1|similarity/i.test(monitor));
 }
 
+/** Before the first value. */
+export function worst(larger: boolean): number {
+  return larger ? -Infinity : Infinity;
+}
+
+/** Whether a value is better than a reference, by more than minDelta. */
+export function better(larger: boolean, minDelta: number, value: number, reference: number): boolean {
+  return larger ? value - minDelta > reference : value + minDelta < reference;
+}
+
 /** The number to watch; warns once and gives undefined where the logs lack it. */
 export class Monitored {
   #warned = false;

@@ -188,7 +188,8 @@ function check(kind: Kind, value: unknown, path: string): Serialized {
 /** By Keras's name of the class, or spelt as its factory. */
 function entryOf({ entries }: Family, name: string): Entry | undefined {
   const camel = camelCase(name);
-  return entries.get(name) ?? entries.get(camel) ?? entries.get(camel.charAt(0).toUpperCase() + camel.slice(1));
+  const known = entries.get(name) ?? entries.get(camel) ?? entries.get(camel.charAt(0).toUpperCase() + camel.slice(1));
+  return known ?? [...entries.values()].find(({ make }) => make.name === camel); // "sgd" for SGD
 }
 
 function unknown(kind: Kind, name: string, { entries }: Family, path: string): DownhillError {

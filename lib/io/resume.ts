@@ -126,8 +126,9 @@ function scheduleDifferences(file: unknown, here: unknown): string[] {
 }
 
 function checkOptions(path: string, position: Position, options: CheckedFitOptions): void {
-  const found = (['batchSize', 'shuffle', 'stepsPerEpoch'] as const).flatMap((key) =>
-    differences(position[key], options[key], key, () => false),
+  const given = { ...options, groups: options.groups?.sizes.length ?? null };
+  const found = (['batchSize', 'shuffle', 'replacement', 'groups', 'stepsPerEpoch'] as const).flatMap((key) =>
+    differences(position[key], given[key], key, () => false),
   );
   refuse(path, 'a fit with other options', found);
 }
@@ -137,11 +138,12 @@ function checkRows(path: string, position: Position, rows: number | null, valida
     ...differences(position.rows, rows, 'rows', () => false),
     ...differences(position.validationRows, validationRows, 'rows of validation', () => false),
   ]);
-  const { feed, batchSize } = position;
+  const { feed, batchSize, replacement, stepsPerEpoch } = position;
   const where = new Claims(`${path}: state.training`, {});
   if ((rows === null) !== (feed.kind === 'batches')) where.fail('feed', 'that of the data');
-  if (rows !== null && feed.last.steps > Math.ceil(rows / batchSize))
-    where.fail('feed.last.steps', `at most the ${Math.ceil(rows / batchSize)} batches of the data`);
+  const batches = replacement && stepsPerEpoch > 0 ? stepsPerEpoch : Math.ceil((rows ?? 0) / batchSize);
+  if (rows !== null && feed.last.steps > batches)
+    where.fail('feed.last.steps', `at most the ${batches} batches of the data`);
 }
 
 /** The learning rates to go on with, of the optimizer and of its groups; null for what is no number. */

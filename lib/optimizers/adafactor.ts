@@ -6,6 +6,7 @@ import { Options } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
 import { commonKeys, type OptimizerOptions } from './common.js';
 import { Optimizer } from './optimizer.js';
+import { checkPresetOption } from './presets.js';
 import type { UpdateProgram, UpdateValues } from './update-programs.js';
 
 export interface AdafactorOptions extends OptimizerOptions {
@@ -17,7 +18,7 @@ export interface AdafactorOptions extends OptimizerOptions {
   epsilon2?: number;
   /** Largest root mean square of an update before the rate, above 0. */
   clipThreshold?: number;
-  /** As in Keras 3, where it changes nothing: the rate is at most 1/√t in any case. */
+  /** Preset 'keras'. As in Keras 3, where it changes nothing: the rate is at most 1/√t in any case. */
   relativeStep?: boolean;
 }
 
@@ -37,6 +38,7 @@ export class Adafactor extends Optimizer {
     const own = ['beta2Decay', 'epsilon1', 'epsilon2', 'clipThreshold', 'relativeStep'] as const;
     const read = new Options<AdafactorOptions>('optimizers.adafactor', options, [...commonKeys, ...own]);
     const torch = read.raw.preset === 'torch';
+    checkPresetOption(read, 'relativeStep', 'keras');
     const beta2Decay = read.number('beta2Decay', -0.8, { max: 0 });
     const constants = {
       epsilon1: read.number('epsilon1', torch ? kSpacing : 1e-30, { min: 0 }),
@@ -48,7 +50,9 @@ export class Adafactor extends Optimizer {
       slots: ['rowVariance', 'columnVariance', 'variance'],
       slotShapes,
       learningRate: torch ? 0.01 : 0.001,
-      hyper: { beta2Decay, coupledDecay: 0 },
+      hyper: { beta2Decay },
+      presets: ['keras', 'torch'],
+      decoupled: true,
       program: program(constants, torch),
     });
     this.beta2Decay = beta2Decay;
@@ -58,7 +62,8 @@ export class Adafactor extends Optimizer {
 
   override getConfig(): Config {
     const { beta2Decay, epsilon1, epsilon2, clipThreshold, relativeStep } = this;
-    return { ...super.getConfig(), beta2Decay, epsilon1, epsilon2, clipThreshold, relativeStep };
+    const config = { ...super.getConfig(), beta2Decay, epsilon1, epsilon2, clipThreshold };
+    return this.preset === 'keras' ? { ...config, relativeStep } : config;
   }
 }
 

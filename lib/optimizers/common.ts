@@ -9,6 +9,7 @@ import type { Variable } from '../tensor/variable.js';
 import type { GroupOptions } from './groups.js';
 import type { UpdateProgram } from './update-programs.js';
 import { type DynamicLossScaleOptions, LossScale } from './loss-scale.js';
+import type { Preset } from './presets.js';
 
 /** Options that every optimizer takes. */
 export interface OptimizerOptions {
@@ -57,12 +58,10 @@ export interface OptimizerOptions {
    */
   lossScale?: 'dynamic' | DynamicLossScaleOptions | null;
   name?: string;
-  /** Whose defaults and formula: Keras's (the default) or PyTorch's. */
+  /** Whose defaults and formula: Keras's (the default), PyTorch's or the lecture's. */
   preset?: Preset;
 }
 
-export type Preset = 'keras' | 'torch';
-export const presets: readonly Preset[] = ['keras', 'torch'];
 export const commonKeys = [
   'learningRate',
   'weightDecay',
@@ -89,7 +88,7 @@ export interface VariableRule {
   rule: string;
   /** Names of its slots, in their order, for files. */
   slots: readonly string[];
-  /** Hyperparameters of the rule, by the native names; weightDecay (where it is not given) and coupledDecay among them. */
+  /** Hyperparameters of the rule, by the native names. */
   hyper: Record<string, number>;
   /** Where the rule is made of ops. */
   program?: UpdateProgram;
@@ -106,6 +105,14 @@ export interface UpdateRule extends VariableRule {
   isOther?(variable: Variable): boolean;
   /** Rules that do the same with these numbers, so that groups may mix them: 'sgd' is 'momentum' with momentum 0. */
   within?: readonly string[];
+  /** Where its slots begin that do not begin at 0; 'learningRate': at the rate of the update that makes them. */
+  starts?: Readonly<Record<string, number | 'learningRate'>>;
+  /** Those it has, if not all. */
+  presets?: readonly Preset[];
+  /** Default of weightDecay. */
+  weightDecay?: number;
+  /** Its weight decay is decoupled under every preset. */
+  decoupled?: boolean;
 }
 
 const clips = ['clipNorm', 'clipValue', 'globalClipNorm', 'adaptiveClipFactor'] as const;
@@ -128,11 +135,12 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
       'INVALID_ARGUMENT',
       `${read.where}: at most one of clipNorm, clipValue, globalClipNorm and adaptiveClipFactor can be given; received ${clipping.join(' and ')}.`,
     );
+  const weightDecay = read.optionalNumber('weightDecay', { min: 0 }) ?? rule.weightDecay ?? null;
   const hyper = {
     ...rule.hyper,
     learningRate: rule.learningRate,
-    weightDecay: read.optionalNumber('weightDecay', { min: 0 }) ?? rule.hyper.weightDecay ?? 0,
-    coupledDecay: rule.hyper.coupledDecay ?? (preset === 'torch' ? 1 : 0),
+    weightDecay: weightDecay ?? 0,
+    coupledDecay: preset === 'torch' && !rule.decoupled ? 1 : 0,
     clipNorm: read.optionalNumber('clipNorm') ?? 0,
     clipValue: read.optionalNumber('clipValue') ?? 0,
     adaptiveClipFactor: read.optionalNumber('adaptiveClipFactor') ?? 0,
@@ -152,11 +160,12 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
     ...lossScale.native,
   };
   // Those that came later stand in configs only where they were given, so that older files agree.
-  const optional = ['weightDecay', ...clips.slice(0, 3), 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
+  const optional = [...clips.slice(0, 3), 'emaOverwriteFrequency', 'gradientAccumulationSteps'] as const;
   const given: Config = Object.fromEntries(optional.map((key) => [key, read.raw[key] ?? null]));
   const later = ['adaptiveClipFactor', 'adaptiveClipEpsilon', 'skipNonFinite'] as const;
   for (const key of later) if ((read.raw[key] ?? null) !== null) given[key] = read.raw[key];
-  return { hyper, options, lossScale, config: { ...given, ...lossScale.getConfig(), useEma, emaMomentum } };
+  const config = { weightDecay, ...given, ...lossScale.getConfig(), useEma, emaMomentum };
+  return { hyper, options, lossScale, config };
 }
 
 /** Compares what a class says of its rule with the row of native/optim/rules.def. */

@@ -27,7 +27,13 @@ export class Lamb extends Optimizer {
       epsilon: read.number('epsilon', torch ? 1e-6 : 1e-7, { min: 0 }),
     };
     const rule = torch ? 'decayedLamb' : 'lamb';
-    super('lamb', read, { rule, slots: ['momentum', 'velocity'], learningRate: 0.001, hyper });
+    super('lamb', read, {
+      rule,
+      slots: ['momentum', 'velocity'],
+      learningRate: 0.001,
+      hyper,
+      presets: ['keras', 'torch'],
+    });
     ({ beta1: this.beta1, beta2: this.beta2, epsilon: this.epsilon } = hyper);
   }
 

@@ -31,7 +31,13 @@ export class Lars extends Optimizer {
       epsilon: read.number('epsilon', 0, { min: 0 }),
     };
     const learningRate = torch ? 0.001 : 0.01;
-    super('lars', read, { rule: torch ? 'torchLars' : 'lars', slots: ['momentum'], learningRate, hyper });
+    super('lars', read, {
+      rule: torch ? 'torchLars' : 'lars',
+      slots: ['momentum'],
+      learningRate,
+      hyper,
+      presets: ['keras', 'torch'],
+    });
     ({ momentum: this.momentum, trustCoefficient: this.trustCoefficient, epsilon: this.epsilon } = hyper);
     this.nesterov = hyper.nesterov === 1;
   }

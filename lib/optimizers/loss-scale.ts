@@ -7,7 +7,8 @@ import type { Trace } from '../graph/trace.js';
 import { Options } from '../options.js';
 import { storageOf } from '../tensor/tensor.js';
 import { Variable } from '../tensor/variable.js';
-import type { OptimizerOptions, Preset } from './common.js';
+import type { OptimizerOptions } from './common.js';
+import type { Preset } from './presets.js';
 
 /** A loss scale that follows the gradients: doubled after growthSteps updates in a row with finite ones, halved where one is not. */
 export interface DynamicLossScaleOptions {

@@ -8,6 +8,7 @@ import type { Shape } from '../tensor/shape.js';
 import type { Variable } from '../tensor/variable.js';
 import { commonKeys, type OptimizerOptions } from './common.js';
 import { Optimizer } from './optimizer.js';
+import { checkPresetOption } from './presets.js';
 import type { UpdateProgram } from './update-programs.js';
 
 export type AdjustLrFn = 'original' | 'matchRmsAdamw';
@@ -70,6 +71,8 @@ export class Muon extends Optimizer {
   constructor(options?: MuonOptions) {
     const read = new Options<MuonOptions>('optimizers.muon', options, [...commonKeys, ...kKeys]);
     const torch = read.raw.preset === 'torch';
+    checkPresetOption(read, 'rmsRate', 'keras');
+    checkPresetOption(read, 'adjustLrFn', 'torch');
     const values = {
       momentum: read.number('momentum', 0.95, { min: 0, below: 1 }),
       muonA: read.number('muonA', 3.4445),
@@ -81,7 +84,6 @@ export class Muon extends Optimizer {
       epsilon: read.number('epsilon', 1e-7, { min: 0 }),
       nesterov: read.flag('nesterov', true),
       nsSteps: read.count('nsSteps', 5, { min: 1, max: 99 }),
-      adjustLrFn: read.oneOf('adjustLrFn', ['original', 'matchRmsAdamw'], 'original'),
       excludeLayers: patterns(read),
       excludeEmbeddings: read.flag('excludeEmbeddings', true),
     };
@@ -90,7 +92,8 @@ export class Muon extends Optimizer {
     const weightDecay = decayOf('weightDecay', torch ? 0.1 : 0.004);
     const adamWeightDecay = decayOf('adamWeightDecay', torch ? 0.01 : 0.004);
     const rmsRate = read.raw.rmsRate === undefined ? 0.2 : (read.optionalNumber('rmsRate', { min: 0 }) ?? null);
-    const { epsilon, adjustLrFn, excludeEmbeddings } = values;
+    const adjustLrFn = read.oneOf('adjustLrFn', ['original', 'matchRmsAdamw'], 'original');
+    const { epsilon, excludeEmbeddings } = values;
     const larger = (shape: Shape) => Math.sqrt(Math.max(...shape));
     const settings: Settings = {
       ...values,
@@ -106,7 +109,6 @@ export class Muon extends Optimizer {
       slots: ['momentum', 'velocity'],
       hyper: {
         weightDecay: adamWeightDecay ?? 0,
-        coupledDecay: 0,
         rateRatio: values.adamLrRatio,
         beta1: values.adamBeta1,
         beta2: values.adamBeta2,
@@ -121,13 +123,17 @@ export class Muon extends Optimizer {
     super('muon', read, {
       rule: 'muon',
       slots: ['momentum'],
-      hyper: { weightDecay: weightDecay ?? 0, coupledDecay: 0 },
+      hyper: {},
+      presets: ['keras', 'torch'],
+      weightDecay: weightDecay ?? 0,
+      decoupled: true,
       program: program(settings),
       learningRate: 0.001,
       other,
       isOther: (variable) => !isMatrix(variable),
     });
-    this.#config = { ...values, weightDecay, adamWeightDecay, rmsRate };
+    const scaling: Config = torch ? { adjustLrFn } : { rmsRate };
+    this.#config = { ...values, weightDecay, adamWeightDecay, ...scaling };
   }
 
   /** A group's decay is that of all its variables. */

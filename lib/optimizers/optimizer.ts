@@ -13,15 +13,14 @@ import type { TensorLike } from '../tensor/convert.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
-import { type Common, type OptimizerOptions, type Preset, presets, readCommon, type UpdateRule } from './common.js';
+import { type Common, type OptimizerOptions, readCommon, type UpdateRule } from './common.js';
 import { CheckedGroup, type GroupOwner, ParameterGroup, ruleOfAll } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
+import { type Preset, presetOf } from './presets.js';
 import { Rate } from './rate.js';
 import { accumulatorSlot, averageSlot, nativeUpdater, type Row, rowsOf } from './rows.js';
 import { type Slot, type SlotShape, Slots } from './slots.js';
 import { Updaters } from './updaters.js';
-
-export { commonKeys, type OptimizerOptions, type Preset, presets, type UpdateRule } from './common.js';
 
 /** A function without arguments that computes a loss from Variables. */
 export type LossFunction = () => Output;
@@ -59,7 +58,7 @@ export abstract class Optimizer {
 
   constructor(kind: string, read: Options<OptimizerOptions>, rule: UpdateRule) {
     this.name = read.text('name', kind);
-    this.preset = read.oneOf('preset', presets, 'keras');
+    this.preset = presetOf(read, rule.presets);
     this.#common = readCommon(read, this.preset, rule);
     const rate = checkSchedule(read.what('learningRate'), read.raw.learningRate ?? rule.learningRate);
     this.#rate = new Rate(`${this.name}: learningRate`, rate, rule.learningRate);
@@ -88,7 +87,12 @@ export abstract class Optimizer {
       ...(averages ? [averageSlot] : []),
       ...(this.#common.options.accumulationSteps > 1 ? [accumulatorSlot] : []),
     ];
-    this.#slots = new Slots((variable) => this.slotShapes(variable), averages ? averageSlot : null);
+    const start = (name: string, variable: Variable) => {
+      const { group, starts } = this.#rows[this.#rowOf(variable)];
+      const value = starts?.[name] ?? 0;
+      return value === 'learningRate' ? (this.groups[group - 1] ?? this).learningRate : value;
+    };
+    this.#slots = new Slots((variable) => this.slotShapes(variable), averages ? averageSlot : null, start);
   }
 
   /** Options that follow from those of a group. */
@@ -267,7 +271,7 @@ export abstract class Optimizer {
     });
   }
 
-  /** The slots of these variables, new ones with their first values. For files. */
+  /** The slots of these variables, with the values they begin at where they are new. For files. */
   makeSlots(variables: readonly Variable[]): readonly (readonly Slot[])[] {
     return this.#slots.of(variables);
   }

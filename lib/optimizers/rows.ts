@@ -19,6 +19,8 @@ export interface Row {
   /** By the native names. */
   hyper: Record<string, number>;
   rate: () => Rate;
+  /** As in UpdateRule. */
+  starts?: UpdateRule['starts'];
   /** Which of its variables have the next row instead. */
   isOther?: UpdateRule['isOther'];
 }
@@ -27,7 +29,9 @@ export interface Row {
 export function rowsOf(row: Row & { rule: UpdateRule }, all: UpdateRule): Row[] {
   const { rule, hyper } = row;
   const { other, isOther } = rule;
-  const rows: Row[] = [{ ...row, rule: rule.program ? rule : all, isOther }];
+  const rows: Row[] = [
+    { ...row, rule: rule.program ? rule : all, starts: { ...all.starts, ...rule.starts }, isOther },
+  ];
   if (other) rows.push({ ...row, rule: other, hyper: { ...hyper, ...other.hyper } });
   for (const made of rows) checkRule(made.rule);
   return rows;

@@ -4,6 +4,7 @@ import { DownhillError } from '../errors.js';
 import { Options } from '../options.js';
 import { commonKeys, type OptimizerOptions, type UpdateRule } from './common.js';
 import { Optimizer } from './optimizer.js';
+import { checkPresetOption, presetOf } from './presets.js';
 
 export interface SgdOptions extends OptimizerOptions {
   /** In [0, 1]; 0, the default, is plain gradient descent. */
@@ -25,7 +26,8 @@ export class Sgd extends Optimizer {
       'nesterov',
       'dampening',
     ]);
-    const torch = read.raw.preset === 'torch';
+    checkPresetOption(read, 'dampening', 'torch');
+    const torch = presetOf(read) === 'torch';
     super('sgd', read, torch ? torchRule(read) : kerasRule(read));
     this.momentum = read.number('momentum', 0);
     this.nesterov = read.flag('nesterov', false);
@@ -39,11 +41,6 @@ export class Sgd extends Optimizer {
 }
 
 function kerasRule(read: Options<SgdOptions>): UpdateRule {
-  if (read.has('dampening'))
-    throw new DownhillError(
-      'INVALID_ARGUMENT',
-      "optimizers.sgd: dampening exists in PyTorch's form only. Leave it out, or set preset: 'torch'.",
-    );
   const momentum = read.number('momentum', 0, { min: 0, max: 1 });
   const nesterov = read.flag('nesterov', false);
   const rule = momentum === 0 ? 'sgd' : nesterov ? 'nesterov' : 'momentum';
@@ -65,13 +62,15 @@ function torchRule(read: Options<SgdOptions>): UpdateRule {
   const rule = momentum === 0 ? 'sgd' : nesterov ? 'torchNesterov' : 'torchMomentum';
   const slots = momentum === 0 ? [] : ['momentum'];
   const within = momentum === 0 ? ['torchMomentum', 'torchNesterov'] : [];
-  // Without momentum there is no dampening either.
-  return { rule, slots, learningRate: 0.001, hyper: { momentum, dampening: momentum === 0 ? 0 : dampening }, within };
+  // A velocity of -0 is one that has seen no gradient; it becomes the first one, whatever the dampening. Without momentum there is none.
+  const hyper = { momentum, dampening: momentum === 0 ? 0 : dampening };
+  return { rule, slots, starts: { momentum: -0 }, learningRate: 0.001, hyper, within };
 }
 
 /**
  * Gradient descent: w ← w − rate · g. With momentum μ: v ← μv − rate · g, w ← w + v; with nesterov: w ← w + μv − rate · g.
- * Preset 'torch': v ← μv + (1 − dampening) g, w ← w − rate · v.
+ * Preset 'torch': v ← μv + (1 − dampening) g, at a variable's first gradient v ← g; w ← w − rate · v, with nesterov w ← w − rate · (g + μv).
+ * Preset 'book' is Keras's: the lecture's θ, whose gradient is taken at the interim point θ + μv, is w − μv.
  *
  * @param options learningRate (0.01; torch 0.001), momentum in [0, 1] (0), nesterov (false), dampening (torch), and the common options
  * @throws OUT_OF_RANGE, UNKNOWN_OPTION, INVALID_ARGUMENT

@@ -28,11 +28,13 @@ export class Slots {
 
   /**
    * @param shapesOf the slots that a variable has
-   * @param copied name of the slots, if any, that begin as their variables' values; the others are zeros
+   * @param copied name of the slots, if any, that begin as their variables' values
+   * @param start what the others begin at
    */
   constructor(
     readonly shapesOf: (variable: Variable) => readonly SlotShape[],
     readonly copied: string | null = null,
+    readonly start: (name: string, variable: Variable) => number = () => 0,
   ) {}
 
   /** The slots of each variable. New ones begin with their first values. */
@@ -40,9 +42,9 @@ export class Slots {
     const fresh = variables.filter((variable) => !this.#slots.has(variable));
     const made = this.layOut(fresh);
     this.adopt(fresh, made);
-    const copies = made.flatMap((slots, i) =>
-      slots.filter(({ name }) => name === this.copied).map(({ storage }) => ({ storage, variable: fresh[i] })),
-    );
+    const all = made.flatMap((slots, i) => slots.map((slot) => ({ ...slot, variable: fresh[i] })));
+    this.#fill(all);
+    const copies = all.filter(({ name }) => name === this.copied);
     if (copies.length > 0)
       binding.storagesWrite(
         copies.map(({ storage }) => storage),
@@ -50,6 +52,20 @@ export class Slots {
         copies.map(({ variable }) => storageOf(variable)),
       );
     return variables.map((variable) => this.#slots.get(variable)!);
+  }
+
+  /** Gives slots the values that they begin at. */
+  #fill(slots: readonly (Slot & { variable: Variable })[]): void {
+    const starts = slots.map(({ name, variable }) => this.start(name, variable));
+    const distinct = starts.filter((value, i) => starts.findIndex((other) => Object.is(other, value)) === i);
+    for (const value of distinct) {
+      const filled = slots.filter((_, i) => Object.is(starts[i], value));
+      if (!Object.is(value, 0))
+        binding.storagesFill(
+          filled.map(({ storage }) => storage),
+          value,
+        );
+    }
   }
 
   /** Zeroed slots that are nobody's yet, in the variables' order, one arena per name, so that updates merge. */

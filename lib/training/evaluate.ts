@@ -6,11 +6,14 @@ import { type Column, datasetFor, inputColumn, targetColumn } from './columns.js
 import { ArrayFeed, type Batches, type Feed, type FeedOptions, isBatches, StreamFeed } from './feed.js';
 import { meansOf } from './logs.js';
 import { checkVerbose, type Reporter, reporterFor, type Verbose } from './progress.js';
+import { allRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
 export interface EvaluateOptions {
   /** Rows per batch, 32 by default. */
   batchSize?: number;
+  /** Batches after which it ends; by default all. */
+  steps?: number;
   verbose?: Verbose;
   /** Objects with hooks onTestBegin, onTestBatchEnd, … */
   callbacks?: readonly Callback[];
@@ -36,7 +39,7 @@ export function evaluationFeed(
   if (isBatches(x, y)) return new StreamFeed(trainer, x as Batches, options);
   const columns = columnsOf(trainer, x, y, names);
   const dataset = datasetFor(columns, options.onNonFinite);
-  return new ArrayFeed(trainer, { dataset, columns, begin: 0, end: columns[0].rows }, options);
+  return new ArrayFeed(trainer, { dataset, columns, walk: allRows(columns[0].rows) }, options);
 }
 
 /** What keeps an evaluation in touch with the run that it is part of. */
@@ -44,6 +47,8 @@ export interface Watch {
   race<T>(work: Promise<T>): Promise<T>;
   check(): void;
   reporter?: Reporter;
+  /** Batches, 0: all. */
+  steps: number;
 }
 
 /** Walks a feed once, calling the test hooks. */
@@ -51,16 +56,16 @@ export async function runEvaluation(
   feed: Feed,
   labels: readonly string[],
   callbacks: CallbackList,
-  { race, check, reporter }: Watch,
+  { race, check, reporter, steps: limit }: Watch,
 ): Promise<Logs> {
   await race(callbacks.call('onTestBegin', {}));
   const hooked = callbacks.has('onTestBatchBegin', 'onTestBatchEnd');
   let steps = 0;
   let logs: Logs = {};
   feed.begin(0);
-  while (await race(feed.more())) {
+  while ((limit === 0 || steps < limit) && (await race(feed.more()))) {
     if (hooked) await race(callbacks.call('onTestBatchBegin', steps, {}));
-    const progress = await feed.run(hooked ? 1 : 0, kStretch);
+    const progress = await feed.run(hooked ? 1 : limit && limit - steps, kStretch);
     check();
     // Weights that changed between two batches make native readers start again.
     const finished = progress.steps > steps;
@@ -83,24 +88,29 @@ export async function evaluate(
 ): Promise<Logs> {
   trainer.checkAlive();
   const { labels } = trainer.compiled;
-  const read = new Options<EvaluateOptions>('evaluate', options, ['batchSize', 'verbose', 'callbacks']);
+  const read = new Options<EvaluateOptions>('evaluate', options, ['batchSize', 'steps', 'verbose', 'callbacks']);
   const batchSize = read.count('batchSize', 32);
+  const steps = read.optionalCount('steps') ?? 0;
   const reporter = reporterFor(checkVerbose(read.what('verbose'), read.raw.verbose));
   const callbacks = new CallbackList(read.what('callbacks'), read.raw.callbacks, model);
   const feed = evaluationFeed(trainer, x, y, {
     kind: 'evaluate',
     batchSize,
-    shuffle: false,
+    order: 'stored',
+    once: false,
     seed: 0,
     onNonFinite: 'error',
   });
   try {
-    reporter.begin('', feed.batches);
-    return await runEvaluation(feed, labels, callbacks, {
+    reporter.begin('', steps || feed.batches);
+    const logs = await runEvaluation(feed, labels, callbacks, {
       race: (work) => work,
       check: () => trainer.checkAlive(),
       reporter,
+      steps,
     });
+    await feed.end();
+    return logs;
   } finally {
     reporter.close();
     feed.close();

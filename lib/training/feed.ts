@@ -3,6 +3,7 @@ import { binding, type Session, type Stretch } from '../binding/index.js';
 import { DownhillError, show } from '../errors.js';
 import { type Column, datasetFor, inputColumn, type OnNonFinite, targetColumn } from './columns.js';
 import type { FeedPosition, Progress } from './position.js';
+import { allRows, lengthOf, type Order, rowsOf, type Walk } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
 /** Batches as an iterable gives them. */
@@ -16,7 +17,7 @@ function nothing(labels: number): Progress {
 export interface Feed {
   /** Batches of a whole pass, where known. */
   readonly batches: number | null;
-  /** Rows of a whole pass, where known. */
+  /** Rows of the data, where known. */
   readonly rows: number | null;
   /** What is done of this epoch. */
   readonly progress: Progress;
@@ -24,7 +25,7 @@ export interface Feed {
   position(): FeedPosition | null;
   /** Goes on at a position, within its epoch: begin() is for the next one. */
   resume(position: FeedPosition): void;
-  /** To the next epoch; an interrupted pass over the data goes on. */
+  /** To the next epoch; an interrupted pass over the data goes on, but for evaluations, which begin one. */
   begin(epoch: number): void;
   /** Whether there is another batch; an iterable is asked for it. */
   more(): Promise<boolean>;
@@ -32,7 +33,9 @@ export interface Feed {
   run(maxSteps: number, maxMilliseconds: number): Promise<Progress>;
   /** Ends run() after the step in hand. Numbers so far are kept. */
   abort(): void;
-  /** The iterable, if any, will not be asked again. */
+  /** The iterable, if any, will not be asked again; resolves when it has ended its work. */
+  end(): Promise<void>;
+  /** The same after a failure: nobody waits. */
   close(): void;
 }
 
@@ -40,7 +43,9 @@ export interface Feed {
 export interface FeedOptions {
   kind: 'train' | 'evaluate';
   batchSize: number;
-  shuffle: boolean;
+  order: Order;
+  /** Every pass has the order of the first one. */
+  once: boolean;
   seed: number;
   onNonFinite: OnNonFinite;
 }
@@ -64,12 +69,14 @@ function mismatch(): DownhillError {
 /** Errors of a batch that changes no weights. */
 const ofBatch: readonly string[] = ['NON_FINITE', 'LABEL_OUT_OF_RANGE'];
 
-/** Rows [begin, end) of columns in native memory. */
+/** Rows of columns in native memory. */
 export class ArrayFeed implements Feed {
   readonly batches: number;
   readonly #session: Session;
   readonly #options: FeedOptions;
   readonly rows: number;
+  /** Rows of a pass. */
+  readonly #length: number;
   readonly #zero: Progress;
   #pass: number | null = null;
   #within = false;
@@ -83,15 +90,16 @@ export class ArrayFeed implements Feed {
 
   constructor(
     trainer: Trainer,
-    data: { dataset: ReturnType<typeof binding.datasetNew>; columns: readonly Column[]; begin: number; end: number },
+    data: { dataset: ReturnType<typeof binding.datasetNew>; columns: readonly Column[]; walk: Walk },
     options: FeedOptions,
   ) {
     const { kind, batchSize, onNonFinite } = options;
     this.#options = options;
     this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
     trainer.load(this.#session, kind, { ...data, batchSize });
-    this.rows = data.end - data.begin;
-    this.batches = Math.ceil(this.rows / batchSize);
+    this.rows = rowsOf(data.walk);
+    this.#length = lengthOf(data.walk);
+    this.batches = Math.ceil(this.#length / batchSize);
     this.#zero = nothing(trainer.compiled.labels.length);
     this.#base = this.#last = this.#zero;
   }
@@ -110,24 +118,27 @@ export class ArrayFeed implements Feed {
     ({ pass: this.#pass, within: this.#within, last: this.#last, base: this.#base } = position);
     this.#left = this.#within;
     if (!this.#within || this.#pass === null) return;
-    const { batchSize, shuffle, seed } = this.#options;
-    binding.sessionEpoch(this.#session, this.#pass, batchSize, shuffle, seed);
+    this.#beginPass(this.#pass);
     binding.sessionSeek(this.#session, this.#last.steps, this.#last.sums);
     this.#nonFinite = this.#last.nonFinite;
   }
 
   begin(epoch: number): void {
     this.#left = true;
-    if (this.#within) {
+    if (this.#within && this.#options.kind === 'train') {
       this.#base = this.#last;
       return;
     }
-    const { batchSize, shuffle, seed } = this.#options;
     this.#pass = this.#pass === null ? epoch : this.#pass + 1;
-    binding.sessionEpoch(this.#session, this.#pass, batchSize, shuffle, seed);
+    this.#beginPass(this.#pass);
     this.#within = true;
     this.#nonFinite = 0;
     this.#base = this.#last = this.#zero;
+  }
+
+  #beginPass(pass: number): void {
+    const { batchSize, order, once, seed } = this.#options;
+    binding.sessionEpoch(this.#session, pass, batchSize, order, seed, once ? 0 : pass);
   }
 
   async more(): Promise<boolean> {
@@ -137,7 +148,7 @@ export class ArrayFeed implements Feed {
   async run(maxSteps: number, maxMilliseconds: number): Promise<Progress> {
     const { kind, batchSize } = this.#options;
     // An evaluation's remainder, which is cut into powers of two, counts as one batch.
-    const remainder = kind === 'evaluate' && this.#last.rows + batchSize > this.rows;
+    const remainder = kind === 'evaluate' && this.#last.rows + batchSize > this.#length;
     const limit = remainder ? 0 : maxSteps;
     try {
       this.#take(await binding.sessionRun(this.#session, limit, maxMilliseconds));
@@ -166,6 +177,8 @@ export class ArrayFeed implements Feed {
   abort(): void {
     binding.sessionAbort(this.#session);
   }
+
+  async end(): Promise<void> {}
 
   close(): void {}
 }
@@ -230,6 +243,8 @@ export class StreamFeed implements Feed {
     this.#epoch = epoch;
     this.#ended = false;
     this.#progress = nothing(this.#trainer.compiled.labels.length);
+    // An evaluation begins with the first batch, unless the iterable can be walked once only.
+    if (this.#options.kind === 'evaluate' && this.#iterator && !walkedOnce(this.#source, this.#iterator)) this.close();
   }
 
   async more(): Promise<boolean> {
@@ -237,13 +252,13 @@ export class StreamFeed implements Feed {
     if (this.#ended) return false;
     this.#iterator ??= iterate(this.#source);
     for (; this.#skip > 0; this.#skip--)
-      if ((await this.#iterator.next()).done)
+      if ((await this.#advance()).done)
         throw new DownhillError(
           'EMPTY_DATA',
           `fit: resume: ${this.#taken} batches of the iterable were done when the file was saved, but it gives only ` +
             `${this.#taken - this.#skip}. Pass the same data.`,
         );
-    const { done, value } = await this.#iterator.next();
+    const { done, value } = await this.#advance();
     if (done) {
       this.#iterator = null;
       this.#taken = 0;
@@ -256,9 +271,19 @@ export class StreamFeed implements Feed {
         );
       return false;
     }
-    this.#next = value;
+    this.#next = await value;
     this.#waiting = true;
     return true;
+  }
+
+  /** An iterable that has failed is done: it is not told to end. */
+  async #advance(): Promise<IteratorResult<unknown>> {
+    try {
+      return await this.#iterator!.next();
+    } catch (error) {
+      this.#iterator = null;
+      throw error;
+    }
   }
 
   /** One batch: the caller waits for the next one by more(), which a signal may interrupt. */
@@ -271,11 +296,15 @@ export class StreamFeed implements Feed {
     if (this.#session) binding.sessionAbort(this.#session);
   }
 
-  close(): void {
+  async end(): Promise<void> {
     const iterator = this.#iterator;
     this.#iterator = null;
+    await iterator?.return?.();
+  }
+
+  close(): void {
     // Not awaited: a generator that waits for its source would hold up the end of an aborted fit.
-    if (iterator) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    void this.end().catch(() => undefined);
   }
 
   async #step(): Promise<void> {
@@ -289,8 +318,8 @@ export class StreamFeed implements Feed {
     const { rows } = inputs;
     this.#session ??= kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
     const dataset = datasetFor(columns, onNonFinite);
-    trainer.load(this.#session, kind, { dataset, columns, begin: 0, end: rows, batchSize: rows });
-    binding.sessionEpoch(this.#session, this.#epoch, rows, false, 0);
+    trainer.load(this.#session, kind, { dataset, columns, walk: allRows(rows), batchSize: rows });
+    binding.sessionEpoch(this.#session, this.#epoch, rows, 'stored', 0, 0);
     let stretch: Stretch;
     try {
       stretch = await binding.sessionRun(this.#session, 0, 0);
@@ -309,6 +338,11 @@ export class StreamFeed implements Feed {
 
 function iterate(source: Batches): Iterator<unknown> | AsyncIterator<unknown> {
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+}
+
+/** A generator, or a stream of Node's or the web's. */
+function walkedOnce(source: Batches, iterator: object): boolean {
+  return iterator === source || 'pipe' in source || 'getReader' in source;
 }
 
 /** Whether data is an iterable of batches: anything that can be iterated and is no array of numbers. */

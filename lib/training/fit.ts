@@ -15,6 +15,7 @@ import { Interrupt } from './interrupt.js';
 import { meansOf } from './logs.js';
 import type { Place, Position, Progress, Stage } from './position.js';
 import { type Reporter, reporterFor } from './progress.js';
+import { rowsOf, splitRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
 interface Feeds {
@@ -83,6 +84,8 @@ class Fit {
         await this.#epoch(epoch, this.#feeds, from);
         if (this.#model.stopTraining) break;
       }
+      const { train, validation } = this.#feeds;
+      await this.#interrupt.race(Promise.all([train.end(), validation?.end()]));
       this.#trainer.finalize();
       await this.#hook('onTrainEnd', this.#logs);
       return this.#history;
@@ -103,12 +106,21 @@ class Fit {
 
   /** Feeds of the data; a file's state is put in place when the data fit. */
   async #open(x: unknown, y: unknown, file: Resume | null): Promise<Feeds> {
-    const { batchSize, shuffle, onNonFinite, validationData, validationSplit } = this.#options;
+    const { batchSize, validationBatchSize, shuffle, replacement, groups, stepsPerEpoch, onNonFinite } = this.#options;
+    const { validationData, validationSplit } = this.#options;
     const trainer = this.#trainer;
-    const testing: FeedOptions = { kind: 'evaluate', batchSize, shuffle: false, seed: 0, onNonFinite };
+    const testing: FeedOptions = {
+      kind: 'evaluate',
+      batchSize: validationBatchSize,
+      order: 'stored',
+      once: false,
+      seed: 0,
+      onNonFinite,
+    };
     const training = (): FeedOptions => {
       this.#seed = file?.position ? file.position.seed : shuffle ? drawSeed() : 0;
-      return { kind: 'train', batchSize, shuffle, seed: this.#seed, onNonFinite };
+      const order = replacement ? 'drawn' : shuffle ? 'shuffled' : 'stored';
+      return { kind: 'train', batchSize, order, once: shuffle === 'once', seed: this.#seed, onNonFinite };
     };
     const separate = (): Feed | null => {
       if (!validationData) return null;
@@ -123,24 +135,22 @@ class Fit {
           'INVALID_ARGUMENT',
           'fit: validationSplit needs arrays; give validationData with an iterable.',
         );
+      if (groups || replacement)
+        throw new DownhillError(
+          'INVALID_ARGUMENT',
+          'fit: groups and sampling need arrays; an iterable gives its batches in its own order.',
+        );
       const validation = separate();
       await file?.apply(null, validation?.rows ?? null);
       return { train: new StreamFeed(trainer, x, training()), validation };
     }
     const columns = columnsOf(trainer, x, y);
-    const { rows } = columns[0];
-    const split = Math.floor(rows * (1 - validationSplit));
-    if (split === 0 || (validationSplit > 0 && split === rows))
-      throw new DownhillError(
-        'EMPTY_DATA',
-        `fit: validationSplit ${validationSplit} of ${rows} rows leaves ${split} for training and ${rows - split} for validation; ` +
-          'each needs at least one.',
-      );
+    const { train, held } = splitRows(columns[0].rows, validationSplit, groups);
     const dataset = datasetFor(columns, onNonFinite);
-    const validation =
-      split === rows ? separate() : new ArrayFeed(trainer, { dataset, columns, begin: split, end: rows }, testing);
-    await file?.apply(split, validation?.rows ?? null);
-    return { train: new ArrayFeed(trainer, { dataset, columns, begin: 0, end: split }, training()), validation };
+    const validation = held ? new ArrayFeed(trainer, { dataset, columns, walk: held }, testing) : separate();
+    await file?.apply(rowsOf(train), validation?.rows ?? null);
+    const walk = { ...train, draws: replacement ? stepsPerEpoch * batchSize : 0 };
+    return { train: new ArrayFeed(trainer, { dataset, columns, walk }, training()), validation };
   }
 
   /** For a save after the fit: until then a later fit may go on from there. */
@@ -169,7 +179,7 @@ class Fit {
 
   /** Where the fit stands; null when that is unknown. */
   #position(): Position | null {
-    const { batchSize, shuffle, stepsPerEpoch } = this.#options;
+    const { batchSize, shuffle, replacement, groups, stepsPerEpoch } = this.#options;
     const { train, validation } = this.#feeds ?? {};
     const feed = train?.position();
     if (!train || !feed) return null;
@@ -179,6 +189,8 @@ class Fit {
       seed: this.#seed,
       batchSize,
       shuffle,
+      replacement,
+      groups: groups?.sizes.length ?? null,
       stepsPerEpoch,
       rows: train.rows,
       validationRows: validation?.rows ?? null,
@@ -199,11 +211,12 @@ class Fit {
     if (stage !== 'onEpochEnd') {
       const { logs, steps } = await this.#train(epoch, train, from);
       this.#place = { epoch, stage: 'validation', next: 0 };
-      if (validation) {
+      if (validation && this.#options.validates(epoch)) {
         const values = await this.#watch(validation, () =>
           runEvaluation(validation, this.#labels, this.#callbacks, {
             race: (work) => this.#interrupt.race(work),
             check: () => this.#check(),
+            steps: this.#options.validationSteps,
           }),
         );
         for (const [label, value] of Object.entries(values)) logs[`val_${label}`] = value;

@@ -1,6 +1,7 @@
 // Where a fit stands, exactly enough to go on from there as if it had never stopped.
 import { DownhillError } from '../errors.js';
 import { isPlain } from '../config/values.js';
+import type { Shuffle } from './sampling.js';
 
 /** What is done of an epoch, or of a pass over the data. */
 export interface Progress {
@@ -44,7 +45,11 @@ export interface Position extends Place {
   step: number;
   seed: number;
   batchSize: number;
-  shuffle: boolean;
+  shuffle: Shuffle;
+  /** Rows are drawn with replacement. */
+  replacement: boolean;
+  /** How many groups the rows are of; null where none were given. */
+  groups: number | null;
   /** 0: all. */
   stepsPerEpoch: number;
   /** Of the training data and of the validation data; null where unknown. */
@@ -171,7 +176,10 @@ export function positionFromJson(where: string, value: unknown, labels: number):
     step: claims.count('step'),
     seed: claims.count('seed'),
     batchSize: claims.count('batchSize'),
-    shuffle: claims.flag('shuffle'),
+    shuffle: claims.values.shuffle === 'once' ? 'once' : claims.flag('shuffle'),
+    // Files may be older than these.
+    replacement: claims.values.replacement !== undefined && claims.flag('replacement'),
+    groups: claims.values.groups === undefined ? null : claims.optionalCount('groups'),
     stepsPerEpoch: claims.count('stepsPerEpoch'),
     rows: claims.optionalCount('rows'),
     validationRows: claims.optionalCount('validationRows'),

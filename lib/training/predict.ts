@@ -7,6 +7,7 @@ import { sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { datasetOf, inputColumn } from './columns.js';
 import { kStretch } from './evaluate.js';
+import { allRows } from './sampling.js';
 import { checkVerbose, reporterFor, type Verbose } from './progress.js';
 import type { Trainer } from './trainer.js';
 
@@ -39,13 +40,13 @@ export async function predict(
   const session = trainer.predictSession([results]);
   // Not checked: a row that is not finite shows in its own output, and must not spoil the others.
   const dataset = datasetOf([column], false);
-  trainer.load(session, 'predict', { dataset, columns: [column], begin: 0, end: rows, batchSize });
+  trainer.load(session, 'predict', { dataset, columns: [column], walk: allRows(rows), batchSize });
   const hooked = callbacks.has('onPredictBatchBegin', 'onPredictBatchEnd');
   await callbacks.call('onPredictBegin', {});
   try {
     const batches = Math.ceil(rows / batchSize);
     reporter.begin('', batches);
-    binding.sessionEpoch(session, 0, batchSize, false, 0);
+    binding.sessionEpoch(session, 0, batchSize, 'stored', 0, 0);
     for (let steps = 0; steps < batches; ) {
       if (hooked) await callbacks.call('onPredictBatchBegin', steps, {});
       // The remainder, which is cut into powers of two, counts as one batch.

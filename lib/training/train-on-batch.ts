@@ -4,6 +4,7 @@ import type { Logs } from '../callbacks/callback.js';
 import { datasetOf } from './columns.js';
 import { columnsOf } from './evaluate.js';
 import { meansOf } from './logs.js';
+import { allRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
 /** The numbers of the batch before its update. */
@@ -15,8 +16,8 @@ export async function trainOnBatch(trainer: Trainer, x: unknown, y: unknown): Pr
     const { rows } = columns[0];
     const dataset = datasetOf(columns, true);
     const session = trainer.trainSession('error');
-    trainer.load(session, 'train', { dataset, columns, begin: 0, end: rows, batchSize: rows });
-    binding.sessionEpoch(session, 0, rows, false, 0);
+    trainer.load(session, 'train', { dataset, columns, walk: allRows(rows), batchSize: rows });
+    binding.sessionEpoch(session, 0, rows, 'stored', 0, 0);
     trainer.position = () => null;
     trainer.compiled.optimizer.ready(1);
     await trainer.pauses.begin();

@@ -16,6 +16,7 @@ import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
 import { Pauses } from './pauses.js';
 import type { Position } from './position.js';
+import { lengthOf, type Walk } from './sampling.js';
 import { batchRows, evaluateProgram, kPrograms, predictProgram, trainProgram } from './programs.js';
 
 /** Gradients of the trainable weights, one arena parallel to theirs. */
@@ -152,17 +153,19 @@ export class Trainer {
     });
   }
 
-  /** Gives a session rows [begin, end) and the programs for their batches. */
+  /** Gives a session the rows of a walk and the programs for their batches. */
   load(
     session: Session,
     kind: 'train' | 'evaluate' | 'predict',
-    data: { dataset: Dataset; columns: readonly Column[]; begin: number; end: number; batchSize: number },
+    data: { dataset: Dataset; columns: readonly Column[]; walk: Walk; batchSize: number },
   ): void {
     const target = data.columns[1] ?? null;
-    if (kind === 'train') this.#latest = { rows: Math.min(data.batchSize, data.end - data.begin), target };
-    for (const rows of batchRows(kind, data.end - data.begin, data.batchSize))
+    const { walk } = data;
+    const length = lengthOf(walk);
+    if (kind === 'train') this.#latest = { rows: Math.min(data.batchSize, length), target };
+    for (const rows of batchRows(kind, length, data.batchSize))
       binding.sessionProgram(session, rows, this.program(kind, rows, target));
-    binding.sessionData(session, data.dataset, data.begin, data.end);
+    binding.sessionData(session, data.dataset, walk.begin, walk.end, walk);
   }
 
   /** The program for batches of `rows` rows. */

@@ -111,6 +111,19 @@ Napi::Value write(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value fill(const Napi::CallbackInfo& info) {
+  const auto targets = ready_storages(info[0]);
+  const auto value = static_cast<float>(number(info[1], "value"));
+  std::vector<std::unique_lock<std::shared_mutex>> locks;
+  for (Buffer* buffer : distinct_buffers(targets)) {
+    locks.emplace_back(buffer->guard);
+    buffer->version.fetch_add(1, std::memory_order_relaxed);
+  }
+  for (const auto& target : targets)
+    std::fill_n(reinterpret_cast<float*>(target->data()), target->bytes / sizeof(float), value);
+  return info.Env().Undefined();
+}
+
 Napi::Value random(const Napi::CallbackInfo& info) {
   const auto storage = ready_storage(info[0]);
   const std::string kind = text(info[1], "kind");
@@ -143,6 +156,7 @@ void export_storage(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("storageRead", { return read(info); });
   DH_EXPORT("storagesCopy", { return copy(info); });
   DH_EXPORT("storagesWrite", { return write(info); });
+  DH_EXPORT("storagesFill", { return fill(info); });
   DH_EXPORT("storageBytes",
             { return Napi::Number::New(info.Env(), static_cast<double>(handle<Storage>(info[0])->bytes)); });
   DH_EXPORT("storageDevice", {

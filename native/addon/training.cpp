@@ -3,6 +3,7 @@
 #include "addon/handles.h"
 #include "addon/queue.h"
 #include "data/dataset.h"
+#include "data/permutation.h"
 #include "training/session.h"
 
 namespace downhill::addon {
@@ -95,22 +96,64 @@ Napi::Value to_js(Napi::Env env, const Stretch& stretch) {
   return result;
 }
 
+/// Whole numbers that are not negative, as an Int32Array; null: none.
+std::vector<uint32_t> numbers(const Napi::Value& value, const char* what) {
+  if (value.IsNull()) return {};
+  const ArrayView view = array_view(value, what);
+  if (view.element != Element::int32)
+    throw Error(code::kInvalidArgument, std::string(what) + " must be an Int32Array.");
+  const auto* const values = static_cast<const int32_t*>(view.data);
+  for (size_t i = 0; i < view.length; ++i)
+    if (values[i] < 0) throw Error(code::kOutOfRange, std::string(what) + " must hold numbers that are not negative.");
+  return std::vector<uint32_t>(values, values + view.length);
+}
+
+RowSet row_set(const Napi::Value& value) {
+  RowSet set;
+  if (value.IsNull()) return set;
+  const Napi::Object given = object(value, "set");
+  set.rows = numbers(given.Get("rows"), "rows");
+  set.groups = numbers(given.Get("groups"), "groups");
+  set.draws = count(given.Get("draws"), "draws");
+  return set;
+}
+
+Order order(const Napi::Value& value) {
+  const std::string name = text(value, "order");
+  if (name == "stored") return Order::stored;
+  if (name == "shuffled") return Order::shuffled;
+  if (name == "drawn") return Order::drawn;
+  throw Error(code::kUnknownName, "Unknown order of rows \"" + name + "\".");
+}
+
+Napi::Value permutation(const Napi::CallbackInfo& info) {
+  std::vector<uint32_t> order(static_cast<size_t>(std::min<int64_t>(count(info[0], "count"), INT32_MAX)));
+  permute(order, static_cast<uint64_t>(integer(info[1], "seed")), static_cast<uint64_t>(count(info[2], "draw")));
+  void* to = nullptr;
+  const Napi::Value result = new_array(info.Env(), DType::int32, order.size(), &to);
+  std::copy(order.begin(), order.end(), static_cast<int32_t*>(to));
+  return result;
+}
+
 }  // namespace
 
 void export_training(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("datasetNew", { return new_dataset(info); });
+  DH_EXPORT("permutation", { return permutation(info); });
   DH_EXPORT("sessionNew", { return new_session(info); });
   DH_EXPORT("sessionProgram", {
     handle<Session>(info[0])->set_program(count(info[1], "rows"), handle<Program>(info[2]));
     return info.Env().Undefined();
   });
   DH_EXPORT("sessionData", {
-    handle<Session>(info[0])->set_data(handle<Dataset>(info[1]), count(info[2], "begin"), count(info[3], "end"));
+    handle<Session>(info[0])->set_data(handle<Dataset>(info[1]), count(info[2], "begin"), count(info[3], "end"),
+                                       row_set(info[4]));
     return info.Env().Undefined();
   });
   DH_EXPORT("sessionEpoch", {
-    handle<Session>(info[0])->begin_epoch(count(info[1], "epoch"), count(info[2], "batchSize"),
-                                          boolean(info[3], "shuffle"), static_cast<uint64_t>(integer(info[4], "seed")));
+    handle<Session>(info[0])->begin_epoch(count(info[1], "epoch"), count(info[2], "batchSize"), order(info[3]),
+                                          static_cast<uint64_t>(integer(info[4], "seed")),
+                                          static_cast<uint64_t>(count(info[5], "draw")));
     return info.Env().Undefined();
   });
   DH_EXPORT("sessionSeek", {

@@ -4,6 +4,7 @@
 
 #include "core/host_device.h"
 #include "core/math.h"
+#include "ops/binary.h"
 #include "optim/rule.h"
 
 namespace downhill::DH_ISA {
@@ -20,10 +21,14 @@ struct Adam {
     return {static_cast<float>(rate), static_cast<float>(1 - h.beta1), static_cast<float>(1 - h.beta2),
             static_cast<float>(h.epsilon)};
   }
+  DH_HOST_DEVICE void average(float g, float& m, float& v) const {
+    m += blend1 * (g - m);
+    v += blend2 * (g * g - v);
+  }
+  DH_HOST_DEVICE float move(float p, float m, float v) const { return p - rate * m / (math::sqrt(v) + epsilon); }
   DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
-    slot[0] += blend1 * (g - slot[0]);
-    slot[1] += blend2 * (g * g - slot[1]);
-    return p - rate * slot[0] / (math::sqrt(slot[1]) + epsilon);
+    average(g, slot[0], slot[1]);
+    return move(p, slot[0], slot[1]);
   }
 };
 
@@ -41,11 +46,35 @@ struct TorchAdam {
             static_cast<float>(std::sqrt(1 - std::pow(h.beta2, steps))),
             static_cast<float>(h.epsilon)};
   }
+  DH_HOST_DEVICE void average(float g, float& m, float& v) const {
+    m += blend1 * (g - m);
+    v = beta2 * v + blend2 * (g * g);
+  }
+  DH_HOST_DEVICE float move(float p, float m, float v) const {
+    return p - rate * (m / (math::sqrt(v) / root2 + epsilon));
+  }
   DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
-    slot[0] += blend1 * (g - slot[0]);
-    slot[1] = beta2 * slot[1] + blend2 * (g * g);
-    return p - rate * (slot[0] / (math::sqrt(slot[1]) / root2 + epsilon));
+    average(g, slot[0], slot[1]);
+    return move(p, slot[0], slot[1]);
   }
 };
+
+/// AMSGrad, Reddi, Kale and Kumar 2018 (arXiv:1904.09237), algorithm 2, on either form: the largest v so far, v̂ ←
+/// max(v̂, v), takes v's place where p moves. Slot 2: v̂, not corrected for bias.
+template <typename Form>
+struct Amsgrad {
+  static constexpr int kSlots = 3;
+  Form form;
+
+  static Amsgrad at(const Hyper& h, int64_t t) { return {Form::at(h, t)}; }
+  DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
+    form.average(g, slot[0], slot[1]);
+    slot[2] = Maximum()(slot[2], slot[1]);
+    return form.move(p, slot[0], slot[2]);
+  }
+};
+
+using KerasAmsgrad = Amsgrad<Adam>;
+using TorchAmsgrad = Amsgrad<TorchAdam>;
 
 }  // namespace downhill::DH_ISA

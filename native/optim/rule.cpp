@@ -43,17 +43,10 @@ constexpr HyperRow kHypers[] = {
     {"weightDecay", &Hyper::weight_decay},
     {"clipValue", &Hyper::clip_value},
     {"clipNorm", &Hyper::clip_norm},
-    {"momentum", &Hyper::momentum},
-    {"dampening", &Hyper::dampening},
-    {"beta1", &Hyper::beta1},
-    {"beta2", &Hyper::beta2},
-    {"epsilon", &Hyper::epsilon},
     {"adaptiveClipFactor", &Hyper::adaptive_clip},
     {"adaptiveClipEpsilon", &Hyper::adaptive_epsilon},
-    {"trustCoefficient", &Hyper::trust_coefficient},
-    {"rateRatio", &Hyper::rate_ratio},
-    {"beta2Decay", &Hyper::beta2_decay},
-    {"nesterov", &Hyper::nesterov},
+#define HYPER(name, field, value) {#name, &Hyper::field},
+#include "optim/hypers.def"
 };
 
 double Hyper::* field_of(std::string_view name) {

@@ -16,13 +16,8 @@ struct Hyper {
   double clip_norm = 0;        // per variable; 0: none
   double adaptive_clip = 0;    // per unit, as a share of the weights' norm; 0: none
   double adaptive_epsilon = 1e-3;
-  double momentum = 0;
-  double dampening = 0;
-  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
-  double trust_coefficient = 0.001;
-  double rate_ratio = 1;  // of the rule's rate to learning_rate, which decoupled decay keeps to
-  double beta2_decay = -0.8;
-  double nesterov = 0;  // of rules for which it is a number: 0 or 1
+#define HYPER(name, field, value) double field = value;
+#include "optim/hypers.def"
 };
 
 enum class Rule : uint8_t {
@@ -43,9 +38,8 @@ int scalars_of(Rule rule);
 bool uses_norms(Rule rule);
 bool decays_itself(Rule rule);
 
-/// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, momentum, dampening,
-/// beta1, beta2, epsilon, adaptiveClipFactor, adaptiveClipEpsilon, trustCoefficient, nesterov, rateRatio, beta2Decay.
-/// Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
+/// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, adaptiveClipFactor,
+/// adaptiveClipEpsilon, and those of hypers.def. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
 void set_hyper(Hyper& hyper, std::string_view name, double value);
 double get_hyper(const Hyper& hyper, std::string_view name);
 

@@ -2,6 +2,7 @@
 // (PyTorch).
 #pragma once
 #include "core/host_device.h"
+#include "core/math.h"
 #include "optim/rule.h"
 
 namespace downhill::DH_ISA {
@@ -45,33 +46,35 @@ struct Nesterov {
   }
 };
 
-/// b ← momentum·b + (1 - dampening)·g, at the first step b ← g; p ← p - rate·b. PyTorch `SGD(momentum, dampening)`.
+/// b ← momentum·b + (1 - dampening)·g, where it has seen no gradient b ← g. Such a velocity is -0; others are never.
+DH_HOST_DEVICE float dampened(float b, float g, float momentum, float take) {
+  const bool first = math::bits_of(b) == 0x80000000u;
+  return math::select(first, g, momentum * b + take * g) + 0.0f;  // -0 + 0 is 0
+}
+
+/// b as above; p ← p - rate·b. PyTorch `SGD(momentum, dampening)`. The slot begins at -0.
 struct TorchMomentum {
   static constexpr int kSlots = 1;
-  float rate, keep, take;
+  float rate, momentum, take;
 
-  static TorchMomentum at(const Hyper& h, int64_t t) {
-    return {static_cast<float>(h.learning_rate), t == 1 ? 0.0F : static_cast<float>(h.momentum),
-            t == 1 ? 1.0F : static_cast<float>(1 - h.dampening)};
+  static TorchMomentum at(const Hyper& h, int64_t) {
+    return {static_cast<float>(h.learning_rate), static_cast<float>(h.momentum), static_cast<float>(1 - h.dampening)};
   }
   DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
-    slot[0] = keep * slot[0] + take * g;
+    slot[0] = dampened(slot[0], g, momentum, take);
     return p - rate * slot[0];
   }
 };
 
-/// b as in TorchMomentum; p ← p - rate·(g + momentum·b). PyTorch `SGD(momentum, nesterov=True)`.
+/// b as in TorchMomentum; p ← p - rate·(g + momentum·b). PyTorch `SGD(momentum, nesterov=True)`. The slot begins at -0.
 struct TorchNesterov {
   static constexpr int kSlots = 1;
-  float rate, momentum, keep, take;
+  TorchMomentum velocity;
 
-  static TorchNesterov at(const Hyper& h, int64_t t) {
-    const TorchMomentum velocity = TorchMomentum::at(h, t);
-    return {velocity.rate, static_cast<float>(h.momentum), velocity.keep, velocity.take};
-  }
+  static TorchNesterov at(const Hyper& h, int64_t t) { return {TorchMomentum::at(h, t)}; }
   DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
-    slot[0] = keep * slot[0] + take * g;
-    return p - rate * (g + momentum * slot[0]);
+    slot[0] = dampened(slot[0], g, velocity.momentum, velocity.take);
+    return p - velocity.rate * (g + velocity.momentum * slot[0]);
   }
 };
 

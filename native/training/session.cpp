@@ -7,7 +7,6 @@
 
 #include "core/error.h"
 #include "data/gather.h"
-#include "data/permutation.h"
 
 namespace downhill {
 
@@ -75,28 +74,32 @@ void Session::add_locks(Entry& entry) const {
   entry.whole.share(options_.updater->read());
 }
 
-void Session::set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, int64_t end) {
+void Session::set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, int64_t end, RowSet set) {
   const auto lock = claim();
   if (begin < 0 || end < begin || end > dataset->rows())
     throw Error(code::kOutOfRange,
                 "Rows [" + text(begin) + ", " + text(end) + ") of a data set of " + text(dataset->rows()) + " rows.");
+  rows_ = RowOrder(std::move(set), end - begin);
+  device_order_.reset();
   dataset_ = std::move(dataset);
   begin_ = begin;
-  end_ = end;
   for (Entry& entry : entries_) entry.loop.reset();
   started_ = prepared_ = false;
 }
 
-void Session::begin_epoch(int64_t epoch, int64_t batch_size, bool shuffle, uint64_t seed) {
+void Session::begin_epoch(int64_t epoch, int64_t batch_size, Order order, uint64_t seed, std::optional<uint64_t> draw) {
   const auto lock = claim();
   if (!dataset_) throw Error(code::kInvalidArgument, "This session has no data yet.");
   if (batch_size < 1) throw Error(code::kInvalidArgument, "batchSize must be >= 1, received " + text(batch_size) + ".");
-  if (shuffle && options_.kind == SessionKind::predict)
+  if (!rows_.plain(order) && options_.kind == SessionKind::predict)
     throw Error(code::kInternal, "Predictions keep the order of the rows: they cannot be shuffled.");
   epoch_ = epoch;
   batch_size_ = batch_size;
-  shuffle_ = shuffle;
+  length_ = rows_.length(order);
+  order_ = order;
+  listed_ = !rows_.plain(order);
   seed_ = seed;
+  draw_ = draw.value_or(static_cast<uint64_t>(epoch));
   position_ = steps_ = non_finite_ = 0;
   std::fill(sums_.begin(), sums_.end(), 0);
   std::fill(last_.begin(), last_.end(), 0);
@@ -110,14 +113,14 @@ void Session::seek(int64_t steps, const std::vector<double>& sums) {
   const auto lock = claim();
   if (!started_) throw Error(code::kInvalidArgument, "Start an epoch before seeking in it.");
   if (options_.kind != SessionKind::train) throw Error(code::kInternal, "Only a session that trains can seek.");
-  const int64_t rows = end_ - begin_, batches = rows / batch_size_ + (rows % batch_size_ > 0 ? 1 : 0);
+  const int64_t batches = length_ / batch_size_ + (length_ % batch_size_ > 0 ? 1 : 0);
   if (steps < 0 || steps > batches)
     throw Error(code::kOutOfRange, "Cannot go on after batch " + text(steps) + " of " + text(batches) + ".");
   if (sums.size() != sums_.size())
     throw Error(code::kInvalidArgument, "Expected " + text(static_cast<int64_t>(sums_.size())) + " sums, received " +
                                             text(static_cast<int64_t>(sums.size())) + ".");
   steps_ = steps;
-  position_ = steps == batches ? rows : steps * batch_size_;
+  position_ = steps == batches ? length_ : steps * batch_size_;
   sums_ = sums;
   std::fill(last_.begin(), last_.end(), 0);
   non_finite_ = 0;
@@ -132,27 +135,23 @@ Session::Entry& Session::entry_of(int64_t rows) {
 }
 
 int64_t Session::rows_at(int64_t position) const {
-  const int64_t left = end_ - begin_ - position;
+  const int64_t left = length_ - position;
   if (left >= batch_size_) return batch_size_;
   return options_.kind == SessionKind::train ? left : power_of_two_below(left);
 }
 
 /// Checks and allocates for the rest of the epoch, so that no step does.
 void Session::prepare() {
-  const int64_t rows = end_ - begin_;
   size_t outputs = 0;
-  for (int64_t position = position_; position < rows;) {
+  for (int64_t position = position_; position < length_;) {
     const int64_t size = rows_at(position);
     const Entry& entry = entry_of(size);
     check(entry);
     outputs = std::max(outputs, entry.program->plan().outputs.size());
-    position += size == batch_size_ ? (rows - position) / size * size : size;
+    position += size == batch_size_ ? (length_ - position) / size * size : size;
   }
   outputs_.resize(outputs);
-  if (shuffle_) {
-    order_.resize(static_cast<size_t>(rows));
-    permute(order_, seed_, static_cast<uint64_t>(epoch_));
-  }
+  if (listed_ && rows_.arrange(order_, seed_, draw_)) order_there_ = false;
   if (where_ && options_.kind != SessionKind::predict)
     prepare_loops();
   else
@@ -164,17 +163,19 @@ void Session::prepare() {
 
 /// The epoch's order where the device reads it, and a loop for every batch size.
 void Session::prepare_loops() {
-  const int64_t rows = end_ - begin_;
-  const size_t bytes = order_.size() * sizeof(uint32_t);
-  if (shuffle_) {
-    if (!device_order_ || device_order_->bytes() != bytes) {
+  const std::vector<uint32_t>& order = rows_.order();
+  const size_t bytes = order.size() * sizeof(uint32_t);
+  const bool room = device_order_ && device_order_->bytes() == bytes;
+  if (listed_ && !(room && order_there_)) {
+    if (!room) {
       for (Entry& entry : entries_) entry.loop.reset();
       device_order_ = std::make_unique<Buffer>(bytes, where_);
     }
     std::byte* const to = device_order_->overwrite(where_);
-    if (bytes > 0) where_->upload(to, reinterpret_cast<const std::byte*>(order_.data()), bytes);
+    if (bytes > 0) where_->upload(to, reinterpret_cast<const std::byte*>(order.data()), bytes);
+    order_there_ = true;
   }
-  for (int64_t position = position_; position < rows;) {
+  for (int64_t position = position_; position < length_;) {
     const int64_t size = rows_at(position);
     Entry& entry = entry_of(size);
     StepLoopOptions loop;
@@ -183,25 +184,25 @@ void Session::prepare_loops() {
     loop.updater = options_.updater.get();
     loop.dataset = dataset_.get();
     loop.begin = begin_;
-    loop.rows = rows;
+    loop.rows = length_;
     loop.batch = size;
     loop.logs = options_.logs;
     loop.stop_non_finite = options_.on_non_finite == OnNonFinite::error;
-    loop.order = shuffle_ ? device_order_.get() : nullptr;
+    loop.order = listed_ ? device_order_.get() : nullptr;
     if (!entry.loop || !(entry.loop->options() == loop)) entry.loop = entry.program->device().loop(loop);
-    position += size == batch_size_ ? (rows - position) / size * size : size;
+    position += size == batch_size_ ? (length_ - position) / size * size : size;
   }
 }
 
 /// Room for a batch of the columns that cannot be read where they lie.
 void Session::place_columns() {
   const std::vector<Column>& columns = dataset_->columns();
-  const auto rows = static_cast<size_t>(std::min(batch_size_, end_ - begin_));
+  const auto rows = static_cast<size_t>(std::min(batch_size_, length_));
   size_t bytes = 0;
   inputs_.resize(columns.size());
   batch_offset_.resize(columns.size());
   for (size_t i = 0; i < columns.size(); ++i) {
-    if (!where_ && !shuffle_ && !columns[i].converts()) continue;
+    if (!where_ && !listed_ && !columns[i].converts()) continue;
     batch_offset_[i] = bytes;
     const size_t column = rows * static_cast<size_t>(columns[i].width) * size_of(columns[i].dtype);
     bytes += (column + kAlignment - 1) / kAlignment * kAlignment;
@@ -236,7 +237,7 @@ void Session::check(const Entry& entry) const {
                                        " is a log: expected a float32 scalar, received " + name_of(value.dtype) +
                                        value.shape.to_string() + ".");
     if (log) continue;
-    const size_t needed = value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(end_ - begin_);
+    const size_t needed = value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(length_);
     if (j >= options_.results.size() || options_.results[j].bytes < needed)
       throw Error(code::kInternal, "Output " + text(static_cast<int64_t>(j)) + " has no room for its " +
                                        text(static_cast<int64_t>(needed)) + " bytes.");
@@ -249,13 +250,13 @@ void Session::load(int64_t rows) {
   std::byte* const batch = batch_ ? batch_->data() : nullptr;
   for (size_t i = 0; i < columns.size(); ++i) {
     const Column& column = columns[i];
-    if (!where_ && !shuffle_ && !column.converts()) {
+    if (!where_ && !listed_ && !column.converts()) {
       inputs_[i] = column.row(begin_ + position_);
       continue;
     }
     std::byte* const to = batch + batch_offset_[i];
-    if (shuffle_)
-      gather(column, begin_, order_.data() + position_, rows, to);
+    if (listed_)
+      gather(column, begin_, rows_.order().data() + position_, rows, to);
     else
       gather(column, begin_ + position_, nullptr, rows, to);
     inputs_[i] = to;
@@ -283,19 +284,18 @@ Stretch Session::run(int64_t max_steps, double max_milliseconds) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!started_) throw Error(code::kInvalidArgument, "Start an epoch before running this session.");
   if (!prepared_) prepare();
-  const int64_t rows = end_ - begin_;
   const bool timed = max_milliseconds > 0 && max_milliseconds < 1e12;
   const auto deadline =
       Clock::now() + std::chrono::microseconds(timed ? static_cast<int64_t>(max_milliseconds * 1e3) : 0);
   bool aborted = false;
   try {
-    if (options_.kind == SessionKind::train && !mark_ && position_ < rows) mark_.emplace(trained());
-    for (int64_t taken = 0; position_ < rows;) {
+    if (options_.kind == SessionKind::train && !mark_ && position_ < length_) mark_.emplace(trained());
+    for (int64_t taken = 0; position_ < length_;) {
       aborted = abort_.exchange(false, std::memory_order_relaxed);
       if (aborted || (taken > 0 && (taken == max_steps || (timed && Clock::now() >= deadline)))) break;
       Entry& entry = entry_of(rows_at(position_));
       if (entry.loop) {
-        int64_t most = max_steps > 0 ? max_steps - taken : rows;
+        int64_t most = max_steps > 0 ? max_steps - taken : length_;
         if (timed) {
           const double left = std::chrono::duration<double>(deadline - Clock::now()).count();
           most = std::min(most, std::max<int64_t>(1, static_cast<int64_t>(left / std::max(step_seconds_, 1e-7))));
@@ -311,7 +311,7 @@ Stretch Session::run(int64_t max_steps, double max_milliseconds) {
     throw;
   }
   aborted = abort_.exchange(false, std::memory_order_relaxed) || aborted;
-  if (aborted || position_ == rows) release();
+  if (aborted || position_ == length_) release();
   return state(aborted);
 }
 
@@ -343,7 +343,7 @@ void Session::add_logs() {
 
 int64_t Session::steps_of_launch(const Entry& entry, int64_t most) const {
   constexpr double kLongest = 0.02;  // seconds: readers and aborts wait for a launch
-  const int64_t left = (end_ - begin_ - position_) / entry.rows;
+  const int64_t left = (length_ - position_) / entry.rows;
   const auto paced = step_seconds_ > 0 ? static_cast<int64_t>(kLongest / step_seconds_) : 1;
   return std::max<int64_t>(1, std::min({most, left, paced, static_cast<int64_t>(entry.loop->max_steps())}));
 }
@@ -481,7 +481,7 @@ Stretch Session::state(bool aborted) const {
   Stretch stretch;
   stretch.steps = steps_;
   stretch.rows = position_;
-  stretch.done = position_ == end_ - begin_;
+  stretch.done = position_ == length_;
   stretch.aborted = aborted;
   stretch.sums = sums_;
   stretch.last = last_;

@@ -10,6 +10,7 @@
 #include "backend/device.h"
 #include "core/storage.h"
 #include "data/dataset.h"
+#include "data/row_order.h"
 #include "optim/updater.h"
 #include "training/locks.h"
 #include "training/snapshot.h"
@@ -46,11 +47,12 @@ class Session {
 
   /// The program for batches of exactly `rows` rows. Column i of the data feeds its input i.
   void set_program(int64_t rows, std::shared_ptr<Program> program);
-  /// The coming epochs go over rows [begin, end).
-  void set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, int64_t end);
+  /// The coming epochs go over rows [begin, end), or over those that the set names.
+  void set_data(std::shared_ptr<const Dataset> dataset, int64_t begin, int64_t end, RowSet set = {});
   /// To the first batch of an epoch (counted from 0); zeroes the sums. The rest after the last full batch is one
-  /// smaller batch (train), or is cut into powers of two.
-  void begin_epoch(int64_t epoch, int64_t batch_size, bool shuffle, uint64_t seed);
+  /// smaller batch (train), or is cut into powers of two. The order of the rows follows from the seed and `draw`, by
+  /// default the epoch.
+  void begin_epoch(int64_t epoch, int64_t batch_size, Order order, uint64_t seed, std::optional<uint64_t> draw = {});
   /// After begin_epoch: goes on after `steps` batches with these sums of the logs, as if they had just been done.
   /// train.
   void seek(int64_t steps, const std::vector<double>& sums);
@@ -104,15 +106,17 @@ class Session {
 
   std::vector<Entry> entries_;
   std::shared_ptr<const Dataset> dataset_;
-  int64_t begin_ = 0, end_ = 0;  // rows of the data set
+  int64_t begin_ = 0;  // first row of the data set
+  RowOrder rows_;
 
   bool started_ = false, prepared_ = false;
-  int64_t epoch_ = 0, batch_size_ = 0, position_ = 0, steps_ = 0, non_finite_ = 0;
-  bool shuffle_ = false;
-  uint64_t seed_ = 0;
-  std::vector<uint32_t> order_;
+  int64_t epoch_ = 0, batch_size_ = 0, length_ = 0, position_ = 0, steps_ = 0, non_finite_ = 0;
+  Order order_ = Order::stored;
+  bool listed_ = false;  // the rows are visited as rows_ lists them
+  uint64_t seed_ = 0, draw_ = 0;
   DeviceMemory* where_ = nullptr;         // memory that the programs work in; null: the host's
-  std::unique_ptr<Buffer> device_order_;  // order_ there
+  std::unique_ptr<Buffer> device_order_;  // the list there
+  bool order_there_ = false;              // it is that of rows_
   double step_seconds_ = 0;               // of the last launch
   std::unique_ptr<Buffer> batch_;         // gathered rows, column after column
   std::vector<size_t> batch_offset_;      // by column, bytes

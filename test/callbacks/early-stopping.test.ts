@@ -1,5 +1,5 @@
 // Early stopping, as Keras 3 defines it.
-import { callbacks, type Logs } from 'downhill';
+import { callbacks, type Logs, seed } from 'downhill';
 import { expect, test, vi } from 'vitest';
 import { classifier, fails, quadrants, throwsAtOnce } from '../support.js';
 
@@ -70,6 +70,28 @@ test('in a fit: ends it and restores the best weights', async () => {
   expect(stopping.stoppedEpoch).toBe(epoch.length - 1);
   expect(net.getWeights().map((weight) => [...weight.dataSync()])).toEqual(seen[stopping.bestEpoch]);
   expect(stopping.bestEpoch).toBe(stopping.stoppedEpoch - 2);
+});
+
+test('on the true loss, while a surrogate is trained on', async () => {
+  seed(4);
+  const points = quadrants(300, 3);
+  const net = classifier(['zeroOneLoss']);
+  net.setLearningRate(0.05);
+  const stopping = callbacks.earlyStopping({ monitor: 'val_zeroOneLoss', patience: 5, restoreBestWeights: true });
+  const options = { epochs: 200, shuffle: false, validationSplit: 0.2, callbacks: [stopping] };
+  const { history, epoch } = await net.fit(points.x, points.oneHot, options);
+  expect(epoch.length).toBeLessThan(200);
+  const errors = history.val_zeroOneLoss;
+  expect(stopping.best).toBe(Math.min(...errors));
+  expect(stopping.bestEpoch).toBe(errors.indexOf(stopping.best));
+  expect(stopping.stoppedEpoch).toBe(stopping.bestEpoch + 5);
+  // The first best epoch's weights are back: their error is the fraction of wrong answers, counted by hand.
+  const held = points.x.subarray(2 * 240);
+  const outputs = (await net.predict(held)).dataSync();
+  const wrong = [...points.labels.subarray(240)].filter(
+    (label, i) => (outputs[2 * i + 1] > outputs[2 * i] ? 1 : 0) !== label,
+  ).length;
+  expect(wrong / 60).toBeCloseTo(stopping.best, 6);
 });
 
 test('a number that is not there', async () => {

@@ -21,6 +21,7 @@ import {
 import * as downhill from 'downhill';
 import { describe, expect, test } from 'vitest';
 import { registered } from '../../lib/config/registry.js';
+import { makeOptimizer, type OptimizerSpec, read } from '../golden/golden.js';
 import { randomArray } from '../support.js';
 
 type Options = Record<string, unknown>;
@@ -126,7 +127,7 @@ const rows: Record<string, Record<string, Row>> = {
         epsilon2: 0.1,
         clipThreshold: 2,
         relativeStep: false,
-        preset: 'torch',
+        preset: 'keras',
       },
       also: [{ preset: 'torch', clipValue: 0.25 }, { globalClipNorm: 0.25 }],
     },
@@ -149,7 +150,6 @@ const rows: Record<string, Record<string, Row>> = {
         muonB: -4,
         muonC: 1.5,
         rmsRate: 0.4,
-        adjustLrFn: 'matchRmsAdamw',
         excludeLayers: ['b$'],
         excludeEmbeddings: false,
         adamLrRatio: 0.5,
@@ -157,9 +157,9 @@ const rows: Record<string, Record<string, Row>> = {
         adamBeta2: 0.75,
         adamWeightDecay: 0.3,
         epsilon: 0.01,
-        preset: 'torch',
+        preset: 'keras',
       },
-      also: [{ preset: 'torch', clipValue: 0.25 }, { globalClipNorm: 0.25 }],
+      also: [{ preset: 'torch', clipValue: 0.25, adjustLrFn: 'matchRmsAdamw' }, { globalClipNorm: 0.25 }],
     },
     Adam: {
       factory: 'adam',
@@ -175,6 +175,7 @@ const rows: Record<string, Record<string, Row>> = {
         beta1: 0.5,
         beta2: 0.75,
         epsilon: 0.01,
+        amsgrad: true,
         preset: 'torch',
       },
       also: [
@@ -290,7 +291,26 @@ const rows: Record<string, Record<string, Row>> = {
         startFromEpoch: 2,
       },
     },
+    CSVLogger: { factory: 'csvLogger', options: { path: 'a.csv', separator: ';', append: true } },
     History: { factory: 'history', options: {} },
+    LearningRateScheduler: {
+      factory: 'learningRateScheduler',
+      options: { schedule: schedules.exponential({ initial: 0.1, rate: 0.5, steps: 2 }), verbose: 1 },
+      also: [{ schedule: schedules.constant(0.3) }],
+    },
+    ReduceLROnPlateau: {
+      factory: 'reduceLROnPlateau',
+      options: {
+        monitor: 'accuracy',
+        factor: 0.25,
+        patience: 3,
+        verbose: 1,
+        mode: 'max',
+        minDelta: 0.5,
+        cooldown: 2,
+        minLr: 1e-5,
+      },
+    },
     ModelCheckpoint: {
       factory: 'modelCheckpoint',
       options: {
@@ -309,13 +329,39 @@ const rows: Record<string, Record<string, Row>> = {
 };
 rows.metric = { ...rows.loss, ...rows.metric };
 
-// Common options that need not be said in each row.
-const common: Options[] = [
+/** Of every optimizer; in sets, since clips exclude one another. */
+const commonOptions: Options[] = [
+  {
+    name: 'mine',
+    learningRate: 0.3,
+    weightDecay: 0.1,
+    clipNorm: 0.5,
+    useEma: true,
+    emaMomentum: 0.5,
+    emaOverwriteFrequency: 2,
+    gradientAccumulationSteps: 3,
+  },
+  { clipValue: 0.25 },
+  { globalClipNorm: 0.25, learningRate: schedules.inverseTime({ initial: 0.5, decay: 1 }) },
+];
+/** Those that no row needs to say. */
+const everywhere: Options[] = [
   { groups: [{ match: ['a', 'b'], weightDecay: 0.5, learningRate: 0.25 }, { match: 'c' }] },
   { adaptiveClipFactor: 0.25, adaptiveClipEpsilon: 0.5, skipNonFinite: true, lossScaleFactor: 4 },
   { lossScale: 'dynamic' },
 ];
-for (const row of Object.values(rows.optimizer)) row.also = [...(row.also ?? []), ...common];
+
+// Optimizers that have no row have the options of the golden trajectories, where all are away from their defaults, too.
+const trajectories = ['keras', 'torch', 'book'].flatMap(
+  (oracle) => read<{ cases: OptimizerSpec[] }>(`update-rules-${oracle}`).cases,
+);
+for (const factory of new Set(trajectories.map(({ optimizer }) => optimizer))) {
+  if (Object.values(rows.optimizer).some((row) => row.factory === factory)) continue;
+  const own = trajectories.filter(({ optimizer }) => optimizer === factory).map(({ options }) => options);
+  const { className } = serialize(makeOptimizer({ optimizer: factory, options: {} }));
+  rows.optimizer[className] = { factory, options: commonOptions[0], also: [...commonOptions.slice(1), ...own] };
+}
+for (const row of Object.values(rows.optimizer)) row.also = [...(row.also ?? []), ...everywhere];
 
 const exported: Record<string, Record<string, unknown>> = {
   layer: layers,
@@ -459,6 +505,7 @@ for (const kind of Object.keys(exported)) {
       expect([...named].sort()).toEqual([...known].sort());
       const least = serialize(made(kind, factory, required[factory] ?? {})).config;
       for (const option of known.filter((key) => !Object.hasOwn(required[factory] ?? {}, key))) {
+        if (option === 'preset' && !['torch', 'book'].some((preset) => accepts(kind, factory, { preset }))) continue;
         const given = [row.options, ...(row.also ?? [])].filter((options) => options[option] !== undefined);
         const configs = given.map((options) => JSON.stringify(serialize(made(kind, factory, options)).config[option]));
         expect(
@@ -473,9 +520,11 @@ for (const kind of Object.keys(exported)) {
 /** Options that a factory does not go without. */
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
+  csvLogger: { path: 'b.csv' },
   dense: { units: 1 },
   dropout: { rate: 0.5 },
   input: { shape: [1] },
+  learningRateScheduler: { schedule: schedules.constant(0.5) },
   modelCheckpoint: { path: 'm' },
   reshape: { targetShape: [-1] },
   constant: { value: 0 },
@@ -490,6 +539,14 @@ const required: Record<string, Options> = {
   polynomial: { initial: 1, steps: 1 },
   warmup: { steps: 1, then: 1 },
 };
+
+function accepts(kind: string, factory: string, options: Options): boolean {
+  try {
+    return Boolean(made(kind, factory, options));
+  } catch {
+    return false;
+  }
+}
 
 /** The options that a factory knows, from what it says of one that it does not. */
 function optionsOf(kind: string, factory: string): string[] {

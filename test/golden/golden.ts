@@ -24,7 +24,8 @@ export interface LossSpec {
 }
 
 export interface OptimizerSpec {
-  optimizer: 'adafactor' | 'adam' | 'lamb' | 'lars' | 'muon' | 'sgd';
+  /** Its factory. */
+  optimizer: string;
   options: Record<string, number | boolean | string | object | null>;
 }
 
@@ -60,8 +61,8 @@ export function expectClose(
   if (message) throw new Error(message);
 }
 
-export function makeOptimizer({ optimizer, options }: OptimizerSpec) {
-  return optimizers[optimizer](options);
+export function makeOptimizer({ optimizer, options }: OptimizerSpec): optimizers.Optimizer {
+  return optimizers[optimizer as 'sgd'](options as optimizers.SgdOptions);
 }
 
 export function makeLoss({ name, options = {} }: LossSpec) {

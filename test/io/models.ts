@@ -44,6 +44,9 @@ export const optimizersByName = {
     }),
   muon: () => optimizers.muon({ learningRate: 0.01, globalClipNorm: 0.3, gradientAccumulationSteps: 4 }),
   torchMuon: () => optimizers.muon({ learningRate: 0.01, preset: 'torch', excludeLayers: ['^dense/'] }),
+  adagrad: () => optimizers.adagrad({ learningRate: 0.05, preset: 'torch', lrDecay: 0.1 }),
+  nadam: () => optimizers.nadam({ learningRate: 0.01, clipNorm: 0.5 }),
+  rprop: () => optimizers.rprop({ learningRate: schedules.inverseTime({ initial: 0.02, decay: 0.3 }) }),
   averaging: () =>
     optimizers.adam({
       learningRate: schedules.cosine({ initial: 0, warmupTarget: 0.02, warmupSteps: 5, steps: 20 }),

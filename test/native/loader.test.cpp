@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/cpu/pool.h"
@@ -13,6 +14,7 @@
 #include "data/dataset.h"
 #include "data/gather.h"
 #include "data/permutation.h"
+#include "data/row_order.h"
 
 using namespace downhill;
 
@@ -194,6 +196,99 @@ void test_uniformity() {
   CHECK(chi < 170, "chi squared %g (99 degrees of freedom)", chi);
 }
 
+double chi_squared(const std::vector<int>& counts, double expected) {
+  double chi = 0;
+  for (int count : counts) chi += std::pow(count - expected, 2) / expected;
+  return chi;
+}
+
+std::vector<uint32_t> ordered(RowOrder& rows, Order order, uint64_t seed, uint64_t draw) {
+  rows.arrange(order, seed, draw);
+  return rows.order();
+}
+
+/// With replacement: every row equally likely at every place, and neighbours independent.
+void test_drawn() {
+  RowOrder rows({}, 5);
+  std::vector<int> first(5), last(5), pairs(25), all(5);
+  const int draws = 10000;
+  bool repeats = false;
+  for (int draw = 0; draw < draws; ++draw) {
+    const std::vector<uint32_t> order = ordered(rows, Order::drawn, 17, static_cast<uint64_t>(draw));
+    CHECK(order.size() == 5);
+    ++first[order[0]], ++last[order[4]], ++pairs[5 * order[1] + order[2]];
+    for (uint32_t row : order) ++all[row];
+    repeats = repeats || order[0] == order[1];
+  }
+  CHECK(repeats);
+  CHECK(chi_squared(first, draws / 5.0) < 24 && chi_squared(last, draws / 5.0) < 24, "%g and %g (4 degrees)",
+        chi_squared(first, draws / 5.0), chi_squared(last, draws / 5.0));
+  CHECK(chi_squared(all, draws) < 24, "%g", chi_squared(all, draws));
+  CHECK(chi_squared(pairs, draws / 25.0) < 60, "%g (24 degrees)", chi_squared(pairs, draws / 25.0));
+
+  const std::vector<uint32_t> once = ordered(rows, Order::drawn, 17, 3);
+  ordered(rows, Order::drawn, 18, 3);
+  CHECK(ordered(rows, Order::drawn, 17, 3) == once, "a draw does not depend on those before it");
+  RowSet many;
+  many.draws = 1000;
+  many.rows = {3, 9};
+  RowOrder two(many, 10);
+  const std::vector<uint32_t> thousand = ordered(two, Order::drawn, 1, 1);
+  const auto nines = std::count(thousand.begin(), thousand.end(), 9U);
+  CHECK(thousand.size() == 1000 && nines + std::count(thousand.begin(), thousand.end(), 3U) == 1000);
+  CHECK(nines > 400 && nines < 600, "%d", static_cast<int>(nines));
+  CHECK(two.length(Order::drawn) == 1000 && two.length(Order::shuffled) == 2);
+  std::string text;
+  for (uint32_t row : ordered(rows, Order::drawn, 123, 5)) text += std::to_string(row) + " ";
+  CHECK(text == "4 3 4 1 2 ", "the draws of seed 123, draw 5 are %s", text.c_str());  // the same on every machine
+}
+
+/// Groups stay together, their rows in order, and are permuted without bias.
+void test_groups() {
+  RowSet set;
+  set.groups = {0, 1, 0, 2, 2, 1, 2, 0, 3};
+  RowOrder rows(set, 9);
+  std::vector<int> counts(256);
+  const int draws = 24000;
+  bool whole = true;
+  const std::vector<std::vector<uint32_t>> members = {{0, 2, 7}, {1, 5}, {3, 4, 6}, {8}};
+  for (int draw = 0; draw < draws; ++draw) {
+    const std::vector<uint32_t> order = ordered(rows, Order::shuffled, 4, static_cast<uint64_t>(draw));
+    size_t code = 0;
+    for (size_t i = 0; i < order.size();) {
+      const uint32_t group = set.groups[order[i]];
+      code = 4 * code + group;
+      for (uint32_t row : members[group]) whole = whole && i < order.size() && order[i++] == row;
+    }
+    ++counts[code % 256];
+  }
+  CHECK(whole);
+  counts.erase(std::remove(counts.begin(), counts.end(), 0), counts.end());
+  CHECK(counts.size() == 24 && chi_squared(counts, draws / 24.0) < 60, "%zu orders, chi squared %g", counts.size(),
+        chi_squared(counts, draws / 24.0));
+  CHECK(ordered(rows, Order::stored, 0, 0) == std::vector<uint32_t>({0, 1, 2, 3, 4, 5, 6, 7, 8}));
+  CHECK(starts(message_of([&] { rows.arrange(Order::drawn, 0, 0); }), "INVALID_ARGUMENT"));
+}
+
+void test_row_sets() {
+  RowSet set;
+  set.rows = {7, 2, 5};
+  RowOrder rows(set, 8);
+  CHECK(!rows.plain(Order::stored) && rows.length(Order::stored) == 3 && RowOrder({}, 8).plain(Order::stored));
+  CHECK(rows.arrange(Order::stored, 1, 1) && rows.order() == set.rows);
+  CHECK(!rows.arrange(Order::stored, 2, 2), "there is one stored order");
+  CHECK(rows.arrange(Order::shuffled, 1, 1) && !rows.arrange(Order::shuffled, 1, 1));
+  std::vector<uint32_t> sorted = rows.order();
+  std::sort(sorted.begin(), sorted.end());
+  CHECK(sorted == std::vector<uint32_t>({2, 5, 7}));
+  CHECK(rows.arrange(Order::shuffled, 1, 2) && rows.arrange(Order::shuffled, 1, 1));
+  const auto failure = [](RowSet wrong) { return message_of([&] { RowOrder(std::move(wrong), 3); }); };
+  CHECK(starts(failure({{3}, {}, 0}), "OUT_OF_RANGE: Row 3"));
+  CHECK(starts(failure({{}, {0, 1}, 0}), "SHAPE_MISMATCH"));
+  CHECK(starts(failure({{}, {0, 1, 3}, 0}), "OUT_OF_RANGE: Groups"));
+  CHECK(starts(failure({{}, {}, int64_t{1} << 32}), "OUT_OF_RANGE"));
+}
+
 }  // namespace
 
 int main() {
@@ -204,5 +299,8 @@ int main() {
   test_convert();
   test_permutation();
   test_uniformity();
+  test_drawn();
+  test_groups();
+  test_row_sets();
   return downhill::test::report("loader");
 }

@@ -42,7 +42,7 @@ void test_readers_beside_a_trainer() {
   std::atomic<int64_t> steps{0};
   std::thread trainer([&] {
     for (int epoch = 0; !stop; ++epoch) {
-      fit.session->begin_epoch(epoch, 4, true, 0);
+      fit.session->begin_epoch(epoch, 4, Order::shuffled, 0);
       steps += fit.session->run(0, 0).steps;
       fit.updater->set(0, "learningRate", epoch % 2 ? 1e-4 : 2e-4);
     }
@@ -59,7 +59,7 @@ void test_readers_beside_a_trainer() {
     session->set_program(2, mine);
     session->set_data(wide_data(8, false), 0, 8);
     while (!stop) {
-      session->begin_epoch(0, 2, false, 0);
+      session->begin_epoch(0, 2, Order::stored, 0);
       session->run(0, 0);
       const auto* y = reinterpret_cast<const float*>(result.data());
       if (!std::all_of(y, y + 8, [&](float value) { return value == y[0]; })) ++mixed;
@@ -96,7 +96,7 @@ void test_a_write_between_batches() {
   auto session = reader(SessionKind::predict, {result});
   session->set_program(2, std::make_shared<FakeProgram>(model, FakeKind::predict, 2));
   session->set_data(wide_data(4, false), 0, 4);
-  session->begin_epoch(0, 2, false, 0);
+  session->begin_epoch(0, 2, Order::stored, 0);
   CHECK(session->run(1, 0).rows == 2);
   LockSet set;
   set.own(model.weights.buffer);
@@ -131,7 +131,7 @@ void test_readers_beside_a_writer() {
     }
   });
   while (reads < 200 || writes < 200) {
-    session->begin_epoch(0, 2, false, 0);
+    session->begin_epoch(0, 2, Order::stored, 0);
     session->run(0, 0);
   }
   stop = true;
@@ -143,7 +143,7 @@ void test_a_slow_reader_does_not_stall_training() {
   Fit fit{FakeModel(kWide)};
   fit.program(4);
   fit.session->set_data(wide_data(4000, true), 0, 4000);
-  fit.session->begin_epoch(0, 4, false, 0);
+  fit.session->begin_epoch(0, 4, Order::stored, 0);
   fit.session->run(1, 0);  // from here on until its end the epoch is marked
   std::atomic<bool> reading{false}, release{false};
   const Storage result{std::make_shared<Buffer>(4), 0, 4, nullptr};
@@ -155,7 +155,7 @@ void test_a_slow_reader_does_not_stall_training() {
   };
   session->set_program(1, slow);
   session->set_data(wide_data(1, false), 0, 1);
-  session->begin_epoch(0, 1, false, 0);
+  session->begin_epoch(0, 1, Order::stored, 0);
   const float before = fit.model.w()[0];
   std::thread thread([&] { session->run(0, 0); });
   while (!reading) std::this_thread::yield();
@@ -201,12 +201,12 @@ void test_sharing_a_workspace_takes_turns() {
   std::atomic<int> finished{0}, epochs{0};
   std::thread trainer([&] {  // until the evaluations have had their turns, however the threads are scheduled
     for (; finished < 3 && epochs < 10000; ++epochs) {
-      fit.session->begin_epoch(epochs, 16, false, 0);
+      fit.session->begin_epoch(epochs, 16, Order::stored, 0);
       fit.session->run(0, 0);
     }
   });
   while (finished < 3 && epochs < 10000) {
-    evaluate.begin_epoch(0, 16, false, 0);
+    evaluate.begin_epoch(0, 16, Order::stored, 0);
     if (evaluate.run(0, 0).done) ++finished;
   }
   trainer.join();

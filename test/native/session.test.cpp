@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <new>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -71,7 +72,7 @@ void test_epochs() {
     fit.session->set_data(data_of(103), 0, 103);
     Stretch stretch;
     for (int epoch = 0; epoch < 3; ++epoch) {
-      fit.session->begin_epoch(epoch, 16, shuffle, 11);
+      fit.session->begin_epoch(epoch, 16, shuffle ? Order::shuffled : Order::stored, 11);
       stretch = fit.session->run(0, 0);
       CHECK(stretch.done && !stretch.aborted && stretch.steps == 7 && stretch.rows == 103 && stretch.non_finite == 0);
       CHECK(stretch.sums[1] == 103 && stretch.last[1] == 7);
@@ -98,7 +99,7 @@ void test_range_and_shuffle_cover_each_row_once() {
   fit.session->set_data(data_of(80), 10, 70);  // 60 rows
   for (int epoch = 0; epoch < 3; ++epoch) {
     order.clear();
-    fit.session->begin_epoch(epoch, 8, true, 5);
+    fit.session->begin_epoch(epoch, 8, Order::shuffled, 5);
     fit.session->run(0, 0);
     rows = std::multiset<int>(order.begin(), order.end());
     bool each_once = rows.size() == 60;
@@ -108,9 +109,53 @@ void test_range_and_shuffle_cover_each_row_once() {
     previous = order;
   }
   order.clear();
-  fit.session->begin_epoch(2, 8, true, 5);
+  fit.session->begin_epoch(2, 8, Order::shuffled, 5);
   fit.session->run(0, 0);
   CHECK(order == previous, "the same seed and epoch give the same order");
+}
+
+/// Chosen rows, in batches of 4 with a rest of 2: as they stand, with a draw of their own, drawn with replacement.
+void test_row_sets() {
+  Fit fit{FakeModel(kWidth)};
+  std::vector<int> seen;
+  for (int64_t size : {4, 2})
+    fit.program(size)->seen = [&, size](const float* x, const float*) {
+      for (int64_t i = 0; i < size; ++i) seen.push_back(static_cast<int>(std::lround(x[i * kWidth] * 100)));
+    };
+  RowSet set;
+  set.rows = {7, 0, 2, 9, 4, 5};
+  fit.session->set_data(data_of(40), 10, 20, set);
+  const auto epoch = [&](int64_t number, Order order, std::optional<uint64_t> draw = {}) {
+    seen.clear();
+    fit.session->begin_epoch(number, 4, order, 3, draw);
+    CHECK(fit.session->run(0, 0).done);
+    return seen;
+  };
+  CHECK(epoch(0, Order::stored) == std::vector<int>({17, 10, 12, 19, 14, 15}));
+  const std::vector<int> shuffled = epoch(1, Order::shuffled, 5);
+  CHECK(epoch(2, Order::shuffled, 5) == shuffled && epoch(5, Order::shuffled) == shuffled);
+  CHECK(epoch(2, Order::shuffled) != shuffled);
+  std::vector<int> sorted = shuffled;
+  std::sort(sorted.begin(), sorted.end());
+  CHECK(sorted == std::vector<int>({10, 12, 14, 15, 17, 19}));
+
+  set.draws = 22;
+  fit.session->set_data(data_of(40), 10, 20, set);
+  const std::vector<int> drawn = epoch(0, Order::drawn);
+  CHECK(drawn.size() == 22 && std::all_of(drawn.begin(), drawn.end(), [&](int row) {
+          return std::binary_search(sorted.begin(), sorted.end(), row);
+        }));
+  fit.session->begin_epoch(0, 4, Order::drawn, 3);
+  fit.session->seek(3, {0, 0});
+  seen.clear();
+  CHECK(fit.session->run(0, 0).rows == 22 && std::equal(seen.begin(), seen.end(), drawn.begin() + 12, drawn.end()));
+  fit.session->begin_epoch(0, 4, Order::stored, 3);
+  CHECK(fit.session->run(0, 0).rows == 6, "the other orders visit each row once");
+
+  const auto predict = reader(SessionKind::predict);
+  predict->set_data(data_of(40), 10, 20, set);
+  CHECK(starts(message_of([&] { predict->begin_epoch(0, 4, Order::stored, 0); }), "INTERNAL"));
+  CHECK(starts(message_of([&] { predict->set_data(data_of(40), 10, 19, set); }), "OUT_OF_RANGE: Row 9"));
 }
 
 void test_in_place_and_conversion() {
@@ -119,7 +164,7 @@ void test_in_place_and_conversion() {
   std::vector<const void*> at;
   fit.program(8)->seen = [&](const float* x, const float*) { at.push_back(x); };
   fit.session->set_data(data, 8, 32);
-  fit.session->begin_epoch(0, 8, false, 0);
+  fit.session->begin_epoch(0, 8, Order::stored, 0);
   fit.session->run(0, 0);
   CHECK(at.size() == 3 && at[0] == data->columns()[0].row(8) && at[2] == data->columns()[0].row(24));
 
@@ -134,7 +179,7 @@ void test_in_place_and_conversion() {
   for (int64_t size : {16, 4})
     session->set_program(size, std::make_shared<FakeProgram>(model, FakeKind::evaluate, size));
   session->set_data(std::make_shared<Dataset>(sources, 20, true), 0, 20);
-  session->begin_epoch(0, 16, false, 0);
+  session->begin_epoch(0, 16, Order::stored, 0);
   CHECK(session->run(0, 0).sums[0] == 20 * 5.5 * 5.5);
 }
 
@@ -152,7 +197,7 @@ void test_powers_of_two_and_results() {
     evaluate->set_program(size, std::make_shared<FakeProgram>(model, FakeKind::evaluate, size));
   }
   predict->set_data(data_of(103, 100, false), 0, 103);
-  predict->begin_epoch(0, 16, false, 0);
+  predict->begin_epoch(0, 16, Order::stored, 0);
   const Stretch stretch = predict->run(0, 0);
   CHECK(stretch.done && stretch.steps == 9 && stretch.rows == 103);
   CHECK(programs[0]->runs == 6 && programs[1]->runs == 1 && programs[2]->runs == 1 && programs[3]->runs == 1);
@@ -161,7 +206,7 @@ void test_powers_of_two_and_results() {
     right = right && std::fabs(reinterpret_cast<const float*>(result.data())[i] - static_cast<float>(i + 3)) < 1e-4;
   CHECK(right);
   evaluate->set_data(data_of(103), 0, 103);
-  evaluate->begin_epoch(0, 16, false, 0);
+  evaluate->begin_epoch(0, 16, Order::stored, 0);
   CHECK(evaluate->run(0, 0).sums[1] == 103);
 }
 
@@ -172,7 +217,7 @@ void test_stretches() {
   fit.program(16);
   fit.program(7);
   fit.session->set_data(data_of(103), 0, 103);
-  fit.session->begin_epoch(0, 16, true, 11);
+  fit.session->begin_epoch(0, 16, Order::shuffled, 11);
   Stretch stretch;
   for (int step = 1; step <= 7; ++step) {
     stretch = fit.session->run(1, 0);
@@ -181,7 +226,7 @@ void test_stretches() {
   CHECK(fit.model.copy() == expected && stretch.sums[0] == loss);
 
   fit.program(16)->seen = [](const float*, const float*) { std::this_thread::sleep_for(std::chrono::milliseconds(3)); };
-  fit.session->begin_epoch(0, 16, true, 11);
+  fit.session->begin_epoch(0, 16, Order::shuffled, 11);
   stretch = fit.session->run(0, 7);
   CHECK(stretch.steps >= 1 && stretch.steps <= 4 && !stretch.done, "%d steps", static_cast<int>(stretch.steps));
   stretch = fit.session->run(0, 1e-3);
@@ -198,7 +243,7 @@ void test_abort_and_resume() {
     if (full->runs == 3) fit.session->abort();
   };
   fit.session->set_data(data_of(103), 0, 103);
-  fit.session->begin_epoch(0, 16, true, 11);
+  fit.session->begin_epoch(0, 16, Order::shuffled, 11);
   Stretch stretch = fit.session->run(0, 0);
   CHECK(stretch.aborted && !stretch.done && stretch.steps == 3);
   fit.session->abort();
@@ -219,7 +264,7 @@ void test_seek() {
     first.program(16);
     first.program(7);
     first.session->set_data(data_of(103), 0, 103);
-    first.session->begin_epoch(0, 16, true, 11);
+    first.session->begin_epoch(0, 16, Order::shuffled, 11);
     Stretch stretch;
     stretch.sums = {0, 0};
     if (k > 0) stretch = first.session->run(k, 0);
@@ -228,14 +273,14 @@ void test_seek() {
     const std::vector<float> weights = first.model.copy();
     std::copy(weights.begin(), weights.end(), second.model.w());
     second.session->set_data(data_of(103), 0, 103);
-    second.session->begin_epoch(0, 16, true, 11);
+    second.session->begin_epoch(0, 16, Order::shuffled, 11);
     second.session->seek(k, stretch.sums);
     stretch = second.session->run(0, 0);
     CHECK(stretch.done && stretch.steps == 7 && stretch.rows == 103 && stretch.sums[1] == 103);
     CHECK(full->runs == (k < 6 ? 6 - k : 0) && rest->runs == (k < 7 ? 1 : 0));
     CHECK(second.model.copy() == expected && stretch.sums[0] == loss);
     CHECK(stretch.last[1] == (k < 7 ? 7 : 0), "the last batch before is not known");
-    second.session->begin_epoch(1, 16, true, 11);
+    second.session->begin_epoch(1, 16, Order::shuffled, 11);
     CHECK(second.session->run(0, 0).sums[1] == 103, "the next epoch begins at its first batch");
   }
   Fit fit{FakeModel(kWidth)};
@@ -243,7 +288,7 @@ void test_seek() {
   fit.program(7);
   CHECK(starts(message_of([&] { fit.session->seek(1, {0, 0}); }), "INVALID_ARGUMENT: Start an epoch"));
   fit.session->set_data(data_of(103), 0, 103);
-  fit.session->begin_epoch(0, 16, true, 11);
+  fit.session->begin_epoch(0, 16, Order::shuffled, 11);
   CHECK(starts(message_of([&] { fit.session->seek(8, {0, 0}); }), "OUT_OF_RANGE: Cannot go on after batch 8 of 7"));
   CHECK(starts(message_of([&] { fit.session->seek(-1, {0, 0}); }), "OUT_OF_RANGE"));
   CHECK(starts(message_of([&] { fit.session->seek(1, {0}); }), "INVALID_ARGUMENT: Expected 2 sums, received 1"));
@@ -264,12 +309,12 @@ void test_non_finite() {
   fit.program(16);
   const auto data = data_with_bad_row();
   fit.session->set_data(data, 0, 32);
-  fit.session->begin_epoch(4, 16, false, 0);
+  fit.session->begin_epoch(4, 16, Order::stored, 0);
   fit.session->run(0, 0);
   const std::vector<float> good = fit.model.copy();
   fit.model.w()[0] = fit.model.w()[1] = fit.model.w()[2] = 0;
   fit.session->set_data(data, 0, 64);
-  fit.session->begin_epoch(4, 16, false, 0);
+  fit.session->begin_epoch(4, 16, Order::stored, 0);
   const std::string expected = "NON_FINITE: The loss is NaN in epoch 5, step 3.";
   CHECK(starts(message_of([&] { fit.session->run(0, 0); }), expected));
   CHECK(fit.model.copy() == good, "the weights are those of step 2");
@@ -279,14 +324,14 @@ void test_non_finite() {
   Fit warn{FakeModel(kWidth), OnNonFinite::warn};
   warn.program(16);
   warn.session->set_data(data, 0, 64);
-  warn.session->begin_epoch(0, 16, false, 0);
+  warn.session->begin_epoch(0, 16, Order::stored, 0);
   const Stretch stretch = warn.session->run(0, 0);
   CHECK(stretch.done && stretch.steps == 4 && stretch.non_finite == 2 && std::isnan(stretch.sums[0]));
 
   auto evaluate = reader(SessionKind::evaluate);
   evaluate->set_program(16, std::make_shared<FakeProgram>(FakeModel(kWidth), FakeKind::evaluate, 16));
   evaluate->set_data(data, 0, 64);
-  evaluate->begin_epoch(0, 16, false, 0);
+  evaluate->begin_epoch(0, 16, Order::stored, 0);
   CHECK(starts(message_of([&] { evaluate->run(0, 0); }), "NON_FINITE: The loss of batch 3 of this evaluation is NaN"));
 }
 
@@ -297,14 +342,14 @@ void test_state_is_committed_with_the_update() {
   fit.program(16);
   fit.session->set_data(data_of(32), 0, 32);
   const uint64_t before = model.weights.buffer->version;
-  fit.session->begin_epoch(0, 16, false, 0);
+  fit.session->begin_epoch(0, 16, Order::stored, 0);
   fit.session->run(0, 0);
   CHECK(*reinterpret_cast<float*>(model.state.data()) == 2);
   CHECK(model.weights.buffer->version == before + 2 && model.state.buffer->version == 2);
 
   const auto bad = data_with_bad_row();
   fit.session->set_data(bad, 0, 64);
-  fit.session->begin_epoch(1, 16, false, 0);
+  fit.session->begin_epoch(1, 16, Order::stored, 0);
   CHECK(starts(message_of([&] { fit.session->run(0, 0); }), "NON_FINITE"));
   CHECK(*reinterpret_cast<float*>(model.state.data()) == 4, "the step whose loss is NaN writes no state");
 }
@@ -312,39 +357,39 @@ void test_state_is_committed_with_the_update() {
 void test_errors() {
   Fit fit{FakeModel(kWidth)};
   CHECK(starts(message_of([&] { fit.session->run(0, 0); }), "INVALID_ARGUMENT: Start an epoch"));
-  CHECK(starts(message_of([&] { fit.session->begin_epoch(0, 8, false, 0); }),
+  CHECK(starts(message_of([&] { fit.session->begin_epoch(0, 8, Order::stored, 0); }),
                "INVALID_ARGUMENT: This session has no data"));
   const auto data = data_of(20);
   CHECK(starts(message_of([&] { fit.session->set_data(data, 0, 21); }), "OUT_OF_RANGE"));
   fit.session->set_data(data, 0, 20);
-  CHECK(starts(message_of([&] { fit.session->begin_epoch(0, 0, false, 0); }), "INVALID_ARGUMENT: batchSize"));
+  CHECK(starts(message_of([&] { fit.session->begin_epoch(0, 0, Order::stored, 0); }), "INVALID_ARGUMENT: batchSize"));
   fit.program(8);
-  fit.session->begin_epoch(0, 8, false, 0);
+  fit.session->begin_epoch(0, 8, Order::stored, 0);
   CHECK(starts(message_of([&] { fit.session->run(0, 0); }), "INTERNAL: No program for batches of 4 rows"));
   CHECK(fit.updater->iterations() == 0, "before the first step");
   fit.program(4);
   CHECK(fit.session->run(0, 0).done);
   fit.session->set_program(4, std::make_shared<FakeProgram>(FakeModel(kWidth + 1), FakeKind::train, 4));
-  fit.session->begin_epoch(0, 8, false, 0);
+  fit.session->begin_epoch(0, 8, Order::stored, 0);
   CHECK(starts(message_of([&] { fit.session->run(0, 0); }),
                "SHAPE_MISMATCH: x has rows of 3 elements, the program expects [4, 4]"));
   fit.session->set_data(data_of(20, 1, false), 0, 20);
-  fit.session->begin_epoch(0, 8, false, 0);
+  fit.session->begin_epoch(0, 8, Order::stored, 0);
   CHECK(
       starts(message_of([&] { fit.session->run(0, 0); }), "SHAPE_MISMATCH: The program has 2 inputs, the data set 1"));
   auto predict = reader(SessionKind::predict, {Storage{std::make_shared<Buffer>(8), 0, 8, nullptr}});
   predict->set_program(8, std::make_shared<FakeProgram>(FakeModel(kWidth), FakeKind::predict, 8));
   predict->set_data(data_of(16, 1, false), 0, 16);
-  predict->begin_epoch(0, 8, false, 0);
+  predict->begin_epoch(0, 8, Order::stored, 0);
   CHECK(starts(message_of([&] { predict->run(0, 0); }), "INTERNAL: Output 0 has no room"));
 
   Fit busy{FakeModel(kWidth)};
   std::string during;
   busy.program(4)->seen = [&](const float*, const float*) {
-    std::thread([&] { during = message_of([&] { busy.session->begin_epoch(1, 4, false, 0); }); }).join();
+    std::thread([&] { during = message_of([&] { busy.session->begin_epoch(1, 4, Order::stored, 0); }); }).join();
   };
   busy.session->set_data(data, 0, 20);
-  busy.session->begin_epoch(0, 4, false, 0);
+  busy.session->begin_epoch(0, 4, Order::stored, 0);
   busy.session->run(1, 0);
   CHECK(starts(during, "INVALID_ARGUMENT: This session is running"));
 }
@@ -355,7 +400,7 @@ void test_no_allocations() {
   fit.program(7);
   fit.session->set_data(data_of(1607, 1e4), 0, 1607);
   const auto epoch = [&](int number) {
-    fit.session->begin_epoch(number, 16, true, 1);
+    fit.session->begin_epoch(number, 16, Order::shuffled, 1);
     fit.session->run(1, 0);
     const int64_t buffers = Buffer::total_allocations(), before = allocations;
     const Stretch stretch = fit.session->run(0, 1e6);
@@ -376,6 +421,7 @@ int main() {
   cpu::set_threads(2);
   test_epochs();
   test_range_and_shuffle_cover_each_row_once();
+  test_row_sets();
   test_in_place_and_conversion();
   test_powers_of_two_and_results();
   test_stretches();

@@ -1,5 +1,6 @@
 // Variables of several sizes with everything an update may ask for, side by side in one arena of each kind.
 #pragma once
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -15,7 +16,7 @@ inline const std::vector<int64_t> kSizes = {1, 17, 64, 40000, 5, 0, 16384};  // 
 inline size_t align_up(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 struct Model {
-  std::shared_ptr<Buffer> parameters, gradients, slots[2], accumulators, averages;
+  std::shared_ptr<Buffer> parameters, gradients, slots[kMaxSlots], accumulators, averages;
   std::vector<UpdateSegment> segments;
   std::vector<int> groups;
 
@@ -35,12 +36,19 @@ struct Model {
       const auto view = [&](const std::shared_ptr<Buffer>& buffer) { return Storage{buffer, offset, size, nullptr}; };
       UpdateSegment segment{view(parameters), view(gradients), {}, group_of.empty() ? 0 : group_of[i]};
       for (int s = 0; s < slots_of(rule); ++s) segment.slots.push_back(view(slots[s]));
+      for (const Storage& slot : segment.slots) std::fill_n(at(slot), kSizes[i], start_of(rule));
       segment.accumulator = view(accumulators);
       segment.average = view(averages);
       for (int64_t k = 0; k < kSizes[i]; ++k) at(segment.parameter)[k] = normal(random);
       segments.push_back(segment);
       offset += align_up(size);
     }
+  }
+
+  /// Where its slots may begin.
+  static float start_of(Rule rule) {
+    const bool velocity = rule == Rule::torchMomentum || rule == Rule::torchNesterov;
+    return velocity ? -0.0F : rule == Rule::rprop ? 0.01F : 0;
   }
 
   static float* at(const Storage& storage) { return reinterpret_cast<float*>(storage.data()); }
@@ -55,8 +63,9 @@ struct Model {
 
   std::vector<std::byte> bytes() const {
     std::vector<std::byte> all;
-    for (const Buffer* buffer : {parameters.get(), slots[0].get(), slots[1].get(), accumulators.get(), averages.get()})
-      all.insert(all.end(), buffer->data(), buffer->data() + buffer->bytes());
+    std::vector<const Buffer*> buffers = {parameters.get(), accumulators.get(), averages.get()};
+    for (const auto& slot : slots) buffers.push_back(slot.get());
+    for (const Buffer* buffer : buffers) all.insert(all.end(), buffer->data(), buffer->data() + buffer->bytes());
     return all;
   }
 };
@@ -70,6 +79,22 @@ inline Hyper unusual() {
   h.beta2 = 0.967;
   h.epsilon = 3e-3;
   h.trust_coefficient = 0.07;
+  h.inner_epsilon = 2e-3;
+  h.rho = 0.87;
+  h.learning_rate_decay = 0.3;
+  h.momentum_decay = 0.11;
+  h.learning_rate_power = -0.7;
+  h.l1 = 0.13;
+  h.l2 = 0.21;
+  h.shrinkage = 0.07;
+  h.beta = 0.31;
+  h.eta_minus = 0.37;
+  h.eta_plus = 1.31;
+  h.step_size_min = 3.5e-3;
+  h.step_size_max = 0.013;
+  h.kappa = 0.013;
+  h.phi = 0.31;
+  h.theta = 0.57;
   return h;
 }
 

@@ -187,11 +187,14 @@ test('options of adafactor and muon', () => {
   throwsAtOnce('INVALID_ARGUMENT', /excludeLayers/, () => optimizers.muon({ excludeLayers: ['('] }));
   throwsAtOnce('INVALID_ARGUMENT', /excludeLayers/, () => optimizers.muon({ excludeLayers: 'output' as never }));
   expect(optimizers.muon().getConfig()).toMatchObject({ weightDecay: 0.004, adamWeightDecay: 0.004, rmsRate: 0.2 });
-  expect(optimizers.muon({ weightDecay: null, rmsRate: null, preset: 'torch' }).getConfig()).toMatchObject({
+  expect(optimizers.muon({ weightDecay: null, preset: 'torch' }).getConfig()).toMatchObject({
     weightDecay: null,
     adamWeightDecay: 0.01,
-    rmsRate: null,
+    adjustLrFn: 'original',
   });
+  throwsAtOnce('INVALID_ARGUMENT', /rmsRate.*keras/i, () => optimizers.muon({ rmsRate: 0.2, preset: 'torch' }));
+  throwsAtOnce('INVALID_ARGUMENT', /adjustLrFn/, () => optimizers.muon({ adjustLrFn: 'original' }));
+  throwsAtOnce('INVALID_ARGUMENT', /relativeStep/, () => optimizers.adafactor({ relativeStep: false, preset: 'torch' }));
   expect(optimizers.adafactor({ preset: 'torch' }).getConfig()).toMatchObject({
     learningRate: 0.01,
     epsilon1: 2 ** -23,

@@ -57,7 +57,7 @@ test('options of fit', async () => {
   await fails('OUT_OF_RANGE', /epochs.*received 1\.5/, train({ epochs: 1.5 }));
   await fails('OUT_OF_RANGE', /initialEpoch/, train({ initialEpoch: -1 }));
   await fails('OUT_OF_RANGE', /stepsPerEpoch/, train({ stepsPerEpoch: 0 }));
-  await fails('INVALID_ARGUMENT', /shuffle must be true or false/, train({ shuffle: 'yes' }));
+  await fails('INVALID_ARGUMENT', /shuffle must be one of true, false, "once"/, train({ shuffle: 'yes' }));
   await fails('INVALID_ARGUMENT', /verbose must be one of "auto", 0, 1, 2/, train({ verbose: 3 }));
   await fails('INVALID_ARGUMENT', /onNonFinite must be one of/, train({ onNonFinite: 'throw' }));
   await fails('INVALID_ARGUMENT', /AbortSignal/, train({ signal: {} }));

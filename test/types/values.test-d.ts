@@ -1,5 +1,6 @@
 import {
   compile,
+  data,
   grad,
   hvp,
   ops,
@@ -80,7 +81,26 @@ describe('optimizers', () => {
     >();
     // @ts-expect-error of Adam
     optimizers.sgd({ beta1: 0.9 });
-    // @ts-expect-error two kinds of preset
+    optimizers.rmsprop({ rho: 0.9, momentum: 0.5, nesterov: true, preset: 'book' });
+    optimizers.rprop({ etas: [0.5, 1.2], stepSizes: [1e-6, 50] });
+    optimizers.ftrl({ l1RegularizationStrength: 0.1, learningRatePower: -0.5, weightDecay: null });
+    // @ts-expect-error three kinds of preset
     optimizers.adam({ preset: 'jax' });
+    // @ts-expect-error always decays
+    optimizers.adamw({ weightDecay: null });
+    // @ts-expect-error two factors
+    optimizers.rprop({ etas: [0.5] });
+  });
+});
+
+describe('data.split', () => {
+  it('gives data of the kind that was given', () => {
+    const { train, test } = data.split(tensor([[1], [2]]), new Int32Array(2));
+    expectTypeOf(train.x).toEqualTypeOf<Tensor>();
+    expectTypeOf(test.y).toEqualTypeOf<Int32Array<ArrayBuffer>>();
+    expectTypeOf(data.split(variable([1, 2])).train.x).toEqualTypeOf<Tensor>();
+    expectTypeOf(data.split([[1], [2]]).train.y).toEqualTypeOf<undefined>();
+    // @ts-expect-error unknown option
+    data.split([1, 2], [1, 2], { trainSize: 1 });
   });
 });

@@ -1,7 +1,7 @@
 """Update rules and clipping that neither Keras nor PyTorch has, transcribed from their papers, in float64; as update_rules.py."""
 
 from common import np, write
-from update_rules import ADAM, COMMON, GRADIENTS, MOMENTUM, RATES, SGD, START, cases
+from update_rules import ADAM, DATA, GRADIENTS, MOMENTUM, RATES, SGD, START, cases
 
 LARS = {"learningRate": 0.37, "momentum": 0.83, "trustCoefficient": 0.21, "epsilon": 0.03, "weightDecay": 0.13}
 AGC = {"adaptiveClipFactor": 0.11, "adaptiveClipEpsilon": 0.6}
@@ -29,7 +29,7 @@ def clipped(g, p, options):
     if "clipValue" in options:
         g = np.clip(g, -options["clipValue"], options["clipValue"])
     if "adaptiveClipFactor" in options:  # Brock et al. 2021, equation 3; units are columns, a vector is one
-        axis = 0 if g.ndim == 2 else None
+        axis = None if g.ndim == 1 else 0
         size = lambda x: np.sqrt(np.sum(np.square(x), axis=axis, keepdims=True))
         limit = options["adaptiveClipFactor"] * np.maximum(size(p), options.get("adaptiveClipEpsilon", 1e-3))
         g = np.where(size(g) > limit, g * limit / np.maximum(size(g), 1e-6), g)
@@ -70,4 +70,4 @@ def rows():
 
 
 if __name__ == "__main__":
-    write("update-rules-papers", __file__, {**COMMON, "cases": list(rows())})
+    write("update-rules-papers", __file__, {**DATA, "cases": list(rows())})
