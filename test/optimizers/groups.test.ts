@@ -85,6 +85,15 @@ describe.each(testDevices)('groups on %s', (device) => {
     expect(optimizer.groups.map((group) => group.learningRate)).toEqual([0.375, 0.5]);
   });
 
+  it('begins slots where the options of their group say', async () => {
+    const adagrad = { learningRate: 1, initialAccumulatorValue: 3, epsilon: 0 };
+    const groups = [{ match: 'own', initialAccumulatorValue: 0 }, { match: 'zero' }];
+    // 1 − 1/√(start + 1)
+    expect(await updated(optimizers.adagrad({ ...adagrad, groups }), ['rest', 'own', 'zero'])).toEqual([0.5, 0, 0.5]);
+    const rates = [{ match: 'own', learningRate: 0.25 }];
+    expect(await updated(optimizers.rprop({ learningRate: 0.5, groups: rates }), ['rest', 'own'])).toEqual([0.5, 0.75]);
+  });
+
   it('sets rates: the optimizer’s for all without their own, a group’s for itself', async () => {
     const optimizer = optimizers.sgd({
       learningRate: 0.5,

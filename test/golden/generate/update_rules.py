@@ -128,8 +128,7 @@ TORCH = [
     ("adam, groups", "adam", {**ADAM, "groups": [
         {"match": {"regExp": "[1-9]$"}, "learningRate": 0.051, "beta1": 0.71, "beta2": 0.88, "epsilon": 3e-2, "weightDecay": 0.17},
         {"match": "v0", "weightDecay": 0.03}]}),
-    ("adagrad, groups with their own starts", "adagrad", {**ADAGRAD, "groups": [
-        {"match": "v1", "initialAccumulatorValue": 0.71, "lrDecay": 0.3}]}),
+    ("adagrad, groups", "adagrad", {**ADAGRAD, "lrDecay": 0.19, "groups": [{"match": "v1", "lrDecay": 0.3, "epsilon": 3e-2}]}),
     ("rprop, groups with their own rates", "rprop", {**RPROP, "groups": [{"match": ["v0", "v2"], "learningRate": 0.06, "etas": [0.5, 1.1]}]}),
 ]
 BOOK = [
