@@ -29,9 +29,7 @@ export interface Row {
 export function rowsOf(row: Row & { rule: UpdateRule }, all: UpdateRule): Row[] {
   const { rule, hyper } = row;
   const { other, isOther } = rule;
-  const rows: Row[] = [
-    { ...row, rule: rule.program ? rule : all, starts: { ...all.starts, ...rule.starts }, isOther },
-  ];
+  const rows: Row[] = [{ ...row, rule: rule.program ? rule : all, starts: { ...all.starts, ...rule.starts }, isOther }];
   if (other) rows.push({ ...row, rule: other, hyper: { ...hyper, ...other.hyper } });
   for (const made of rows) checkRule(made.rule);
   return rows;

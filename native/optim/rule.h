@@ -39,7 +39,8 @@ bool uses_norms(Rule rule);
 bool decays_itself(Rule rule);
 
 /// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, adaptiveClipFactor,
-/// adaptiveClipEpsilon, and those of hypers.def. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not finite.
+/// adaptiveClipEpsilon, and those of hypers.def. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not
+/// finite.
 void set_hyper(Hyper& hyper, std::string_view name, double value);
 double get_hyper(const Hyper& hyper, std::string_view name);
 

@@ -194,7 +194,9 @@ test('options of adafactor and muon', () => {
   });
   throwsAtOnce('INVALID_ARGUMENT', /rmsRate.*keras/i, () => optimizers.muon({ rmsRate: 0.2, preset: 'torch' }));
   throwsAtOnce('INVALID_ARGUMENT', /adjustLrFn/, () => optimizers.muon({ adjustLrFn: 'original' }));
-  throwsAtOnce('INVALID_ARGUMENT', /relativeStep/, () => optimizers.adafactor({ relativeStep: false, preset: 'torch' }));
+  throwsAtOnce('INVALID_ARGUMENT', /relativeStep/, () =>
+    optimizers.adafactor({ relativeStep: false, preset: 'torch' }),
+  );
   expect(optimizers.adafactor({ preset: 'torch' }).getConfig()).toMatchObject({
     learningRate: 0.01,
     epsilon1: 2 ** -23,
