@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'NOT_COMPILED'
   | 'BUSY'
   | 'EMPTY_DATA'
+  | 'SINGULAR'
   | 'FILE_ERROR'
   | 'CORRUPT_FILE'
   | 'FOREIGN_FILE'

@@ -9,6 +9,7 @@ export type { LoadWeightsOptions, WeightsReport, WeightTarget } from './io/load-
 export { type CustomObjects, deserialize, type Kind, type Serialized, serialize } from './config/registry.js';
 export * as constraints from './constraints/index.js';
 export * as data from './data/index.js';
+export * as diagnostics from './diagnostics/index.js';
 export {
   type Device,
   type DeviceMemory,
@@ -32,6 +33,8 @@ export * as optimizers from './optimizers/index.js';
 export { seed } from './random.js';
 export * as regularizers from './regularizers/index.js';
 export * as schedules from './schedules/index.js';
+export * as solve from './solve/index.js';
+export * as symmetries from './symmetries/index.js';
 export {
   type ArrayOf,
   type NestedArray,

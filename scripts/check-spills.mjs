@@ -72,10 +72,14 @@ function readable(names) {
       .replace(/^void /, '')
       .replace(/downhill::(cuda::)?|\(anonymous namespace\)::|generic::/g, '')
       .replace(/\((?!Along).*$/, '')
-      .replace(/matmul_kernel<(\w+)<(\w+).*GemmTile<(\d+), (\d+),.*>, \(Along\)(\d), \(Along\)(\d)>/, (...found) => {
-        const along = ['depth', 'rows', 'either'];
-        return `matmul ${found[2]} ${found[3]}x${found[4]} a: ${along[found[5]]}, b: ${along[found[6]]}`;
-      }),
+      .replace(
+        /matmul_kernel<(\w+)<(\w+).*GemmTile<(\d+), (\d+),.*>, \(Along\)(\d), \(Along\)(\d), (\w+)>/,
+        (...found) => {
+          const along = ['depth', 'rows', 'either'];
+          const sums = found[7] === 'true' ? ', sums' : '';
+          return `matmul ${found[2]} ${found[3]}x${found[4]} a: ${along[found[5]]}, b: ${along[found[6]]}${sums}`;
+        },
+      ),
   );
 }
 

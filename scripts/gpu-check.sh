@@ -52,7 +52,8 @@ record() { # stage, step, ok|failed|out of time|not run, seconds, detail
 # What a log says in one line.
 gist() {
   local line
-  line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E '^ *Tests +[0-9]|ERROR SUMMARY|error:|Error:|FAILED' | head -1)
+  line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E '^ *Tests +[0-9]|ERROR SUMMARY|^[0-9]+ (of [0-9]+ )?computations' | head -2 | paste -sd ' ')
+  [ -n "$line" ] || line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E 'error:|Error:|FAILED' | head -1)
   [ -n "$line" ] || line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -v '^ *$' | tail -1)
   printf '%s' "$line" | tr '\t' ' ' | sed 's/^ *//' | cut -c1-150
 }
@@ -75,6 +76,9 @@ step() { # name, second by which it must end, command …
   esac
   return $status
 }
+
+# Written after every stage: whatever ends this script early, what was found until then stays.
+report() { "$node" scripts/gpu-report.mjs --logs "$logs" --out "${out:-bench/results}" --device "$device" --gpu "$gpu" $tiny; }
 
 # Seconds, from the start, by which each stage must have ended; what one leaves over is the next one's.
 declare -A weight=([build]=180 [test]=130 [sanitize]=70 [bench]=145) ends=()
@@ -121,10 +125,31 @@ if [ -z "$node" ] || [ ! -d node_modules/vitest ]; then
   exit 2
 fi
 export PATH="$(dirname "$(command -v "$node")"):$PATH"
+[ -e .git ] || [ -f "$work/commit" ] || from_bundle "$work/commit" || true
 
 command -v nvcc >/dev/null || [ ! -x /usr/local/cuda/bin/nvcc ] || export PATH="$PATH:/usr/local/cuda/bin"
+# "name, driver, compute capability, memory" of the first GPU: by nvidia-smi, which some containers lack, else by the driver itself.
 gpu=$(nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader 2>/dev/null | head -1)
-echo "GPU: ${gpu:-none is found by nvidia-smi}; Node $("$node" --version); $(nvcc --version 2>/dev/null | grep -o 'release [0-9.]*' || echo 'no nvcc')"
+[[ $gpu =~ ,\ [0-9]+\.[0-9],\  ]] || gpu=$("$python" - 2>/dev/null <<'PYTHON'
+import ctypes
+driver = ctypes.CDLL('libcuda.so.1')
+device, version, major, minor = (ctypes.c_int() for _ in range(4))
+name, memory = ctypes.create_string_buffer(100), ctypes.c_size_t()
+asked = [
+    driver.cuInit(0),
+    driver.cuDriverGetVersion(ctypes.byref(version)),
+    driver.cuDeviceGet(ctypes.byref(device), 0),
+    driver.cuDeviceGetName(name, 100, device),
+    driver.cuDeviceGetAttribute(ctypes.byref(major), 75, device),
+    driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, device),
+    driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device),
+]
+if not any(asked):
+    cuda = f'for CUDA {version.value // 1000}.{version.value % 1000 // 10}'
+    print(f'{name.value.decode()}, {cuda}, {major.value}.{minor.value}, {memory.value >> 20} MiB')
+PYTHON
+)
+echo "GPU: ${gpu:-none is found by nvidia-smi or the driver}; Node $("$node" --version); $(nvcc --version 2>/dev/null | grep -o 'release [0-9.]*' || echo 'no nvcc')"
 if [ "$device" = cuda ] && [ -z "$gpu" ]; then
   echo 'There is no GPU here: nothing but the build can succeed. To try this script: --device simt --tiny.'
 fi
@@ -133,48 +158,71 @@ fi
 
 library=downhill_$device
 if wanted build; then
-  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -1 | tr -d .)
-  architecture=${capability:-80}
-  [ "$architecture" = 90 ] && architecture=90a
+  capability=80
+  [[ $gpu =~ ,\ ([0-9]+)\.([0-9]),\  ]] && capability=${BASH_REMATCH[1]}${BASH_REMATCH[2]}
+  [ "$capability" = 90 ] && capability=90a
+  architecture=$capability-real
+  known=$(nvcc --list-gpu-code 2>/dev/null) # an nvcc that is older than the GPU makes PTX, which the driver translates
+  if [ -n "$known" ] && ! grep -qx "sm_$capability" <<<"$known"; then
+    newest=$(nvcc --list-gpu-arch | grep -oE '[0-9]+$' | sort -n | tail -1)
+    [ -z "$newest" ] || architecture=$newest-virtual
+  fi
   generator=()
   command -v ninja >/dev/null && [ ! -f "$work/native/CMakeCache.txt" ] && generator=(-G Ninja)
   options=(-DCMAKE_BUILD_TYPE=Release "-DCMAKE_JS_INC=$PWD/node_modules/node-api-headers/include;$PWD/node_modules/node-addon-api")
-  [ "$device" = cuda ] && options+=(-DDOWNHILL_CUDA=ON "-DCMAKE_CUDA_ARCHITECTURES=$architecture-real")
+  [ "$device" = cuda ] && options+=(-DDOWNHILL_CUDA=ON "-DCMAKE_CUDA_ARCHITECTURES=$architecture")
   jobs=$(nproc)
   by=${ends[build]}
   if step configure "$by" cmake "${generator[@]}" -S . -B "$work/native" "${options[@]}"; then
-    # Each by itself, so that one that does not compile leaves the others; the object files are shared.
+    # All at once as far as they compile, so that no core waits; then each by itself, which says what is there.
+    on='-k'
+    [ -f "$work/native/build.ninja" ] && on='-k0'
+    step compile $((by - 12)) cmake --build "$work/native" --parallel "$jobs" --target downhill "$library" bench_gpu_kernels -- $on
     step addon "$by" cmake --build "$work/native" --parallel "$jobs" --target downhill &&
       mkdir -p build/Release && cp "$work/native/downhill.node" build/Release/.new && mv build/Release/.new build/Release/downhill.node
     step library "$by" cmake --build "$work/native" --parallel "$jobs" --target "$library" &&
       cp "$work/native/lib$library.so" build/Release/.new && mv build/Release/.new "build/Release/lib$library.so"
     step kernels "$by" cmake --build "$work/native" --parallel "$jobs" --target bench_gpu_kernels
   fi
+  report >/dev/null || true
 fi
 
 # ---- test ----------------------------------------------------------------------------------------------------------------
 
 if wanted test; then
-  step tests "${ends[test]}" env DOWNHILL_TEST_DEVICES="$device" "$node" node_modules/vitest/vitest.mjs run --project suite \
-    --typecheck.enabled=false --reporter=default --reporter=json "--outputFile.json=$logs/tests.json" \
-    test/devices/ test/conformance/ test/golden/
+  # One after another, since vitest writes its results when it ends: what runs out of time takes none of the others along.
+  began=$SECONDS
+  for part in devices:45 conformance:75 golden:100; do
+    by=$((began + (ends[test] - began) * ${part#*:} / 100))
+    step "${part%:*}" "$by" env DOWNHILL_TEST_DEVICES="$device" "$node" node_modules/vitest/vitest.mjs run --project suite \
+      --typecheck.enabled=false --reporter=default --reporter=json "--outputFile.json=$logs/tests-${part%:*}.json" \
+      "test/${part%:*}/"
+  done
+  report >/dev/null || true
 fi
 
 # ---- sanitize ------------------------------------------------------------------------------------------------------------
 
 if wanted sanitize; then
   sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
-  half=$(((ends[sanitize] + (SECONDS > 0 ? SECONDS : 0)) / 2))
-  exercise=("$node" --import tsx test/devices/exercise.ts "$device")
+  half=$(((ends[sanitize] + SECONDS) / 2))
+  # It ends by itself before its time is over, however slow a tool makes it, so that the tool can say what it found.
+  exercise() { # second by which it must end
+    exercising=("$node" --import tsx test/devices/exercise.ts "$device" $((($1 - SECONDS) * 3 / 4)))
+  }
   if [ "$device" != cuda ]; then
-    step exercise "${ends[sanitize]}" "${exercise[@]}"
+    exercise "${ends[sanitize]}"
+    step exercise "${ends[sanitize]}" "${exercising[@]}"
   elif [ -z "$sanitizer" ]; then
     record sanitize memcheck 'not run' 0 'compute-sanitizer is not installed'
     record sanitize racecheck 'not run' 0 'compute-sanitizer is not installed'
   else
-    step memcheck "$half" "$sanitizer" --tool memcheck --error-exitcode 9 --target-processes all "${exercise[@]}"
-    step racecheck "${ends[sanitize]}" "$sanitizer" --tool racecheck --error-exitcode 9 --target-processes all "${exercise[@]}"
+    exercise "$half"
+    step memcheck "$half" "$sanitizer" --tool memcheck --error-exitcode 9 --target-processes application-only "${exercising[@]}"
+    exercise "${ends[sanitize]}"
+    step racecheck "${ends[sanitize]}" "$sanitizer" --tool racecheck --error-exitcode 9 --target-processes application-only "${exercising[@]}"
   fi
+  report >/dev/null || true
 fi
 
 # ---- bench ---------------------------------------------------------------------------------------------------------------
@@ -184,9 +232,9 @@ if wanted bench; then
     record bench bench 'not run' 0 'there is no GPU: nothing was measured'
   else
     step bench "${ends[bench]}" "$node" --import tsx bench/gpu/run.ts --device "$device" --python "$python" \
-      --kernels "$work/native/bench_gpu_kernels" --seconds $((ends[bench] - SECONDS - 5)) --json "$logs/bench.json" $tiny
+      --kernels "$work/native/bench_gpu_kernels" --seconds $((ends[bench] - SECONDS - 8)) --json "$logs/bench.json" $tiny
   fi
 fi
 
-"$node" scripts/gpu-report.mjs --logs "$logs" --out "${out:-bench/results}" --device "$device" --gpu "$gpu" $tiny || failed=1
+report || failed=1
 exit "$failed"

@@ -24,11 +24,17 @@ function version(command, args, pattern) {
 }
 /** Of the checkout that a bundle was made of: scripts/gpu-bundle.sh. */
 function bundledCommit() {
-  return existsSync('build-gpu/commit') ? readFileSync('build-gpu/commit', 'utf8').trim() : undefined;
+  return existsSync('build-gpu/commit')
+    ? `${readFileSync('build-gpu/commit', 'utf8').trim()} (of the bundle)`
+    : undefined;
 }
+/** Null where it is not there, or was not written to its end. */
 const read = (name) => {
-  const file = join(values.logs, name);
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
+  try {
+    return JSON.parse(readFileSync(join(values.logs, name), 'utf8'));
+  } catch {
+    return null;
+  }
 };
 const table = (head, rows) =>
   [head, head.map(() => '---'), ...rows]
@@ -42,7 +48,7 @@ const steps = readFileSync(join(values.logs, 'steps.tsv'), 'utf8')
     const [stage, step, result, seconds, detail] = line.split('\t');
     return { stage, step, result, seconds: Number(seconds), detail };
   });
-const tests = read('tests.json');
+const tests = ['devices', 'conformance', 'golden'].map((part) => read(`tests-${part}.json`)).filter(Boolean);
 const bench = read('bench.json');
 const [name, driver, capability, memory] = values.gpu.split(',').map((field) => field.trim());
 const report = {
@@ -53,14 +59,18 @@ const report = {
   host: { cpu: cpus()[0]?.model.trim(), cores: availableParallelism() },
   versions: { node: process.version, nvcc: version('nvcc', ['--version'], /V([\d.]+)/), ...bench?.versions },
   steps,
-  tests: tests && {
-    passed: tests.numPassedTests,
-    failed: tests.numFailedTests,
-    failures: tests.testResults
-      .flatMap(({ assertionResults }) => assertionResults)
-      .filter(({ status }) => status === 'failed')
-      .map(({ fullName, failureMessages }) => ({ name: fullName, message: failureMessages[0]?.slice(0, 300) })),
-  },
+  tests:
+    tests.length === 0
+      ? null
+      : {
+          passed: tests.reduce((sum, { numPassedTests }) => sum + numPassedTests, 0),
+          failed: tests.reduce((sum, { numFailedTests }) => sum + numFailedTests, 0),
+          failures: tests
+            .flatMap(({ testResults }) => testResults)
+            .flatMap(({ assertionResults }) => assertionResults)
+            .filter(({ status }) => status === 'failed')
+            .map(({ fullName, failureMessages }) => ({ name: fullName, message: failureMessages[0]?.slice(0, 300) })),
+        },
   bench: bench?.rows ?? null,
   left_out: bench?.leftOut ?? [],
 };

@@ -1,7 +1,8 @@
 // The GPU's benchmarks: our kernels and trainings beside PyTorch's and JAX's, one after another on the same device. See bench/README.md.
 //   node --import tsx bench/gpu/run.ts [--device cuda] [--kernels PATH] [--python PATH] [--seconds N] [--json FILE] [--tiny]
-// Every part is a process of its own with what time is left; one that fails or runs out of time is named, the others count.
-import { spawn } from 'node:child_process';
+// Every part is a process of its own with what time is left; one that fails or runs out of time is named, the others count. The JSON is
+// written after each.
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -44,7 +45,14 @@ const rows = new Map<string, Row>();
 const leftOut: string[] = [];
 const versions: Record<string, string> = {};
 
-function take(line: Line, who: string) {
+function take(text: string, who: string) {
+  let line: Line;
+  try {
+    line = JSON.parse(text) as Line;
+  } catch {
+    leftOut.push(`${who}: not understood: ${text.slice(0, 200)}`); // NaN, or somebody else's output
+    return;
+  }
   Object.assign(versions, line.versions);
   if (line.note) leftOut.push(line.note);
   if (!line.case) return;
@@ -58,6 +66,21 @@ function take(line: Line, who: string) {
   rows.set(line.case, row);
 }
 
+/** Of the part that runs; it has a process group of its own, since compilers of PyTorch's outlive it. */
+let running: ChildProcess | undefined;
+function end() {
+  try {
+    if (running?.pid) process.kill(-running.pid, 'SIGKILL');
+  } catch {
+    // There is none any more.
+  }
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    end();
+    process.exit(1);
+  });
+
 /** Runs a command and takes the lines of JSON that it prints, with a share of the time that is left. */
 async function part(who: string, share: number, command: string, args: string[]): Promise<void> {
   const milliseconds = (deadline - performance.now()) * share;
@@ -65,13 +88,16 @@ async function part(who: string, share: number, command: string, args: string[])
     leftOut.push(`${who}: no time was left for it`);
     return;
   }
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // JAX would take most of the memory at once.
+  const env = { ...process.env, XLA_PYTHON_CLIENT_PREALLOCATE: 'false' };
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env });
+  running = child;
   let rest = '';
   let complaint = '';
   child.stdout.on('data', (data: Buffer) => {
     const lines = (rest + data).split('\n');
     rest = lines.pop()!;
-    for (const line of lines) if (line.startsWith('{')) take(JSON.parse(line) as Line, who);
+    for (const line of lines) if (line.startsWith('{')) take(line, who);
   });
   child.stderr.on('data', (data: Buffer) => {
     complaint = (complaint + data).slice(-2000);
@@ -79,16 +105,21 @@ async function part(who: string, share: number, command: string, args: string[])
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    child.kill('SIGKILL');
+    end();
   }, milliseconds);
   const status = await new Promise<number | string>((resolve) => {
     child.on('error', (error) => resolve(error.message));
+    // Not "close" alone: it never comes while a process that it left behind holds its output.
+    child.on('exit', (code, signal) => setTimeout(() => resolve(code ?? signal ?? 'unknown'), 500));
     child.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
   });
   clearTimeout(timer);
+  end();
+  running = undefined;
   if (late)
     leftOut.push(`${who}: ended after ${(milliseconds / 1000).toFixed(0)} s, the cases after its last one are missing`);
   else if (status !== 0) leftOut.push(`${who}: ${status}; ${complaint.trim().split('\n').at(-1) ?? ''}`);
+  save();
 }
 
 const digits = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
@@ -121,17 +152,7 @@ function table(): string {
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-async function main(): Promise<void> {
-  const networks = options.tiny ? networkCases.map(tiny) : networkCases;
-  if (existsSync(options.kernels))
-    await part('downhill', 0.4, options.kernels, [options.device, ...(options.tiny ? ['tiny'] : [])]);
-  else leftOut.push(`kernels alone: ${options.kernels} is not built (cmake target bench_gpu_kernels)`);
-  const names = [...rows.keys()].filter((name) => !name.startsWith('launch'));
-  const worker = [...process.execArgv, here('./train.ts'), JSON.stringify(networks), options.device];
-  await part('downhill', 0.35, process.execPath, worker);
-  await part('torch', 0.75, options.python, [here('./torch_peer.py'), JSON.stringify(names), JSON.stringify(networks)]);
-  await part('jax', 0.95, options.python, [here('./jax_peer.py'), JSON.stringify(networks)]);
-
+function text(): string {
   const launch = rows.get('launch-1')?.times.downhill;
   const smallest = rows.get('smallest-step')?.times.downhill;
   const notes = [
@@ -143,14 +164,32 @@ async function main(): Promise<void> {
         ]
       : []),
   ];
-  const text = [table(), ...notes].join('\n\n');
-  console.log(text);
+  return [table(), ...notes].join('\n\n');
+}
+
+function save() {
+  if (!options.json) return;
+  const found = { versions, rows: [...rows.values()], leftOut, table: text() };
+  writeFileSync(options.json, `${JSON.stringify(found, null, 1)}\n`);
+}
+
+async function main(): Promise<void> {
+  const networks = options.tiny ? networkCases.map(tiny) : networkCases;
+  // A family at a time: a kernel that breaks the device for its process leaves the others.
+  const families = { memory: 0.15, rows: 0.1, matmul: 0.25 };
+  if (existsSync(options.kernels))
+    for (const [family, share] of Object.entries(families))
+      await part('downhill', share, options.kernels, [options.device, family, ...(options.tiny ? ['tiny'] : [])]);
+  else leftOut.push(`kernels alone: ${options.kernels} is not built (cmake target bench_gpu_kernels)`);
+  const names = [...rows.keys()].filter((name) => !name.startsWith('launch'));
+  const worker = [...process.execArgv, here('./train.ts'), JSON.stringify(networks), options.device];
+  await part('downhill', 0.35, process.execPath, worker);
+  await part('torch', 0.75, options.python, [here('./torch_peer.py'), JSON.stringify(names), JSON.stringify(networks)]);
+  await part('jax', 0.95, options.python, [here('./jax_peer.py'), JSON.stringify(networks)]);
+
+  console.log(text());
   for (const reason of leftOut) console.log(`Left out: ${reason}`);
-  if (options.json)
-    writeFileSync(
-      options.json,
-      `${JSON.stringify({ versions, rows: [...rows.values()], leftOut, table: text }, null, 1)}\n`,
-    );
+  save();
   if (rows.size === 0) throw new Error('Nothing was measured.');
 }
 

@@ -71,7 +71,11 @@ def product(m, k, n, transposes, epilogue, kind):
     a = uniform(k, m, dtype=dtype).T if transposes[0] == "t" else uniform(m, k, dtype=dtype)
     b = uniform(n, k, dtype=dtype).T if transposes[1] == "t" else uniform(k, n, dtype=dtype)
     bias = uniform(n, dtype=dtype)
-    work = (lambda: torch.relu(torch.addmm(bias, a, b))) if epilogue else (lambda: torch.mm(a, b))
+    work = {
+        None: lambda: torch.mm(a, b),
+        "-bias-relu": lambda: torch.relu(torch.addmm(bias, a, b)),
+        "-sums": lambda: (torch.mm(a, b), b.sum(0)),
+    }[epilogue]
     repeats = 50 if m * k * n < 1 << 30 else 1
     return timed(captured(work, repeats), repeats)
 
@@ -98,10 +102,10 @@ def update(rule):
 
 
 def kernel(name):
-    found = re.fullmatch(r"matmul-(\d+)x(\d+)x(\d+)(?:-([nt]{2}))?(-bias-relu)?-(\w+)", name)
+    found = re.fullmatch(r"matmul-(\d+)x(\d+)x(\d+)(?:-([nt]{2}))?(-bias-relu|-sums)?-(\w+)", name)
     if found:
         m, k, n = (int(found[i]) for i in (1, 2, 3))
-        return product(m, k, n, found[4] or "nn", bool(found[5]), found[6])
+        return product(m, k, n, found[4] or "nn", found[5], found[6])
     found = re.fullmatch(r"(softmax|cross-entropy)-(\d+)x(\d+)", name)
     if found:
         return rows_of(found[1], int(found[2]), int(found[3]))

@@ -1,8 +1,10 @@
 // Times of kernels on a device, without Node: programs of a few ops, captured in a graph and replayed.
-//   bench_gpu_kernels DEVICE [tiny] [milliseconds per sample]       DEVICE: cuda, cuda:1, simt; tiny: sizes for the emulator
+//   bench_gpu_kernels DEVICE [memory|rows|matmul] [tiny] [milliseconds per sample]
+//       DEVICE: cuda, cuda:1, simt; memory: copies, launches, updates; tiny: sizes for the emulator
 // The device's library is looked for beside this program. One line of JSON per case: microseconds (median and best of the samples), FLOPs and
 // bytes of one run, or why there is no time. bench/gpu/run.ts reads them.
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -29,6 +31,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Settings {
   bool tiny = false;
+  std::string family;  // empty: all
   double sample_seconds = 0.03;
   int samples = 7;
 };
@@ -151,11 +154,13 @@ const Kind kKinds[] = {
 
 std::string text(int64_t number) { return std::to_string(number); }
 
-Case product(const Kind& kind, int64_t m, int64_t k, int64_t n, const char* transposes, bool epilogue, int repeats) {
+/// epilogue: "", "-bias-relu", or "-sums", those of b's columns.
+Case product(const Kind& kind, int64_t m, int64_t k, int64_t n, const char* transposes, const std::string& epilogue,
+             int repeats) {
   const bool ta = transposes[0] == 't', tb = transposes[1] == 't';
   Case one;
   one.name = "matmul-" + text(m) + "x" + text(k) + "x" + text(n) + (ta || tb ? std::string("-") + transposes : "") +
-             (epilogue ? "-bias-relu" : "") + "-" + kind.name;
+             epilogue + "-" + kind.name;
   one.precision = kind.precision;
   one.repeats = repeats;
   one.flops = 2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n);
@@ -166,7 +171,12 @@ Case product(const Kind& kind, int64_t m, int64_t k, int64_t n, const char* tran
     Attrs attrs;
     attrs.set("transposeA", ta).set("transposeB", tb);
     NodeId y = graph.add(Op::matmul, {a, b}, attrs);
-    if (epilogue) y = graph.add(Op::relu, {graph.add(Op::add, {y, graph.input(Shape{n}, DType::float32)})});
+    if (epilogue == "-sums") {
+      Attrs axes;
+      axes.set("axes", std::vector<int64_t>{0});
+      return std::vector<NodeId>{y, graph.add(Op::sum, {b}, axes)};
+    }
+    if (epilogue == "-bias-relu") y = graph.add(Op::relu, {graph.add(Op::add, {y, graph.input(Shape{n}, DType::float32)})});
     return std::vector<NodeId>{y};
   };
   return one;
@@ -198,17 +208,18 @@ void measure_products(CudaDevice& device, const Settings& settings) {
   std::vector<Case> cases;
   for (const Kind& kind : kKinds) {
     if (settings.tiny) {
-      cases.push_back(product(kind, 64, 64, 64, "nn", false, 1));
-      cases.push_back(product(kind, 33, 40, 20, "nn", true, 2));
+      cases.push_back(product(kind, 64, 64, 64, "nn", "", 1));
+      cases.push_back(product(kind, 33, 40, 20, "nn", "-bias-relu", 2));
+      cases.push_back(product(kind, 33, 40, 20, "tn", "-sums", 2));
       continue;
     }
-    cases.push_back(product(kind, 4096, 4096, 4096, "nn", false, 1));
-    if (kind.precision == Precision::bfloat16) cases.push_back(product(kind, 8192, 8192, 8192, "nn", false, 1));
-    cases.push_back(product(kind, 128, 784, 1000, "nn", true, 50));
-    cases.push_back(product(kind, 128, 1000, 1000, "nn", true, 50));
-    cases.push_back(product(kind, 128, 1000, 1000, "nt", false, 50));
-    cases.push_back(product(kind, 784, 128, 1000, "tn", false, 50));
-    cases.push_back(product(kind, 128, 1000, 10, "nn", true, 50));
+    cases.push_back(product(kind, 4096, 4096, 4096, "nn", "", 1));
+    if (kind.precision == Precision::bfloat16) cases.push_back(product(kind, 8192, 8192, 8192, "nn", "", 1));
+    cases.push_back(product(kind, 128, 784, 1000, "nn", "-bias-relu", 50));
+    cases.push_back(product(kind, 128, 1000, 1000, "nn", "-bias-relu", 50));
+    cases.push_back(product(kind, 128, 1000, 1000, "nt", "", 50));
+    for (const char* sums : {"", "-sums"}) cases.push_back(product(kind, 784, 128, 1000, "tn", sums, 50));
+    cases.push_back(product(kind, 128, 1000, 10, "nn", "-bias-relu", 50));
   }
   for (const Case& one : cases) try {
       measure(device, one, settings);
@@ -315,21 +326,26 @@ int main(int argc, char** argv) {
       settings.tiny = true;
       settings.samples = 3;
       settings.sample_seconds = 0.005;
+    } else if (std::isalpha(static_cast<unsigned char>(argv[i][0]))) {
+      settings.family = argv[i];
     } else {
       settings.sample_seconds = std::atof(argv[i]) / 1000;
     }
   }
   try {
     auto* const device = dynamic_cast<CudaDevice*>(&devices::get(id));
-    if (!device) throw Error(code::kUnsupported, "Usage: bench_gpu_kernels cuda|simt [tiny] [milliseconds per sample]");
-    attempt("copy", [&] { measure_copy(*device, settings); });
-    attempt("launch", [&] {
-      measure_launch(*device, 1, settings);
-      measure_launch(*device, 25, settings);
-    });
-    for (const char* rule : {"sgd", "adam"}) attempt("update", [&] { measure_update(*device, rule, settings); });
-    measure_rows(*device, settings);
-    measure_products(*device, settings);
+    if (!device) throw Error(code::kUnsupported, "Usage: bench_gpu_kernels cuda|simt [memory|rows|matmul] [tiny] [ms per sample]");
+    const auto wanted = [&](const char* family) { return settings.family.empty() || settings.family == family; };
+    if (wanted("memory")) {
+      attempt("copy", [&] { measure_copy(*device, settings); });
+      attempt("launch", [&] {
+        measure_launch(*device, 1, settings);
+        measure_launch(*device, 25, settings);
+      });
+      for (const char* rule : {"sgd", "adam"}) attempt("update", [&] { measure_update(*device, rule, settings); });
+    }
+    if (wanted("rows")) measure_rows(*device, settings);
+    if (wanted("matmul")) measure_products(*device, settings);
   } catch (const Error& error) {
     std::fprintf(stderr, "%s: %s\n", error.code(), error.what());
     return 1;

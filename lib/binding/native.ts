@@ -4,6 +4,8 @@
 export type DType = 'float32' | 'int32';
 /** How matrix products are computed: native/backend/device.h. */
 export type Precision = 'float32' | 'tf32' | 'bfloat16';
+/** Of random initial values. */
+export type Distribution = 'uniform' | 'normal' | 'truncatedNormal';
 export type NumericArray = Float32Array | Int32Array | Uint8Array | Float64Array;
 
 declare const tag: unique symbol;
@@ -133,8 +135,23 @@ export interface NativeBinding {
   /** Where the values are: the device that computed them last, or "cpu". */
   storageDevice(storage: Storage): string;
   storageDispose(storage: Storage): void;
-  /** Fills a float32 storage with Philox draws, key (seed, stream), counter element: uniform in [a, b), or normal with mean a, deviation b. */
-  storageRandom(storage: Storage, kind: 'uniform' | 'normal', a: number, b: number, seed: number, stream: number): void;
+  /**
+   * Fills a float32 storage with Philox draws, key (seed, stream), counter element: uniform in [a, b), or normal with mean a, deviation b,
+   * truncated at two deviations or not.
+   */
+  storageRandom(storage: Storage, kind: Distribution, a: number, b: number, seed: number, stream: number): void;
+  /** Fills a float32 storage (rows, columns) with gain times a random matrix with orthonormal columns, or rows where they are fewer. */
+  storageOrthogonal(storage: Storage, rows: number, columns: number, gain: number, seed: number, stream: number): void;
+  /** Fills a float32 storage (inputs, units): so many entries of each column are normal, the others 0. */
+  storageSparse(
+    storage: Storage,
+    inputs: number,
+    units: number,
+    connections: number,
+    deviation: number,
+    seed: number,
+    stream: number,
+  ): void;
 
   // ---- graph ----------------------------------------------------------------------------------
   graphNew(): Graph;
@@ -243,14 +260,14 @@ export interface NativeBinding {
    * A walk over a data set by batches. Column i of the data set feeds input i of the programs.
    * train: each batch runs the program (whose gradients have targets), then the updater. evaluate: no updater.
    * predict: output j of the program holds rows that are appended to results[j].
-   * For train and evaluate the first `logs` outputs are float32 scalars, added up over the epoch in double; output 0 is the sum of
-   * the loss over the rows, output 1 its weight.
+   * For train and evaluate the first outputs are float32 with as many elements as `logs` lists, added up over the epoch in double; output 0 is the
+   * sum of the loss over the rows, output 1 its weight.
    */
   sessionNew(options: {
     kind: 'train' | 'evaluate' | 'predict';
     workspace: Workspace;
     updater: Updater | null;
-    logs: number;
+    logs: number[];
     results: Storage[];
     onNonFinite: 'error' | 'warn' | 'ignore';
   }): Session;
@@ -287,6 +304,11 @@ export interface NativeBinding {
    * (naming epoch and step) or LABEL_OUT_OF_RANGE; the weights are then those of the last finished step.
    */
   sessionRun(session: Session, maxSteps: number, maxMilliseconds: number): Promise<Stretch>;
+  /**
+   * Of a session that trains: copies of the rows of a batch, by column: 0 is the next one, or after an error the one that failed, 1 the one
+   * before it, …; null where the epoch has none.
+   */
+  sessionBatch(session: Session, back: number): Storage[] | null;
   /** Asks a running stretch to end after the step in hand. */
   sessionAbort(session: Session): void;
 

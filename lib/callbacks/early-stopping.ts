@@ -1,5 +1,6 @@
 // Early stopping.
 import type { Config } from '../config/values.js';
+import { trainingGradientNorm } from '../diagnostics/training-gradient.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
 import { sameShape } from '../tensor/shape.js';
@@ -25,6 +26,11 @@ export interface EarlyStoppingOptions {
   restoreBestWeights?: boolean;
   /** Epochs before this one do not count; 0 by default. */
   startFromEpoch?: number;
+  /**
+   * Rows of the training data, the last that were trained on, whose gradient is measured when it stops: see `gradientNorm` of the callback. 1024
+   * by default, 0: not at all.
+   */
+  gradientRows?: number;
 }
 
 interface State {
@@ -33,9 +39,17 @@ interface State {
   bestEpoch: number;
   stoppedEpoch: number;
   bestWeights: Tensor[] | null;
+  gradientNorm: number | null;
 }
 
-const fresh = (best: number): State => ({ wait: 0, best, bestEpoch: 0, stoppedEpoch: 0, bestWeights: null });
+const fresh = (best: number): State => ({
+  wait: 0,
+  best,
+  bestEpoch: 0,
+  stoppedEpoch: 0,
+  bestWeights: null,
+  gradientNorm: null,
+});
 
 export class EarlyStopping implements Callback {
   model?: Model;
@@ -54,6 +68,7 @@ export class EarlyStopping implements Callback {
       'baseline',
       'restoreBestWeights',
       'startFromEpoch',
+      'gradientRows',
     ]);
     this.#options = {
       monitor: read.text('monitor', 'val_loss'),
@@ -64,6 +79,7 @@ export class EarlyStopping implements Callback {
       baseline: read.optionalNumber('baseline') ?? null,
       restoreBestWeights: read.flag('restoreBestWeights', false),
       startFromEpoch: read.count('startFromEpoch', 0, { min: 0 }),
+      gradientRows: read.count('gradientRows', 1024, { min: 0 }),
     };
     this.#larger = prefersLarger(this.#options.mode, this.#options.monitor);
     this.#monitored = new Monitored('callbacks.earlyStopping', this.#options.monitor);
@@ -89,12 +105,20 @@ export class EarlyStopping implements Callback {
     return this.#state.bestEpoch;
   }
 
+  /**
+   * ‖g‖₂ of the training loss at the weights at which it stopped, on the last `gradientRows` rows that were trained on, without dropout; of a fit over
+   * an iterable, on the last batch. Null while it has not stopped. It is often still large: the stop is not one of pure optimization.
+   */
+  get gradientNorm(): number | null {
+    return this.#state.gradientNorm;
+  }
+
   getState(): State {
     return { ...this.#state };
   }
 
   setState(state: State): void {
-    this.#state = { ...state };
+    this.#state = { ...state, gradientNorm: state.gradientNorm ?? null };
     // Saved after it had ended its fit.
     if (state.stoppedEpoch > 0 && state.wait >= this.#options.patience) this.model!.stopTraining = true;
   }
@@ -103,6 +127,8 @@ export class EarlyStopping implements Callback {
     const claims = Claims.of(where, state);
     for (const key of ['wait', 'bestEpoch', 'stoppedEpoch'] as const) claims.count(key);
     claims.number('best');
+    // Files of version 0.1 have none.
+    if ((claims.values.gradientNorm ?? null) !== null) claims.number('gradientNorm');
     const { bestWeights } = claims.values;
     if (bestWeights === null) return;
     const { weights } = this.model!;
@@ -116,7 +142,7 @@ export class EarlyStopping implements Callback {
     this.#state = fresh(worst(this.#larger));
   }
 
-  onEpochEnd(epoch: number, logs: Logs): void {
+  onEpochEnd(epoch: number, logs: Logs): void | Promise<void> {
     const { patience, baseline, restoreBestWeights, startFromEpoch } = this.#options;
     const current = this.#monitored.in(logs);
     if (current === undefined || epoch < startFromEpoch) return;
@@ -133,6 +159,7 @@ export class EarlyStopping implements Callback {
     if (state.wait < patience || epoch === 0) return;
     state.stoppedEpoch = epoch;
     this.model!.stopTraining = true;
+    if (this.#options.gradientRows > 0) return this.#measure(state);
   }
 
   onTrainEnd(): void {
@@ -141,6 +168,10 @@ export class EarlyStopping implements Callback {
     if (verbose && stoppedEpoch > 0)
       console.log(`Epoch ${stoppedEpoch + 1}: early stopping; ${monitor} was best in epoch ${bestEpoch + 1}: ${best}.`);
     if (bestWeights) this.model!.setWeights(bestWeights);
+  }
+
+  async #measure(state: State): Promise<void> {
+    state.gradientNorm = await trainingGradientNorm(this.model!, this.#options.gradientRows);
   }
 
   #keep(epoch: number): void {

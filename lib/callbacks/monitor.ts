@@ -7,7 +7,7 @@ export const modes: readonly Mode[] = ['auto', 'min', 'max'];
 
 /** Whether larger values are better; 'auto' goes by the name. */
 export function prefersLarger(mode: Mode, monitor: string): boolean {
-  return mode === 'max' || (mode === 'auto' && /acc|auc|precision|recall|f1|similarity/i.test(monitor));
+  return mode === 'max' || (mode === 'auto' && /acc|auc|precision|recall|f1|fbeta|similarity/i.test(monitor));
 }
 
 /** Before the first value. */

@@ -5,11 +5,16 @@ import { Options } from '../options.js';
 import { type CustomObjects, deserialize, type Serialized } from './registry.js';
 import { isPlain, malformed } from './values.js';
 
+/** A metric; a loss under whose name the metrics have another one says so. */
+export type MetricConfig = Serialized & { family?: 'loss' };
+
 /** What compile() was given, as plain JSON. */
 export interface CompileConfig {
   optimizer: Serialized;
   loss: Serialized;
-  metrics: Serialized[];
+  metrics: MetricConfig[];
+  /** Those that sampleWeight and classWeight apply to; left out where there are none. */
+  weightedMetrics?: MetricConfig[];
 }
 
 export interface FromJSONOptions {
@@ -62,12 +67,20 @@ export function compileConfig(net: Model): CompileConfig | null {
 /** Compiles the model as compileConfig() described, with a new optimizer that has made no step yet. */
 export function compileFromConfig(net: Model, config: unknown, customObjects: CustomObjects = {}): void {
   if (!isPlain(config)) throw malformed('compile', 'an object { optimizer, loss, metrics }', config);
-  const { optimizer, loss, metrics = [] } = config;
-  if (!Array.isArray(metrics))
-    throw new DownhillError('INVALID_ARGUMENT', `compile.metrics must be a list; received ${show(metrics)}.`);
+  const { optimizer, loss } = config;
+  const list = (key: 'metrics' | 'weightedMetrics') => {
+    const given = config[key] ?? [];
+    if (!Array.isArray(given))
+      throw new DownhillError('INVALID_ARGUMENT', `compile.${key} must be a list; received ${show(given)}.`);
+    return given.map((metric: unknown, i) => {
+      const kind = isPlain(metric) && metric.family === 'loss' ? 'loss' : 'metric';
+      return deserialize(kind, metric, customObjects, `compile.${key}[${i}]`);
+    });
+  };
   net.compile({
     optimizer: deserialize('optimizer', optimizer, customObjects, 'compile.optimizer'),
     loss: deserialize('loss', loss, customObjects, 'compile.loss'),
-    metrics: metrics.map((metric, i) => deserialize('metric', metric, customObjects, `compile.metrics[${i}]`)),
+    metrics: list('metrics'),
+    weightedMetrics: list('weightedMetrics'),
   });
 }

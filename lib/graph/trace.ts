@@ -69,6 +69,7 @@ export class Trace {
   ended = false;
   readonly #constants = new Map<Tensor, SymbolicTensor>();
   readonly #assigned = new Map<Variable, SymbolicTensor>();
+  readonly #substitutes = new Map<Variable, SymbolicTensor>();
 
   /** captures: what becomes of concrete Tensors - constants of this graph, or inputs that are bound at each run. */
   constructor(readonly captures: 'constant' | 'input' = 'constant') {}
@@ -91,7 +92,8 @@ export class Trace {
 
   /** The node of a concrete Tensor; one node per Tensor. A Variable's is its value at each run, or what was assigned to it. */
   capture(tensor: Tensor): SymbolicTensor {
-    if (tensor instanceof Variable) return this.#assigned.get(tensor) ?? this.variable(tensor);
+    if (tensor instanceof Variable)
+      return this.#assigned.get(tensor) ?? this.#substitutes.get(tensor) ?? this.variable(tensor);
     const known = this.#constants.get(tensor);
     if (known) return known;
     const storage = storageOf(tensor);
@@ -145,6 +147,11 @@ export class Trace {
     if (value instanceof SymbolicTensor) return value;
     if (typeof value === 'number') return this.scalar(value, dtype);
     return this.capture(asTensor(where, value));
+  }
+
+  /** Reads of the variable give `value` in this trace; nothing is written. */
+  substitute(variable: Variable, value: SymbolicTensor): void {
+    this.#substitutes.set(variable, value);
   }
 
   /** Writes `value` to the variable at the end of each run; reads of it that follow see `value`. */

@@ -1,16 +1,28 @@
-// Initial values that are all the same.
+// Initial values that are given, not drawn.
 import { binding, type Storage } from '../binding/index.js';
 import type { Config } from '../config/values.js';
-import { Options } from '../options.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import { DownhillError } from '../errors.js';
+import { checkNumber, Options } from '../options.js';
+import { type Shape, shapeText, sizeOf } from '../tensor/shape.js';
 import { Initializer } from './initializer.js';
 
 abstract class Filled extends Initializer {
-  abstract readonly value: number;
+  abstract readonly value: number | readonly number[];
 
   protected override fill(storage: Storage, shape: Shape): void {
-    if (this.value !== 0)
-      binding.storagesWrite([storage], ['float32'], [new Float32Array(sizeOf(shape)).fill(this.value)]);
+    const { value } = this;
+    if (value === 0) return;
+    const values = new Float32Array(sizeOf(shape));
+    if (typeof value === 'number') values.fill(value);
+    else {
+      if (shape.at(-1) !== value.length)
+        throw new DownhillError(
+          'SHAPE_MISMATCH',
+          `${this.name}: ${value.length} values need a shape whose last axis is ${value.length}; received ${shapeText(shape)}.`,
+        );
+      for (let i = 0; i < values.length; i++) values[i] = value[i % value.length]!;
+    }
+    binding.storagesWrite([storage], ['float32'], [values]);
   }
 }
 
@@ -25,20 +37,25 @@ export class Ones extends Filled {
 }
 
 export interface ConstantOptions {
-  value?: number;
+  /** One number for all elements, or one for each index of the last axis. */
+  value?: number | readonly number[];
 }
 
 export class Constant extends Filled {
   override readonly name = 'initializers.constant';
-  override readonly value: number;
+  override readonly value: number | readonly number[];
 
   constructor(options?: ConstantOptions) {
     super();
-    this.value = new Options<ConstantOptions>('initializers.constant', options, ['value']).number('value', 0);
+    const read = new Options<ConstantOptions>('initializers.constant', options, ['value']);
+    const value: unknown = read.raw.value;
+    this.value = Array.isArray(value)
+      ? value.map((item, i) => checkNumber(`${read.what('value')}[${i}]`, item))
+      : read.number('value', 0);
   }
 
   override getConfig(): Config {
-    return { value: this.value };
+    return { value: typeof this.value === 'number' ? this.value : [...this.value] };
   }
 }
 
@@ -55,9 +72,13 @@ export function ones(options?: Record<never, never>): Initializer {
 }
 
 /**
- * One value everywhere, 0 by default: Keras `Constant`.
+ * One value everywhere, 0 by default, or given values along the last axis: Keras `Constant`.
  *
- * @example initializers.constant({ value: 0.1 }).sample([10]);
+ * @param options value
+ * @throws SHAPE_MISMATCH where a list of values does not fit a shape; OUT_OF_RANGE, INVALID_ARGUMENT
+ * @example
+ * initializers.constant({ value: 0.1 }).sample([10]);
+ * initializers.constant({ value: [-1, 0, 1] }).sample([3]); // biases of three units
  */
 export function constant(options?: ConstantOptions): Initializer {
   return new Constant(options);

@@ -1,10 +1,11 @@
-// What every initializer is, and the two random ways to fill memory.
-import { binding, type Storage } from '../binding/index.js';
+// What every initializer is, and the random ways to fill memory.
+import { binding, type Distribution, type Storage } from '../binding/index.js';
 import type { Config } from '../config/values.js';
+import { DownhillError } from '../errors.js';
 import type { Options } from '../options.js';
 import { checkShape } from '../options.js';
 import { checkSeed, drawKey } from '../random.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import { type Shape, shapeText, sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 
 /** Bytes of a float32. */
@@ -54,14 +55,32 @@ export abstract class RandomInitializer extends Initializer {
     return { seed: this.seed };
   }
 
-  /** Uniform in [a, b), or normal with mean a and deviation b. */
-  protected draw(storage: Storage, kind: 'uniform' | 'normal', a: number, b: number): void {
-    const key = this.seed === null ? drawKey() : { seed: this.seed, stream: 0 };
-    binding.storageRandom(storage, kind, a, b, key.seed, key.stream);
+  /** Names the draws of one sample. */
+  protected key(): { seed: number; stream: number } {
+    return this.seed === null ? drawKey() : { seed: this.seed, stream: 0 };
+  }
+
+  /** Uniform in [a, b), or normal with mean a and deviation b, truncated at two deviations or not. */
+  protected draw(storage: Storage, kind: Distribution, a: number, b: number): void {
+    const { seed, stream } = this.key();
+    binding.storageRandom(storage, kind, a, b, seed, stream);
   }
 }
 
-/** Inputs and outputs of a unit, for weights of that shape, as Keras counts them. */
+/** A weight as the matrix (inputs, units) of all axes but the last, and the last. Throws SHAPE_MISMATCH below rank 2. */
+export function matrixOf(what: string, shape: Shape): { inputs: number; units: number } {
+  if (shape.length < 2)
+    throw new DownhillError(
+      'SHAPE_MISMATCH',
+      `${what} needs a shape of rank 2 or more, [inputs, …, units]; received ${shapeText(shape)}.`,
+    );
+  return { inputs: sizeOf(shape.slice(0, -1)), units: shape.at(-1)! };
+}
+
+/**
+ * Inputs and outputs of a unit, for weights of that shape, as Keras's compute_fans: the axes before the last two are those of a convolution, whose
+ * product counts for both.
+ */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {
   if (shape.length === 0) return { fanIn: 1, fanOut: 1 };
   if (shape.length === 1) return { fanIn: shape[0], fanOut: shape[0] };

@@ -42,12 +42,12 @@ export async function readResume(
   checkSame(path, net, description);
   const [rate, ...groupRates] = ratesOf(path, description);
   const seeds = seedsOf(path, description);
-  const { optimizer, labels } = trainer.compiled;
+  const { optimizer } = trainer.compiled;
   const state = new StateTensors(path, head);
   const position =
     description.training === undefined
       ? null
-      : positionFromJson(`${path}: state.training`, state.place(description.training), labels.length);
+      : positionFromJson(`${path}: state.training`, state.place(description.training), trainer.sums);
   if (position) checkOptions(path, position, options);
   const { weights } = net;
   const entries = weightEntries(path, head, weights);

@@ -118,8 +118,8 @@ export class Dense extends Layer {
  * Fully connected: activation(x·W + b), on the last axis of inputs of rank 2 and more.
  *
  * @param options units; activation (none by default), useBias (true), kernelInitializer ('glorotUniform'), biasInitializer
- *   ('zeros'), kernelRegularizer, biasRegularizer, kernelConstraint, biasConstraint, inputShape, name,
- *   trainable
+ *   ('zeros'), kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint, inputShape,
+ *   name, trainable
  * @returns a layer from [n, …, features] to [n, …, units], with weights kernel (features, units) and bias (units)
  * @example
  * layers.dense({ units: 32, activation: 'sigmoid', inputShape: [784] });

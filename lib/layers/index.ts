@@ -1,5 +1,5 @@
 // The layers, and how configs name them.
-import { register } from '../config/registry.js';
+import { register, registerBase } from '../config/registry.js';
 import { Activation, activation } from './activation.js';
 import { table } from './activations.js';
 import { Dense, dense } from './dense.js';
@@ -17,6 +17,8 @@ export { Flatten, type FlattenOptions, flatten } from './flatten.js';
 export { InputLayer, type InputOptions, input } from './input.js';
 export { type CallContext, type Computed, Layer, type LayerOptions } from './layer.js';
 export { Reshape, type ReshapeOptions, reshape } from './reshape.js';
+
+registerBase(Layer, { activityRegularizer: 'regularizer' });
 
 register('layer', (value) => value instanceof Layer, {
   Activation: { type: Activation, make: activation, nested: { activation: 'activation' } },

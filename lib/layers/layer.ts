@@ -1,5 +1,6 @@
 // What every layer is: options, weights, and a function of its input that can be traced.
 import { binding } from '../binding/index.js';
+import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import type { Constraint } from '../constraints/constraint.js';
 import { DownhillError } from '../errors.js';
@@ -8,9 +9,11 @@ import { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
 import type { Initializer } from '../initializers/index.js';
 import { checkFlag, Options } from '../options.js';
-import type { Regularizer } from '../regularizers/index.js';
+import type { Regularizer } from '../regularizers/regularizer.js';
+import { type RegularizerLike, resolveRegularizer } from '../regularizers/resolve.js';
 import { asTensor } from '../tensor/make.js';
 import type { Shape } from '../tensor/shape.js';
+import { penalizeActivity } from './activity.js';
 import { Weight } from './weight.js';
 
 /** A value that ops give: symbolic while tracing, a Tensor otherwise. */
@@ -23,6 +26,8 @@ export interface LayerOptions {
   inputShape?: readonly number[];
   /** Whether training changes its weights; true by default. */
   trainable?: boolean;
+  /** A penalty on the layer's output, divided by the rows of the batch, that is added to the loss. */
+  activityRegularizer?: RegularizerLike | null;
 }
 
 export interface CallContext {
@@ -30,7 +35,23 @@ export interface CallContext {
   training: boolean;
 }
 
-const baseKeys = ['name', 'inputShape', 'trainable'] as const;
+/** Sees what a layer gives while a model is traced, and gives what the next layer takes. */
+export type LayerObserver = (layer: Layer, output: SymbolicTensor) => SymbolicTensor;
+
+let observer: LayerObserver | null = null;
+
+/** Runs `body`; each layer that is applied in a trace meanwhile shows its output to `see`. */
+export function observeLayers<T>(see: LayerObserver, body: () => T): T {
+  const outer = observer;
+  observer = see;
+  try {
+    return body();
+  } finally {
+    observer = outer;
+  }
+}
+
+const baseKeys = ['name', 'inputShape', 'trainable', 'activityRegularizer'] as const;
 
 /** Reads the options of a layer: its own keys and those that all layers have. */
 export function layerOptions<T extends LayerOptions>(
@@ -52,6 +73,7 @@ export abstract class Layer {
   /** The user chose the name; otherwise a model may append a number. */
   readonly named: boolean;
   readonly inputShape: Shape | null;
+  readonly activityRegularizer: Regularizer | null;
   readonly #weights: Weight[] = [];
   #name: string;
   #trainable: boolean;
@@ -64,6 +86,7 @@ export abstract class Layer {
     this.#name = read.text('name', kind);
     this.inputShape = read.has('inputShape') ? read.shape('inputShape', undefined, 1) : null;
     this.#trainable = read.flag('trainable', true);
+    this.activityRegularizer = resolveRegularizer(read.what('activityRegularizer'), read.raw.activityRegularizer);
   }
 
   get name(): string {
@@ -101,8 +124,13 @@ export abstract class Layer {
    * a static fromConfig, takes the result.
    */
   getConfig(): Config {
-    const base: Config = { name: this.#name, trainable: this.#trainable };
-    return this.inputShape ? { ...base, inputShape: [...this.inputShape] } : base;
+    const { inputShape, activityRegularizer } = this;
+    return {
+      name: this.#name,
+      trainable: this.#trainable,
+      ...(inputShape && { inputShape: [...inputShape] }),
+      ...(activityRegularizer && { activityRegularizer: serialize(activityRegularizer) }),
+    };
   }
 
   /** Shape of the output for one example. Throws SHAPE_MISMATCH for an input that the layer cannot take. */
@@ -135,7 +163,10 @@ export abstract class Layer {
     if (!(input instanceof SymbolicTensor)) return this.call(input, { training });
     binding.graphScope(input.trace.graph, this.#name);
     try {
-      return this.call(input, { training });
+      const output = this.call(input, { training });
+      const seen = observer && output instanceof SymbolicTensor ? observer(this, output) : output;
+      if (this.activityRegularizer) penalizeActivity(this.#name, this.activityRegularizer, seen);
+      return seen;
     } finally {
       binding.graphScope(input.trace.graph, '');
     }

@@ -58,15 +58,3 @@ export function alignRanks(where: string, yTrue: Value, yPred: Value): [Result, 
   const predictions = shaped(where, yPred);
   return [sameRank(shaped(where, yTrue), predictions), predictions];
 }
-
-/** Mean over all axes but the first, float32: [n, …] → [n]. */
-export function perRow(values: Result): Result {
-  const floats = values.dtype === 'float32' ? values : ops.cast(values, 'float32');
-  const rank = floats.shape.length;
-  return rank <= 1
-    ? floats
-    : ops.mean(
-        floats,
-        Array.from({ length: rank - 1 }, (_, i) => i + 1),
-      );
-}

@@ -1,5 +1,6 @@
 import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
+import { readAxis } from './axis.js';
 import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
 export interface BinaryCrossentropyOptions extends LossOptions {
@@ -7,6 +8,8 @@ export interface BinaryCrossentropyOptions extends LossOptions {
   fromLogits?: boolean;
   /** s in t·(1 − s) + s/2; 0 by default. */
   labelSmoothing?: number;
+  /** The axis whose mean is taken first; −1 by default. It matters where sampleWeight has more than one axis. */
+  axis?: number;
 }
 
 /**
@@ -23,9 +26,11 @@ export function binaryCrossentropy(options?: BinaryCrossentropyOptions): Loss {
   const read = new Options<BinaryCrossentropyOptions>('losses.binaryCrossentropy', options, [
     'fromLogits',
     'labelSmoothing',
+    'axis',
     'name',
   ]);
   const fromLogits = read.flag('fromLogits', false);
+  const axis = readAxis(read);
   const smoothing = read.number('labelSmoothing', 0, { min: 0, max: 1 });
   return makeLoss(
     'binaryCrossentropy',
@@ -37,6 +42,6 @@ export function binaryCrossentropy(options?: BinaryCrossentropyOptions): Loss {
         ? ops.sub(ops.softplus(yPred), ops.mul(targets, yPred))
         : ops.binaryCrossEntropy(yPred, targets);
     },
-    { fromLogits, labelSmoothing: smoothing },
+    { axis, config: { fromLogits, labelSmoothing: smoothing, axis } },
   );
 }

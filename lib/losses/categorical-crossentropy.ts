@@ -1,5 +1,6 @@
 import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
+import { readAxis } from './axis.js';
 import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
 export interface CategoricalCrossentropyOptions extends LossOptions {
@@ -7,6 +8,8 @@ export interface CategoricalCrossentropyOptions extends LossOptions {
   fromLogits?: boolean;
   /** s in t·(1 − s) + s/classes; 0 by default. */
   labelSmoothing?: number;
+  /** The axis of the classes; −1, the last, by default. */
+  axis?: number;
 }
 
 /**
@@ -22,9 +25,11 @@ export function categoricalCrossentropy(options?: CategoricalCrossentropyOptions
   const read = new Options<CategoricalCrossentropyOptions>('losses.categoricalCrossentropy', options, [
     'fromLogits',
     'labelSmoothing',
+    'axis',
     'name',
   ]);
   const fromLogits = read.flag('fromLogits', false);
+  const axis = readAxis(read);
   const smoothing = read.number('labelSmoothing', 0, { min: 0, max: 1 });
   return makeLoss(
     'categoricalCrossentropy',
@@ -35,6 +40,6 @@ export function categoricalCrossentropy(options?: CategoricalCrossentropyOptions
       const targets = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), uniform);
       return fromLogits ? ops.softmaxCrossEntropy(yPred, targets) : ops.categoricalCrossEntropy(yPred, targets);
     },
-    { fromLogits, labelSmoothing: smoothing },
+    { axis, config: { fromLogits, labelSmoothing: smoothing, axis } },
   );
 }

@@ -1,14 +1,16 @@
 // What a loss is: a function of targets and predictions, as a mean and example by example.
 import { type Configurable, type Entry, register } from '../config/registry.js';
 import type { Config } from '../config/values.js';
-import { DownhillError, show } from '../errors.js';
+import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
+import { shaped } from '../graph/ops/reductions.js';
 import type { Binary, Result } from '../graph/signatures.js';
-import { SymbolicTensor } from '../graph/symbolic.js';
+import type { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
 import type { Options } from '../options.js';
-import { Tensor } from '../tensor/tensor.js';
-import { alignLabels, alignOutputs, alignRanks, perRow, type TargetKind } from './align.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
+import { alignLabels, alignOutputs, alignRanks, type TargetKind } from './align.js';
+import { expand, perRow, toFloat } from './weights.js';
 
 /**
  * A loss or metric: `loss(yTrue, yPred)` is the mean over examples, `loss.perExample(yTrue, yPred)` the vector of them; both on
@@ -24,8 +26,22 @@ export interface LossParts {
   readonly label: string;
   /** @internal */
   readonly targets: TargetKind;
+  /** @internal Of the classes. */
+  readonly axis: number;
   /** @internal */
   readonly className: string;
+  /** @internal */
+  readonly weigh: (yTrue: Value, yPred: Value, weight: Result | null) => Weighed;
+}
+
+/** Values of a batch, row by row. */
+export interface Weighed {
+  /** [n], each times its weight. */
+  values: Result;
+  /** [n]; null: 1 each. */
+  weights: Result | null;
+  /** What the mean is to be multiplied with where some elements do not count; null: 1. */
+  factor: Result | null;
 }
 
 /** Options that all losses and metrics have. */
@@ -37,93 +53,111 @@ export interface LossOptions {
 /** A loss or metric of the user's own: a scalar mean, or values [n, …] whose mean is taken. */
 export type LossFunction = (yTrue: SymbolicTensor, yPred: SymbolicTensor) => Result;
 
+/** What some losses need beside their formula. */
+export interface Extras {
+  /** Its options but for the name. */
+  config?: Config;
+  /** Keras's name of the class, where it is not the kind with a capital. */
+  className?: string;
+  /** The axis that the formula finds last; −1 by default. */
+  axis?: number;
+  /** 1 for the elements that count, 0 for others, in the shape of the values. */
+  mask?: (yTrue: Result) => Result;
+}
+
 /**
- * A loss from its formula, which receives targets and predictions brought to the shapes that `targets` says.
+ * A loss from its formula, which receives targets and predictions brought to the shapes that `targets` says, with the axis of the
+ * classes last.
  *
  * @param kind its name in camelCase; the class in configs is the same name with a capital
- * @param config its options but for the name
  */
 export function makeLoss(
   kind: string,
   read: Options<LossOptions>,
   targets: TargetKind,
   formula: (yTrue: Result, yPred: Result) => Result,
-  config: Config = {},
+  { config = {}, className = classNameOf(kind), axis = -1, mask }: Extras = {},
 ): Loss {
   const label = read.text('name', kind);
-  const className = classNameOf(kind);
   const getConfig = () => ({ name: label, ...config });
-  const align = targets === 'labels' ? alignLabels : targets === 'output' ? alignOutputs : alignRanks;
-  const perExample = (yTrue: Value, yPred: Value) => perRow(formula(...align(kind, yTrue, yPred)));
-  const mean = (yTrue: Value, yPred: Value) => ops.mean(perExample(yTrue, yPred));
-  return Object.assign(mean, { perExample, label, targets, className, getConfig }) as unknown as Loss;
+  const elements = (yTrue: Value, yPred: Value) => {
+    const [t, p] = aligned(kind, targets, axis, yTrue, yPred);
+    return { values: toFloat(formula(t, p)), counts: mask ? toFloat(mask(t)) : null };
+  };
+  const perExample = (yTrue: Value, yPred: Value) => perRow(elements(yTrue, yPred).values);
+  const mean = (yTrue: Value, yPred: Value) => {
+    const { values, factor } = weigh(yTrue, yPred, null);
+    return factor ? ops.mul(ops.mean(values), factor) : ops.mean(values);
+  };
+  const weigh = (yTrue: Value, yPred: Value, weight: Result | null): Weighed => {
+    const { values, counts } = elements(yTrue, yPred);
+    const given = weight ? expand(kind, weight, values.shape) : null;
+    const weights = given && counts ? ops.mul(given, counts) : (given ?? counts);
+    return {
+      values: perRow(given ? ops.mul(values, given) : values),
+      weights: weights && perRow(weights),
+      factor: counts && countedFactor(counts),
+    };
+  };
+  return Object.assign(mean, { perExample, label, targets, axis, className, getConfig, weigh }) as unknown as Loss;
+}
+
+/** Elements in all by those that count; 0 where none does. */
+function countedFactor(counts: Result): Result {
+  const counted = ops.sum(counts);
+  return ops.where(ops.greater(counted, 0), ops.div(sizeOf(counts.shape), ops.maximum(counted, 1)), 0);
+}
+
+function aligned(kind: string, targets: TargetKind, axis: number, yTrue: Value, yPred: Value): [Result, Result] {
+  if (axis === -1) {
+    const align = targets === 'labels' ? alignLabels : targets === 'output' ? alignOutputs : alignRanks;
+    return align(kind, yTrue, yPred);
+  }
+  if (targets === 'labels') return alignLabels(kind, yTrue, axisLast(kind, shaped(kind, yPred), axis));
+  const [t, p] = alignOutputs(kind, yTrue, yPred);
+  return [axisLast(kind, t, axis), axisLast(kind, p, axis)];
+}
+
+/** The axis of a shape that an option names, counted from 0; it cannot be that of the rows. */
+export function axisOf(where: string, axis: number, rank: number): number {
+  const at = axis < 0 ? axis + rank : axis;
+  if (at >= 1 && at < rank) return at;
+  throw new DownhillError(
+    'OUT_OF_RANGE',
+    `${where}: axis ${axis} is none of predictions of rank ${rank}; the first axis, of the rows, cannot be taken.`,
+  );
+}
+
+/** x with an axis moved to the end. */
+function axisLast(where: string, x: Result, axis: number): Result {
+  const rank = x.shape.length;
+  const at = axisOf(where, axis, rank);
+  if (at === rank - 1) return x;
+  const others = Array.from({ length: rank }, (_, i) => i).filter((i) => i !== at);
+  return ops.transpose(x, [...others, at]);
+}
+
+/** Of a row of outputs: what is left when the axis of the classes is taken away. */
+export function elementShape(where: string, outputShape: Shape, axis: number): Shape {
+  if (outputShape.length === 0) return outputShape;
+  const at = axisOf(where, axis, outputShape.length + 1) - 1;
+  return outputShape.filter((_, i) => i !== at);
 }
 
 /** Registers factories of losses or metrics, by their names in camelCase. */
 export function registerLosses(
   kind: 'loss' | 'metric',
-  factories: Readonly<Record<string, (options?: LossOptions) => Loss>>,
+  factories: Readonly<Record<string, (options?: LossOptions) => unknown>>,
+  accepts: (value: unknown) => boolean = (value) => typeof value === 'function',
 ): void {
-  const entries = Object.entries(factories).map(([name, make]) => [classNameOf(name), { make }]);
-  register(kind, (value) => typeof value === 'function', Object.fromEntries(entries) as Record<string, Entry>);
+  const entries = Object.values(factories).map((make) => [(make() as { className: string }).className, { make }]);
+  register(kind, accepts, Object.fromEntries(entries) as Record<string, Entry>);
 }
 
-function classNameOf(kind: string): string {
+export function classNameOf(kind: string): string {
   return kind.charAt(0).toUpperCase() + kind.slice(1);
-}
-
-/** Sum of a loss or metric over a batch, and its weight. */
-export interface Contribution {
-  sum: Result;
-  weight: number;
-}
-
-/** Anything that `compile` takes as a loss or metric, once resolved. */
-export interface Measure {
-  label: string;
-  targets: TargetKind;
-  /** What it was resolved from. */
-  source: Loss | LossFunction;
-  /** Sum over the rows of the batch, and their number. */
-  contribute(yTrue: Result, yPred: Result): Contribution;
 }
 
 export function isLoss(value: unknown): value is Loss {
   return typeof value === 'function' && typeof (value as Partial<Loss>).perExample === 'function';
-}
-
-function checkResult(label: string, result: unknown, rows: number): Result {
-  if (!(result instanceof SymbolicTensor || result instanceof Tensor))
-    throw new DownhillError(
-      'INVALID_ARGUMENT',
-      `${label} must return a value made by ops, a scalar or [n, …]; it returned ${show(result)}.`,
-    );
-  if (result.shape.length > 0 && result.shape[0] !== rows)
-    throw new DownhillError(
-      'SHAPE_MISMATCH',
-      `${label} must return a scalar or one value per example, [${rows}, …]; it returned [${result.shape.join(', ')}].`,
-    );
-  return result;
-}
-
-/** A loss, or a function of the user's own, as a measure. */
-export function toMeasure(label: string, value: Loss | LossFunction): Measure {
-  if (isLoss(value)) {
-    const contribute = (yTrue: Result, yPred: Result) => ({
-      sum: ops.sum(value.perExample(yTrue, yPred)),
-      weight: yPred.shape[0],
-    });
-    return { label, targets: value.targets, source: value, contribute };
-  }
-  const contribute = (yTrue: Result, yPred: Result) => {
-    const rows = yPred.shape[0];
-    const result = checkResult(
-      label,
-      value(...(alignRanks(label, yTrue, yPred) as [SymbolicTensor, SymbolicTensor])),
-      rows,
-    );
-    const sum = result.shape.length === 0 ? ops.mul(ops.cast(result, 'float32'), rows) : ops.sum(perRow(result));
-    return { sum, weight: rows };
-  };
-  return { label, targets: 'either', source: value, contribute };
 }

@@ -50,5 +50,7 @@ export function sparseCategoricalAccuracy(options?: LossOptions): Loss {
 export function binaryAccuracy(options?: BinaryAccuracyOptions): Loss {
   const read = new Options<BinaryAccuracyOptions>('metrics.binaryAccuracy', options, ['threshold', 'name']);
   const threshold = read.number('threshold', 0.5);
-  return makeLoss('binaryAccuracy', read, 'output', (yTrue, yPred) => binary(yTrue, yPred, threshold), { threshold });
+  return makeLoss('binaryAccuracy', read, 'output', (yTrue, yPred) => binary(yTrue, yPred, threshold), {
+    config: { threshold },
+  });
 }

@@ -26,8 +26,9 @@ import { fit as runFit } from '../training/fit.js';
 import type { FitOptions } from '../training/fit-options.js';
 import type { Network } from '../training/network.js';
 import { type PredictOptions, predict } from '../training/predict.js';
+import type { TrainWeightOptions } from '../training/sample-weights.js';
 import { trainOnBatch } from '../training/train-on-batch.js';
-import { Trainer } from '../training/trainer.js';
+import { Trainer, type TrainingBatch } from '../training/trainer.js';
 import { type SummaryRow, summaryText } from './summary.js';
 import { copyWeights, writeWeights } from './weights.js';
 
@@ -94,6 +95,11 @@ export abstract class Model implements Network {
     return this.#trainer.isCompiled ? this.#trainer.compiled : null;
   }
 
+  /** @internal The rows of a step of the training in progress: 0 the next one, 1 the last one, …; null where there is none. */
+  trainingBatch(back: number): TrainingBatch | null {
+    return this.#trainer.batch(back);
+  }
+
   /** Rows of summary(). */
   protected abstract rows(): SummaryRow[];
 
@@ -125,7 +131,8 @@ export abstract class Model implements Network {
   /**
    * Trains on a native thread; JavaScript goes on meanwhile.
    *
-   * @param x inputs [n, …inputShape]: typed arrays, nested arrays or Tensors; or an (async) iterable of batches [x, y], without y
+   * @param x inputs [n, …inputShape]: typed arrays, nested arrays or Tensors; or an (async) iterable of batches [x, y] or [x, y, sampleWeight],
+   *   without y
    * @param y targets [n] or [n, …outputShape]
    * @returns the numbers of every epoch
    * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NON_FINITE, LABEL_OUT_OF_RANGE, NOT_COMPILED, BUSY while another fit runs, the
@@ -171,11 +178,12 @@ export abstract class Model implements Network {
   /**
    * One update from one batch; gives its loss and metrics before the update.
    *
+   * @param options sampleWeight and classWeight, as for fit
    * @throws (rejects) as fit
    */
-  async trainOnBatch(x: DataLike, y: DataLike): Promise<Logs> {
+  async trainOnBatch(x: DataLike, y: DataLike, options?: TrainWeightOptions): Promise<Logs> {
     this.#trainer.checkAlive();
-    return trainOnBatch(this.#trainer, x, y);
+    return trainOnBatch(this.#trainer, this, x, y, options);
   }
 
   /** Copies of the weights in Keras's order; of one finished step also during a fit. */

@@ -3,16 +3,18 @@ import { binding, type Schedule as NativeSchedule } from '../binding/index.js';
 import type { Config } from '../config/values.js';
 import { checkNumber } from '../options.js';
 import { nativeSchedule, Schedule } from './schedule.js';
+import type { Series } from './series.js';
 
-export abstract class BuiltIn extends Schedule {
+export abstract class BuiltIn<Given extends object> extends Schedule {
+  /** Its options as resolved. */
+  protected readonly options: Readonly<Required<Given>>;
   readonly #native: NativeSchedule;
-  readonly #config: Config;
   readonly #where: string;
 
-  constructor(where: string, config: Config, kind: string, numbers: readonly number[]) {
+  constructor(where: string, options: Required<Given>, kind: string, numbers: readonly number[]) {
     super();
     this.#where = where;
-    this.#config = config;
+    this.options = options;
     this.#native = nativeSchedule(kind, numbers);
   }
 
@@ -21,8 +23,10 @@ export abstract class BuiltIn extends Schedule {
   }
 
   override getConfig(): Config {
-    return { ...this.#config };
+    return { ...this.options };
   }
+
+  abstract override series(): Series;
 
   override get native(): NativeSchedule {
     return this.#native;

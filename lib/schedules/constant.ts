@@ -1,15 +1,20 @@
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, type Series } from './series.js';
 
 export interface ConstantOptions {
   value: number;
 }
 
-export class Constant extends BuiltIn {
+export class Constant extends BuiltIn<ConstantOptions> {
   constructor(options: ConstantOptions) {
     const read = new Options<ConstantOptions>('schedules.constant', options, ['value']);
     const value = read.number('value', undefined, { min: 0 });
     super(read.where, { value }, 'constant', [value]);
+  }
+
+  override series(): Series {
+    return eventually(this.options.value, 0);
   }
 }
 

@@ -1,5 +1,6 @@
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, series, type Series } from './series.js';
 
 export interface CosineRestartsOptions {
   initial: number;
@@ -13,7 +14,7 @@ export interface CosineRestartsOptions {
   alpha?: number;
 }
 
-export class CosineRestarts extends BuiltIn {
+export class CosineRestarts extends BuiltIn<CosineRestartsOptions> {
   constructor(options: CosineRestartsOptions) {
     const read = new Options<CosineRestartsOptions>('schedules.cosineRestarts', options, [
       'initial',
@@ -28,6 +29,22 @@ export class CosineRestarts extends BuiltIn {
     const mMul = read.number('mMul', 1, { min: 0 });
     const alpha = read.number('alpha', 0, { min: 0 });
     super(read.where, { initial, steps, tMul, mMul, alpha }, 'cosineRestarts', [initial, steps, tMul, mMul, alpha]);
+  }
+
+  override series(): Series {
+    const { initial, tMul, mMul, alpha } = this.options;
+    if (initial === 0) return eventually(0, 0);
+    if (alpha > 1 && mMul > 1) return series(`With alpha > 1 and mMul > 1 rates fall below 0`, 'unknown', 'unknown');
+    if (alpha > 0) {
+      const least = initial * Math.min(1, alpha);
+      return series(`ε_k ≥ ${least} for all k`, true, false);
+    }
+    const [sum, squares] = [tMul * mMul, tMul * mMul ** 2];
+    return series(
+      `Period i adds to Σε_k a constant times (tMul · mMul)^i = ${sum}^i, and to Σε_k² one times (tMul · mMul²)^i = ${squares}^i`,
+      sum >= 1,
+      squares < 1,
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import { DownhillError } from '../errors.js';
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, type Series } from './series.js';
 
 export interface CosineOptions {
   initial: number;
@@ -13,7 +14,7 @@ export interface CosineOptions {
   warmupSteps?: number;
 }
 
-export class Cosine extends BuiltIn {
+export class Cosine extends BuiltIn<CosineOptions> {
   constructor(options: CosineOptions) {
     const read = new Options<CosineOptions>('schedules.cosine', options, [
       'initial',
@@ -36,6 +37,11 @@ export class Cosine extends BuiltIn {
       warmupSteps,
       warmupTarget ?? initial,
     ]);
+  }
+
+  override series(): Series {
+    const { initial, steps, alpha, warmupTarget, warmupSteps } = this.options;
+    return eventually(alpha * (warmupTarget ?? initial), warmupSteps + steps);
   }
 }
 

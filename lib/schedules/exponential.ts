@@ -1,5 +1,6 @@
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, series, type Series } from './series.js';
 
 export interface ExponentialOptions {
   initial: number;
@@ -10,7 +11,7 @@ export interface ExponentialOptions {
   staircase?: boolean;
 }
 
-export class Exponential extends BuiltIn {
+export class Exponential extends BuiltIn<ExponentialOptions> {
   constructor(options: ExponentialOptions) {
     const read = new Options<ExponentialOptions>('schedules.exponential', options, [
       'initial',
@@ -23,6 +24,14 @@ export class Exponential extends BuiltIn {
     const steps = read.count('steps');
     const staircase = read.flag('staircase', false);
     super(read.where, { initial, rate, steps, staircase }, 'exponential', [initial, rate, steps, Number(staircase)]);
+  }
+
+  override series(): Series {
+    const { initial, rate, steps, staircase } = this.options;
+    if (initial === 0 || rate === 0) return eventually(0, initial === 0 ? 0 : staircase ? steps : 1);
+    if (rate === 1) return eventually(initial, 0);
+    const formula = `ε_k = ${initial} · ${rate}^(k / ${steps})`;
+    return rate < 1 ? series(`${formula} falls geometrically`, false, true) : series(`${formula} grows`, true, false);
   }
 }
 

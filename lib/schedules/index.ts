@@ -12,6 +12,7 @@ import { Piecewise, piecewise } from './piecewise.js';
 import { Polynomial, polynomial } from './polynomial.js';
 import { Warmup, warmup } from './warmup.js';
 
+export { check, type ScheduleCheck } from './check.js';
 export { type ConstantOptions, constant } from './constant.js';
 export { type CosineOptions, cosine } from './cosine.js';
 export { type CosineRestartsOptions, cosineRestarts } from './cosine-restarts.js';
@@ -23,6 +24,7 @@ export { type OneCycleOptions, oneCycle } from './one-cycle.js';
 export { type PiecewiseOptions, piecewise } from './piecewise.js';
 export { type PolynomialOptions, polynomial } from './polynomial.js';
 export { Schedule, type ScheduleLike } from './schedule.js';
+export type { Series, Verdict } from './series.js';
 export { type WarmupOptions, warmup } from './warmup.js';
 
 register('schedule', (value) => typeof value === 'function', {

@@ -1,5 +1,6 @@
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, power, type Series } from './series.js';
 
 export interface InverseSqrtOptions {
   /** The highest rate, which the warm-up ends with. */
@@ -7,12 +8,18 @@ export interface InverseSqrtOptions {
   warmupSteps?: number;
 }
 
-export class InverseSqrt extends BuiltIn {
+export class InverseSqrt extends BuiltIn<InverseSqrtOptions> {
   constructor(options: InverseSqrtOptions) {
     const read = new Options<InverseSqrtOptions>('schedules.inverseSqrt', options, ['initial', 'warmupSteps']);
     const initial = read.number('initial', undefined, { min: 0 });
     const warmupSteps = read.count('warmupSteps', 0, { min: 0 });
     super(read.where, { initial, warmupSteps }, 'inverseSqrt', [initial, warmupSteps]);
+  }
+
+  override series(): Series {
+    const { initial, warmupSteps } = this.options;
+    if (initial === 0) return eventually(0, 0);
+    return power(`ε_k = ${initial * Math.sqrt(Math.max(1, warmupSteps))} / √k`, 1 / 2);
   }
 }
 

@@ -1,5 +1,6 @@
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, power, type Series } from './series.js';
 
 export interface InverseTimeOptions {
   initial: number;
@@ -11,7 +12,7 @@ export interface InverseTimeOptions {
   staircase?: boolean;
 }
 
-export class InverseTime extends BuiltIn {
+export class InverseTime extends BuiltIn<InverseTimeOptions> {
   constructor(options: InverseTimeOptions) {
     const read = new Options<InverseTimeOptions>('schedules.inverseTime', options, [
       'initial',
@@ -24,6 +25,12 @@ export class InverseTime extends BuiltIn {
     const steps = read.count('steps', 1);
     const staircase = read.flag('staircase', false);
     super(read.where, { initial, decay, steps, staircase }, 'inverseTime', [initial, decay, steps, Number(staircase)]);
+  }
+
+  override series(): Series {
+    const { initial, decay, steps } = this.options;
+    if (initial === 0 || decay === 0) return eventually(initial, 0);
+    return power(`ε_k = ${initial} / (1 + ${decay / steps} · k), which falls as ${(initial * steps) / decay} / k`, 1);
   }
 }
 

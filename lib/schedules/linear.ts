@@ -1,5 +1,6 @@
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, type Series } from './series.js';
 
 export interface LinearOptions {
   initial: number;
@@ -8,13 +9,17 @@ export interface LinearOptions {
   steps: number;
 }
 
-export class Linear extends BuiltIn {
+export class Linear extends BuiltIn<LinearOptions> {
   constructor(options: LinearOptions) {
     const read = new Options<LinearOptions>('schedules.linear', options, ['initial', 'final', 'steps']);
     const initial = read.number('initial', undefined, { min: 0 });
     const final = read.number('final', undefined, { min: 0 });
     const steps = read.count('steps');
     super(read.where, { initial, final, steps }, 'linear', [initial, final, steps]);
+  }
+
+  override series(): Series {
+    return eventually(this.options.final, this.options.steps);
   }
 }
 

@@ -1,5 +1,6 @@
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, type Series } from './series.js';
 
 export interface OneCycleOptions {
   /** The highest rate. */
@@ -20,7 +21,7 @@ export interface OneCycleOptions {
 
 const strategies = ['cos', 'linear'] as const;
 
-export class OneCycle extends BuiltIn {
+export class OneCycle extends BuiltIn<OneCycleOptions> {
   constructor(options: OneCycleOptions) {
     const read = new Options<OneCycleOptions>('schedules.oneCycle', options, [
       'max',
@@ -47,6 +48,11 @@ export class OneCycle extends BuiltIn {
       Number(annealStrategy === 'linear'),
       Number(threePhase),
     ]);
+  }
+
+  override series(): Series {
+    const { max, steps, divFactor, finalDivFactor } = this.options;
+    return eventually(max / divFactor / finalDivFactor, steps);
   }
 }
 

@@ -1,6 +1,7 @@
 import { DownhillError, show } from '../errors.js';
 import { checkNumber, Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, type Series } from './series.js';
 
 export interface PiecewiseOptions {
   /** The last update of each value but the last one, ascending. */
@@ -15,7 +16,7 @@ function numbers(what: string, list: unknown): number[] {
   return list.map((value, i) => checkNumber(`${what}[${i}]`, value, { min: 0 }));
 }
 
-export class Piecewise extends BuiltIn {
+export class Piecewise extends BuiltIn<PiecewiseOptions> {
   constructor(options: PiecewiseOptions) {
     const read = new Options<PiecewiseOptions>('schedules.piecewise', options, ['boundaries', 'values']);
     const boundaries = numbers(read.what('boundaries'), read.required('boundaries'));
@@ -31,6 +32,11 @@ export class Piecewise extends BuiltIn {
         `${read.what('boundaries')} must ascend; received ${boundaries.join(', ')}.`,
       );
     super(read.where, { boundaries, values }, 'piecewise', [...boundaries, ...values]);
+  }
+
+  override series(): Series {
+    const { boundaries, values } = this.options;
+    return eventually(values.at(-1)!, Math.floor(boundaries.at(-1) ?? -1) + 1);
   }
 }
 

@@ -1,5 +1,6 @@
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
+import { eventually, power, type Series } from './series.js';
 
 export interface PolynomialOptions {
   initial: number;
@@ -10,7 +11,7 @@ export interface PolynomialOptions {
   cycle?: boolean;
 }
 
-export class Polynomial extends BuiltIn {
+export class Polynomial extends BuiltIn<PolynomialOptions> {
   constructor(options: PolynomialOptions) {
     const read = new Options<PolynomialOptions>('schedules.polynomial', options, [
       'initial',
@@ -31,6 +32,14 @@ export class Polynomial extends BuiltIn {
       power,
       Number(cycle),
     ]);
+  }
+
+  override series(): Series {
+    const { initial, final, steps, power: exponent, cycle } = this.options;
+    if (exponent === 0) return eventually(initial, 0);
+    // A cycle of one step ends where it begins.
+    if (final > 0 || initial === 0 || !cycle || steps === 1) return eventually(final, steps);
+    return power(`In cycle i of ${steps} updates the mean of ε_k is a constant times i^−${exponent}`, exponent);
   }
 }
 

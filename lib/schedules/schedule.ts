@@ -4,6 +4,7 @@ import type { Configurable } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import { checkNumber } from '../options.js';
+import { eventually, type Series, series } from './series.js';
 
 /** A function (step) => rate, from which classes can be derived: calling an instance calls its `at`. */
 const Callable = function Callable(): unknown {
@@ -40,6 +41,15 @@ export class Schedule extends Callable implements Configurable {
     );
   }
 
+  /** What schedules.check says of it. One of your own may override it. */
+  series(): Series {
+    return series(
+      `Nothing is known of ${this.constructor.name}, which does not override series()`,
+      'unknown',
+      'unknown',
+    );
+  }
+
   /** What evaluates it without JavaScript; null: nothing does. @internal */
   get native(): NativeSchedule | null {
     return null;
@@ -56,6 +66,12 @@ export function rateOf(what: string, schedule: ScheduleLike, step: number): numb
 
 export function nativeOf(schedule: ScheduleLike): NativeSchedule | null {
   return schedule instanceof Schedule ? schedule.native : null;
+}
+
+export function seriesOf(schedule: ScheduleLike | number): Series {
+  if (typeof schedule === 'number') return eventually(schedule, 0);
+  if (schedule instanceof Schedule) return schedule.series();
+  return series('Nothing is known of a plain function', 'unknown', 'unknown');
 }
 
 /** A number stands for itself at every step. */

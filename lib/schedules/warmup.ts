@@ -1,7 +1,8 @@
 import { binding, type Schedule as NativeSchedule } from '../binding/index.js';
 import type { Config } from '../config/values.js';
 import { checkNumber, Options } from '../options.js';
-import { checkSchedule, nativeOf, nativeSchedule, rateOf, Schedule, type ScheduleLike } from './schedule.js';
+import { checkSchedule, nativeOf, nativeSchedule, rateOf, Schedule, type ScheduleLike, seriesOf } from './schedule.js';
+import type { Series } from './series.js';
 
 export interface WarmupOptions {
   /** Updates of the warm-up. */
@@ -39,6 +40,11 @@ export class Warmup extends Schedule {
 
   override getConfig(): Config {
     return { steps: this.#steps, then: this.#then, initial: this.#initial };
+  }
+
+  override series(): Series {
+    const { sumDiverges, squaresConverge, reason } = seriesOf(this.#then);
+    return { sumDiverges, squaresConverge, reason: `After ${this.#steps} updates of warm-up: ${reason}` };
   }
 
   override get native(): NativeSchedule | null {

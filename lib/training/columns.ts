@@ -1,7 +1,8 @@
 // Data as columns for the native loader: shapes are checked against the model, values are taken as they are.
 import { binding, type Dataset, type DType, type NumericArray, type Storage } from '../binding/index.js';
 import { DownhillError, show } from '../errors.js';
-import type { Measure } from '../losses/loss.js';
+import { elementShape } from '../losses/loss.js';
+import type { LossMeasure } from '../losses/measure.js';
 import { checkFits, type Source, type TensorLike, toSource } from '../tensor/convert.js';
 import { type Shape, sameShape, shapeText, sizeOf } from '../tensor/shape.js';
 import { storageOf } from '../tensor/tensor.js';
@@ -29,7 +30,7 @@ interface Taken {
   flat: boolean;
 }
 
-function take(name: string, data: unknown): Taken {
+export function take(name: string, data: unknown): Taken {
   if (data === undefined || data === null)
     throw new DownhillError(
       'INVALID_ARGUMENT',
@@ -91,14 +92,14 @@ export function inputColumn(network: Network, data: unknown, name = 'x'): Column
 }
 
 /** The shape of one target, for a loss that wants outputs or labels; undefined where the loss takes whatever is given. */
-function wantedTarget(network: Network, loss: Measure): RowType | undefined {
+export function wantedTarget(network: Network, loss: LossMeasure): RowType | undefined {
   const { outputShape } = network;
-  if (loss.targets === 'labels') return { shape: outputShape.slice(0, -1), dtype: 'int32' };
+  if (loss.targets === 'labels') return { shape: elementShape(loss.label, outputShape, loss.axis), dtype: 'int32' };
   if (loss.targets === 'output') return { shape: outputShape, dtype: 'float32' };
   return undefined;
 }
 
-function hintFor(network: Network, loss: Measure, rows: number, count: number): string {
+function hintFor(network: Network, loss: LossMeasure, rows: number, count: number): string {
   if (loss.targets === 'output' && count === rows && sizeOf(network.outputShape) > 1)
     return ' For integer labels use data.toCategorical(y, classes) or a sparse loss.';
   if (loss.targets === 'labels' && count === rows * sizeOf(network.outputShape))
@@ -107,7 +108,7 @@ function hintFor(network: Network, loss: Measure, rows: number, count: number): 
 }
 
 /** The targets of a loss, for `rows` rows of inputs. */
-export function targetColumn(network: Network, loss: Measure, data: unknown, rows: number, name = 'y'): Column {
+export function targetColumn(network: Network, loss: LossMeasure, data: unknown, rows: number, name = 'y'): Column {
   const { source, flat } = take(name, data);
   const count = sizeOf(source.shape);
   const wanted = wantedTarget(network, loss) ?? freeTarget(network, source, flat, rows);

@@ -1,15 +1,16 @@
 // Evaluation: loss and metrics over a data set, weighted by rows.
 import { type Callback, CallbackList, type Logs } from '../callbacks/callback.js';
+import { DownhillError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
 import { type Column, datasetFor, inputColumn, targetColumn } from './columns.js';
 import { ArrayFeed, type Batches, type Feed, type FeedOptions, isBatches, StreamFeed } from './feed.js';
-import { meansOf } from './logs.js';
 import { checkVerbose, type Reporter, reporterFor, type Verbose } from './progress.js';
+import { type WeightOptions, weighted } from './sample-weights.js';
 import { allRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends WeightOptions {
   /** Rows per batch, 32 by default. */
   batchSize?: number;
   /** Batches after which it ends; by default all. */
@@ -23,9 +24,18 @@ export interface EvaluateOptions {
 export const kStretch = 50;
 
 /** Columns of x and y, checked against the model and the loss. */
-export function columnsOf(trainer: Trainer, x: unknown, y: unknown, names: [string, string] = ['x', 'y']): Column[] {
+export function columnsOf(trainer: Trainer, x: unknown, y: unknown, names: readonly string[] = ['x', 'y']): Column[] {
   const inputs = inputColumn(trainer.network, x, names[0]);
   return [inputs, targetColumn(trainer.network, trainer.compiled.loss, y, inputs.rows, names[1])];
+}
+
+/** Weights beside an iterable, whose batches would bring their own. */
+export function refuseWeights(where: string, sampleWeight: unknown): void {
+  if (sampleWeight === undefined || sampleWeight === null) return;
+  throw new DownhillError(
+    'INVALID_ARGUMENT',
+    `${where}: sampleWeight needs arrays; an iterable gives weights with its batches, [x, y, sampleWeight].`,
+  );
 }
 
 /** A feed of evaluation batches, from arrays or an iterable. */
@@ -34,10 +44,16 @@ export function evaluationFeed(
   x: unknown,
   y: unknown,
   options: FeedOptions,
-  names?: [string, string],
+  sampleWeight?: unknown,
+  names?: [string, string, string],
 ): Feed {
-  if (isBatches(x, y)) return new StreamFeed(trainer, x as Batches, options);
-  const columns = columnsOf(trainer, x, y, names);
+  if (isBatches(x, y)) {
+    refuseWeights('evaluate', sampleWeight);
+    return new StreamFeed(trainer, x as Batches, options);
+  }
+  const { network, compiled } = trainer;
+  const pair = columnsOf(trainer, x, y, names);
+  const columns = weighted(network, compiled.loss, pair, { sampleWeight, name: names?.[2] });
   const dataset = datasetFor(columns, options.onNonFinite);
   return new ArrayFeed(trainer, { dataset, columns, walk: allRows(columns[0].rows) }, options);
 }
@@ -54,7 +70,7 @@ export interface Watch {
 /** Walks a feed once, calling the test hooks. */
 export async function runEvaluation(
   feed: Feed,
-  labels: readonly string[],
+  logsOf: (sums: Float64Array) => Logs,
   callbacks: CallbackList,
   { race, check, reporter, steps: limit }: Watch,
 ): Promise<Logs> {
@@ -70,7 +86,7 @@ export async function runEvaluation(
     // Weights that changed between two batches make native readers start again.
     const finished = progress.steps > steps;
     steps = progress.steps;
-    logs = meansOf(labels, progress.sums);
+    if (steps > 0) logs = logsOf(progress.sums);
     reporter?.update(steps, logs);
     if (hooked && finished) await race(callbacks.call('onTestBatchEnd', steps - 1, logs));
   }
@@ -87,23 +103,29 @@ export async function evaluate(
   options: EvaluateOptions | undefined,
 ): Promise<Logs> {
   trainer.checkAlive();
-  const { labels } = trainer.compiled;
-  const read = new Options<EvaluateOptions>('evaluate', options, ['batchSize', 'steps', 'verbose', 'callbacks']);
+  const read = new Options<EvaluateOptions>('evaluate', options, [
+    'batchSize',
+    'steps',
+    'verbose',
+    'callbacks',
+    'sampleWeight',
+  ]);
   const batchSize = read.count('batchSize', 32);
   const steps = read.optionalCount('steps') ?? 0;
   const reporter = reporterFor(checkVerbose(read.what('verbose'), read.raw.verbose));
   const callbacks = new CallbackList(read.what('callbacks'), read.raw.callbacks, model);
-  const feed = evaluationFeed(trainer, x, y, {
+  const testing: FeedOptions = {
     kind: 'evaluate',
     batchSize,
     order: 'stored',
     once: false,
     seed: 0,
     onNonFinite: 'error',
-  });
+  };
+  const feed = evaluationFeed(trainer, x, y, testing, read.raw.sampleWeight);
   try {
     reporter.begin('', steps || feed.batches);
-    const logs = await runEvaluation(feed, labels, callbacks, {
+    const logs = await runEvaluation(feed, (sums) => trainer.logsOf(sums), callbacks, {
       race: (work) => work,
       check: () => trainer.checkAlive(),
       reporter,

@@ -3,14 +3,15 @@ import { binding, type Session, type Stretch } from '../binding/index.js';
 import { DownhillError, show } from '../errors.js';
 import { type Column, datasetFor, inputColumn, type OnNonFinite, targetColumn } from './columns.js';
 import type { FeedPosition, Progress } from './position.js';
+import { weighted } from './sample-weights.js';
 import { allRows, lengthOf, type Order, rowsOf, type Walk } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
 /** Batches as an iterable gives them. */
 export type Batches = Iterable<unknown> | AsyncIterable<unknown>;
 
-function nothing(labels: number): Progress {
-  return { steps: 0, rows: 0, sums: new Float64Array(2 * labels), nonFinite: 0 };
+function nothing(sums: number): Progress {
+  return { steps: 0, rows: 0, sums: new Float64Array(sums), nonFinite: 0 };
 }
 
 /** Batches for training or evaluation. */
@@ -48,6 +49,13 @@ export interface FeedOptions {
   once: boolean;
   seed: number;
   onNonFinite: OnNonFinite;
+  classWeight?: unknown;
+  /** Ends at a loss that is not finite, whatever onNonFinite says. */
+  stops?: boolean;
+}
+
+function sessionOf(trainer: Trainer, { kind, onNonFinite, stops }: FeedOptions): Session {
+  return kind === 'train' ? trainer.trainSession(stops ? 'error' : onNonFinite) : trainer.evaluateSession(onNonFinite);
 }
 
 function minus(a: Progress, b: Progress): Progress {
@@ -93,14 +101,14 @@ export class ArrayFeed implements Feed {
     data: { dataset: ReturnType<typeof binding.datasetNew>; columns: readonly Column[]; walk: Walk },
     options: FeedOptions,
   ) {
-    const { kind, batchSize, onNonFinite } = options;
+    const { kind, batchSize } = options;
     this.#options = options;
-    this.#session = kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
+    this.#session = sessionOf(trainer, options);
     trainer.load(this.#session, kind, { ...data, batchSize });
     this.rows = rowsOf(data.walk);
     this.#length = lengthOf(data.walk);
     this.batches = Math.ceil(this.#length / batchSize);
-    this.#zero = nothing(trainer.compiled.labels.length);
+    this.#zero = nothing(trainer.sums);
     this.#base = this.#last = this.#zero;
   }
 
@@ -183,11 +191,11 @@ export class ArrayFeed implements Feed {
   close(): void {}
 }
 
-function checkBatch(batch: unknown): [unknown, unknown] {
-  if (Array.isArray(batch) && batch.length === 2) return batch as [unknown, unknown];
+function checkBatch(batch: unknown): [x: unknown, y: unknown, sampleWeight?: unknown] {
+  if (Array.isArray(batch) && (batch.length === 2 || batch.length === 3)) return batch as [unknown, unknown];
   throw new DownhillError(
     'INVALID_ARGUMENT',
-    `Each item of the iterable must be a batch [x, y]; received ${show(batch)}.`,
+    `Each item of the iterable must be a batch [x, y] or [x, y, sampleWeight]; received ${show(batch)}.`,
   );
 }
 
@@ -221,7 +229,7 @@ export class StreamFeed implements Feed {
     this.#trainer = trainer;
     this.#source = source;
     this.#options = options;
-    this.#progress = nothing(trainer.compiled.labels.length);
+    this.#progress = nothing(trainer.sums);
   }
 
   get progress(): Progress {
@@ -242,7 +250,7 @@ export class StreamFeed implements Feed {
   begin(epoch: number): void {
     this.#epoch = epoch;
     this.#ended = false;
-    this.#progress = nothing(this.#trainer.compiled.labels.length);
+    this.#progress = nothing(this.#trainer.sums);
     // An evaluation begins with the first batch, unless the iterable can be walked once only.
     if (this.#options.kind === 'evaluate' && this.#iterator && !walkedOnce(this.#source, this.#iterator)) this.close();
   }
@@ -308,15 +316,17 @@ export class StreamFeed implements Feed {
   }
 
   async #step(): Promise<void> {
-    const { kind, onNonFinite } = this.#options;
+    const { kind, onNonFinite, classWeight } = this.#options;
     const trainer = this.#trainer;
-    const [x, y] = checkBatch(this.#next);
+    const { network, compiled } = trainer;
+    const [x, y, sampleWeight] = checkBatch(this.#next);
     this.#next = undefined;
     this.#waiting = false;
-    const inputs = inputColumn(trainer.network, x);
-    const columns = [inputs, targetColumn(trainer.network, trainer.compiled.loss, y, inputs.rows)];
+    const inputs = inputColumn(network, x);
+    const pair = [inputs, targetColumn(network, compiled.loss, y, inputs.rows)];
+    const columns = weighted(network, compiled.loss, pair, { sampleWeight, classWeight });
     const { rows } = inputs;
-    this.#session ??= kind === 'train' ? trainer.trainSession(onNonFinite) : trainer.evaluateSession(onNonFinite);
+    this.#session ??= sessionOf(trainer, this.#options);
     const dataset = datasetFor(columns, onNonFinite);
     trainer.load(this.#session, kind, { dataset, columns, walk: allRows(rows), batchSize: rows });
     binding.sessionEpoch(this.#session, this.#epoch, rows, 'stored', 0, 0);
@@ -329,7 +339,8 @@ export class StreamFeed implements Feed {
     if (!stretch.done) return; // aborted before its only step
     const progress = this.#progress;
     this.#taken++;
-    progress.sums = progress.sums.map((sum, i) => sum + stretch.sums[i]);
+    // A model that waited for its data had no sums before.
+    progress.sums = stretch.sums.map((sum, i) => sum + (progress.sums[i] ?? 0));
     progress.steps++;
     progress.rows += rows;
     progress.nonFinite += stretch.nonFinite;

@@ -5,18 +5,19 @@ import { type Groups, groupsOf, type PerRow } from '../data/groups.js';
 import { checkCount, checkShape, Options } from '../options.js';
 import type { DataLike, OnNonFinite } from './columns.js';
 import type { Batches } from './feed.js';
+import type { TrainWeightOptions } from './sample-weights.js';
 import { checkVerbose, type Verbose } from './progress.js';
 import type { Shuffle } from './sampling.js';
 
-export interface FitOptions {
+export interface FitOptions extends TrainWeightOptions {
   /** Rows per update, 32 by default; a batch larger than the data is one partial batch. */
   batchSize?: number;
   /** Number of the last epoch, 1 by default. */
   epochs?: number;
   /** Fraction of the rows, the last ones before shuffling, that is held back for validation. */
   validationSplit?: number;
-  /** [x, y], or an iterable of such batches, evaluated after each epoch. */
-  validationData?: readonly [DataLike, DataLike] | Batches;
+  /** [x, y] or [x, y, sampleWeight], or an iterable of such batches, evaluated after each epoch. */
+  validationData?: readonly [DataLike, DataLike] | readonly [DataLike, DataLike, DataLike] | Batches;
   /** Rows per batch of the validation; by default batchSize. */
   validationBatchSize?: number;
   /** Batches of a validation, the first ones each time; by default all. */
@@ -78,6 +79,8 @@ const keys = [
   'signal',
   'resume',
   'onNonFinite',
+  'sampleWeight',
+  'classWeight',
 ] as const;
 
 export interface CheckedFitOptions {
@@ -85,7 +88,7 @@ export interface CheckedFitOptions {
   epochs: number;
   initialEpoch: number;
   validationSplit: number;
-  validationData: readonly [unknown, unknown] | Batches | null;
+  validationData: readonly unknown[] | Batches | null;
   validationBatchSize: number;
   /** 0: all. */
   validationSteps: number;
@@ -101,16 +104,18 @@ export interface CheckedFitOptions {
   signal: unknown;
   resume: string | null;
   onNonFinite: OnNonFinite;
+  sampleWeight: unknown;
+  classWeight: unknown;
 }
 
 function checkValidationData(what: string, value: unknown): CheckedFitOptions['validationData'] {
   if (value === undefined || value === null) return null;
-  if (Array.isArray(value) && value.length === 2) return value as [unknown, unknown];
+  if (Array.isArray(value) && (value.length === 2 || value.length === 3)) return value as unknown[];
   if (typeof value === 'object' && !Array.isArray(value) && (Symbol.iterator in value || Symbol.asyncIterator in value))
     return value as Batches;
   throw new DownhillError(
     'INVALID_ARGUMENT',
-    `${what} must be [x, y] or an iterable of batches [x, y]; received ${show(value)}.`,
+    `${what} must be [x, y], [x, y, sampleWeight] or an iterable of such batches; received ${show(value)}.`,
   );
 }
 
@@ -143,6 +148,8 @@ export function checkFitOptions(options: FitOptions | undefined): CheckedFitOpti
     signal: read.raw.signal,
     resume: read.has('resume') ? read.text('resume') : null,
     onNonFinite: read.oneOf<OnNonFinite>('onNonFinite', ['error', 'warn', 'ignore'], 'error'),
+    sampleWeight: read.raw.sampleWeight,
+    classWeight: read.raw.classWeight,
   };
   if (checked.validationSplit > 0 && checked.validationData)
     throw new DownhillError('INVALID_ARGUMENT', 'fit: give validationSplit or validationData, not both.');

@@ -2,19 +2,21 @@
 import { CallbackList, type Hook, type Logs } from '../callbacks/callback.js';
 import { History } from '../callbacks/history.js';
 import { Saver } from '../callbacks/saver.js';
+import { TerminateOnNaN } from '../callbacks/terminate-on-nan.js';
 import { DownhillError } from '../errors.js';
 import { type Resume, readResume } from '../io/resume.js';
 import { Snapshot } from '../io/snapshot.js';
 import type { Model } from '../model/model.js';
 import { drawSeed } from '../random.js';
 import { datasetFor } from './columns.js';
-import { columnsOf, evaluationFeed, kStretch, runEvaluation } from './evaluate.js';
+import { columnsOf, evaluationFeed, kStretch, refuseWeights, runEvaluation } from './evaluate.js';
 import { ArrayFeed, type Feed, type FeedOptions, isBatches, StreamFeed } from './feed.js';
 import { type CheckedFitOptions, checkFitOptions, type FitOptions } from './fit-options.js';
 import { Interrupt } from './interrupt.js';
-import { meansOf } from './logs.js';
+import { explain, isOfLoss } from './non-finite.js';
 import type { Place, Position, Progress, Stage } from './position.js';
 import { type Reporter, reporterFor } from './progress.js';
+import { weighted } from './sample-weights.js';
 import { rowsOf, splitRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
@@ -36,7 +38,7 @@ class Fit {
   readonly #history = new History();
   readonly #callbacks: CallbackList;
   readonly #savers: readonly Saver[];
-  readonly #labels: readonly string[];
+  readonly #terminators: readonly TerminateOnNaN[];
   readonly #reporter: Reporter;
   readonly #interrupt: Interrupt;
   /** What a signal or stopTraining ends. */
@@ -51,9 +53,10 @@ class Fit {
     this.#trainer = trainer;
     this.#model = model;
     this.#options = options;
-    this.#labels = trainer.compiled.labels;
     this.#callbacks = new CallbackList('fit: callbacks', options.callbacks, model, [this.#history]);
-    this.#savers = this.#callbacks.all.filter((callback) => callback instanceof Saver);
+    const savers = this.#callbacks.all.filter((callback) => callback instanceof Saver);
+    this.#savers = [...savers.filter(({ looks }) => looks), ...savers.filter(({ looks }) => !looks)];
+    this.#terminators = this.#callbacks.all.filter((callback) => callback instanceof TerminateOnNaN);
     this.#interrupt = new Interrupt(options.signal, () => this.#running?.abort());
     this.#reporter = reporterFor(options.verbose);
     this.#place = { epoch: options.initialEpoch, stage: 'onEpochBegin', next: 0 };
@@ -78,6 +81,7 @@ class Fit {
       if (from) {
         this.#callbacks.restore(from.callbacks);
         this.#history.setState(from.history as History);
+        await this.#save('step', from.epoch, this.#logs, true);
       }
       const stopped = from !== null && this.#model.stopTraining;
       for (let epoch = this.#place.epoch; epoch < epochs && !stopped; epoch++, from = null) {
@@ -107,7 +111,7 @@ class Fit {
   /** Feeds of the data; a file's state is put in place when the data fit. */
   async #open(x: unknown, y: unknown, file: Resume | null): Promise<Feeds> {
     const { batchSize, validationBatchSize, shuffle, replacement, groups, stepsPerEpoch, onNonFinite } = this.#options;
-    const { validationData, validationSplit } = this.#options;
+    const { validationData, validationSplit, sampleWeight, classWeight } = this.#options;
     const trainer = this.#trainer;
     const testing: FeedOptions = {
       kind: 'evaluate',
@@ -119,17 +123,19 @@ class Fit {
     };
     const training = (): FeedOptions => {
       this.#seed = file?.position ? file.position.seed : shuffle ? drawSeed() : 0;
+      const stops = this.#terminators.length > 0;
       const order = replacement ? 'drawn' : shuffle ? 'shuffled' : 'stored';
-      return { kind: 'train', batchSize, order, once: shuffle === 'once', seed: this.#seed, onNonFinite };
+      const once = shuffle === 'once';
+      return { kind: 'train', batchSize, order, once, seed: this.#seed, onNonFinite, stops, classWeight };
     };
     const separate = (): Feed | null => {
       if (!validationData) return null;
-      const [vx, vy] = Array.isArray(validationData)
-        ? (validationData as [unknown, unknown])
-        : [validationData, undefined];
-      return evaluationFeed(trainer, vx, vy, testing, ['validationData[0]', 'validationData[1]']);
+      const [vx, vy, weights] = Array.isArray(validationData) ? (validationData as unknown[]) : [validationData];
+      const names: [string, string, string] = ['validationData[0]', 'validationData[1]', 'validationData[2]'];
+      return evaluationFeed(trainer, vx, vy, testing, weights, names);
     };
     if (isBatches(x, y)) {
+      refuseWeights('fit', sampleWeight);
       if (validationSplit > 0)
         throw new DownhillError(
           'INVALID_ARGUMENT',
@@ -144,8 +150,9 @@ class Fit {
       await file?.apply(null, validation?.rows ?? null);
       return { train: new StreamFeed(trainer, x, training()), validation };
     }
-    const columns = columnsOf(trainer, x, y);
-    const { train, held } = splitRows(columns[0].rows, validationSplit, groups);
+    const pair = columnsOf(trainer, x, y);
+    const { train, held } = splitRows(pair[0].rows, validationSplit, groups);
+    const columns = weighted(trainer.network, trainer.compiled.loss, pair, { sampleWeight, classWeight, held });
     const dataset = datasetFor(columns, onNonFinite);
     const validation = held ? new ArrayFeed(trainer, { dataset, columns, walk: held }, testing) : separate();
     await file?.apply(rowsOf(train), validation?.rows ?? null);
@@ -211,9 +218,11 @@ class Fit {
     if (stage !== 'onEpochEnd') {
       const { logs, steps } = await this.#train(epoch, train, from);
       this.#place = { epoch, stage: 'validation', next: 0 };
-      if (validation && this.#options.validates(epoch)) {
+      const terminated = this.#terminators.some(({ found }) => found);
+      if (terminated && validation) for (const label of Object.keys(logs)) logs[`val_${label}`] = Number.NaN;
+      else if (validation && this.#options.validates(epoch)) {
         const values = await this.#watch(validation, () =>
-          runEvaluation(validation, this.#labels, this.#callbacks, {
+          runEvaluation(validation, (sums) => this.#trainer.logsOf(sums), this.#callbacks, {
             race: (work) => this.#interrupt.race(work),
             check: () => this.#check(),
             steps: this.#options.validationSteps,
@@ -238,7 +247,7 @@ class Fit {
       this.#place = { epoch, stage: 'batches', next: 0 };
     }
     let { steps, nonFinite, sums } = feed.progress;
-    let logs = steps > 0 ? meansOf(this.#labels, sums) : {};
+    let logs = steps > 0 ? this.#trainer.logsOf(sums) : {};
     if (steps > 0) this.#reporter.update(steps, logs);
     if (from?.stage === 'onTrainBatchEnd') await this.#staged('onTrainBatchEnd', from.next, steps - 1, logs);
     let begun = from?.stage === 'onTrainBatchBegin' ? from.next : 0;
@@ -252,10 +261,15 @@ class Fit {
       const single = hooked || this.#model.stopTraining;
       const progress = await this.#stretch(epoch, feed, single ? 1 : this.#limit(steps), hooked);
       this.#check();
+      if (!progress) {
+        ({ steps, nonFinite, sums } = feed.progress);
+        logs = { ...(steps > 0 && this.#trainer.logsOf(sums)), loss: Number.NaN };
+        break;
+      }
       const moved = progress.steps > steps;
       if (moved || !this.#model.stopTraining) {
         ({ steps, nonFinite, sums } = progress);
-        logs = meansOf(this.#labels, sums);
+        logs = this.#trainer.logsOf(sums);
         this.#reporter.update(steps, logs);
       }
       if (hooked) await this.#staged('onTrainBatchEnd', 0, steps - 1, logs);
@@ -280,23 +294,37 @@ class Fit {
     return real.length > 0 ? Math.min(...real) : 0;
   }
 
-  async #stretch(epoch: number, feed: Feed, limit: number, hooked: boolean): Promise<Progress> {
+  /** Null when it ended at a loss that is not finite, and a callback is there for that. */
+  async #stretch(epoch: number, feed: Feed, limit: number, hooked: boolean): Promise<Progress | null> {
     const { pauses } = this.#trainer;
     const { steps } = feed.progress;
     await pauses.begin();
     try {
       const most = this.#trainer.compiled.optimizer.ready(limit);
       return await this.#watch(feed, () => feed.run(most, kStretch));
+    } catch (error) {
+      await this.#terminate(epoch, feed, error);
+      return null;
     } finally {
       if (feed.progress.steps > steps) this.#place = { epoch, stage: hooked ? 'onTrainBatchEnd' : 'batches', next: 0 };
       pauses.end();
     }
   }
 
-  /** Asks the callbacks that save. */
-  async #save(kind: 'step' | 'epoch', epoch: number, logs: Logs): Promise<void> {
+  /** Hands a loss that is not finite to the callbacks for that, or throws the error with what was found out. */
+  async #terminate(epoch: number, feed: Feed, failure: unknown): Promise<void> {
+    const { error, found } = await explain(failure, this.#model);
+    if (!isOfLoss(failure) || this.#terminators.length === 0) throw error;
+    const message = found ? `${failure.message} ${found.text}` : failure.message;
+    for (const callback of this.#terminators)
+      callback.terminate({ epoch, batch: feed.progress.steps, message, layer: found?.layer, weights: found?.weights });
+  }
+
+  /** Asks the callbacks that save, or only those that look. */
+  async #save(kind: 'step' | 'epoch', epoch: number, logs: Logs, lookers = false): Promise<void> {
     const { pauses, compiled } = this.#trainer;
     for (const saver of this.#savers) {
+      if (lookers && !saver.looks) continue;
       await saver.between({
         kind,
         epoch,

@@ -7,7 +7,7 @@ import type { Shuffle } from './sampling.js';
 export interface Progress {
   steps: number;
   rows: number;
-  /** Sum and weight of each log. */
+  /** Of loss and metrics: what their logs are worked out from. */
   sums: Float64Array;
   /** Batches with a loss that is not finite. */
   nonFinite: number;
@@ -133,19 +133,19 @@ function corrupt(where: string, expected: string): DownhillError {
   return new DownhillError('CORRUPT_FILE', `${where} must be ${expected}. The file is damaged: use another copy.`);
 }
 
-function progressOf(claims: Claims, labels: number): Progress {
+function progressOf(claims: Claims, sums: number): Progress {
   return {
     steps: claims.count('steps'),
     rows: claims.count('rows'),
-    sums: Float64Array.from(claims.numbers('sums', 2 * labels)),
+    sums: Float64Array.from(claims.numbers('sums', sums)),
     nonFinite: claims.count('nonFinite'),
   };
 }
 
-function feedOf(claims: Claims, labels: number): FeedPosition {
-  const last = progressOf(claims.object('last'), labels);
+function feedOf(claims: Claims, sums: number): FeedPosition {
+  const last = progressOf(claims.object('last'), sums);
   const base = () => {
-    const found = progressOf(claims.object('base'), labels);
+    const found = progressOf(claims.object('base'), sums);
     if (found.steps > last.steps || found.rows > last.rows) claims.fail('base', 'before last');
     return found;
   };
@@ -162,8 +162,8 @@ function logsOf(claims: Claims): Record<string, number> {
   return { ...(claims.values as Record<string, number>) };
 }
 
-/** The position that a file holds, for a model with this many logs. `where` names it in messages. */
-export function positionFromJson(where: string, value: unknown, labels: number): Position {
+/** The position that a file holds, for a model whose loss and metrics have this many sums. `where` names it in messages. */
+export function positionFromJson(where: string, value: unknown, sums: number): Position {
   const claims = Claims.of(where, value);
   const callbacks = claims.values.callbacks;
   const isState = (item: unknown) =>
@@ -184,7 +184,7 @@ export function positionFromJson(where: string, value: unknown, labels: number):
     rows: claims.optionalCount('rows'),
     validationRows: claims.optionalCount('validationRows'),
     logs: logsOf(claims.object('logs')),
-    feed: feedOf(claims.object('feed'), labels),
+    feed: feedOf(claims.object('feed'), sums),
     history: claims.object('history').values,
     callbacks: callbacks as CallbackState[],
   };

@@ -1,11 +1,11 @@
 // The programs of a model: traced for a number of rows, planned once, kept while in use.
 import { binding, type Program, type Storage } from '../binding/index.js';
-import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
 import { Trace } from '../graph/trace.js';
+import { withActivityPenalties } from '../layers/activity.js';
 import type { Weight } from '../layers/weight.js';
-import type { Measure } from '../losses/loss.js';
+import { penaltyFor } from '../regularizers/regularizer.js';
 import type { RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
@@ -13,53 +13,55 @@ import type { Network } from './network.js';
 /** Programs per model: several batch sizes with their remainders, and the powers of two of evaluation and prediction. */
 export const kPrograms = 64;
 
-/** Σ of the regularizers' penalties, or null. */
-function penaltyOf(weights: readonly Weight[]): SymbolicTensor | null {
-  let total: SymbolicTensor | null = null;
-  for (const { name, owner, regularizer, variable } of weights) {
-    if (!regularizer) continue;
-    const penalty = regularizer(variable) as SymbolicTensor;
-    if (penalty.shape.length !== 0)
-      throw new DownhillError(
-        'SHAPE_MISMATCH',
-        `The regularizer of ${owner.name}/${name} must return a scalar; it returned shape [${penalty.shape.join(', ')}].`,
-      );
-    total = total ? ops.add(total, penalty) : penalty;
-  }
-  return total;
+/** Σ of the penalties on weights that are trained, as in Keras, and on what layers gave; null: there are none. */
+function penaltyOf(weights: readonly Weight[], activity: readonly SymbolicTensor[]): SymbolicTensor | null {
+  const penalties = weights
+    .filter((weight) => weight.regularizer && weight.trainable)
+    .map(({ name, owner, regularizer, variable }) =>
+      penaltyFor(`regularizer of ${owner.name}/${name}`, regularizer!, variable),
+    ) as SymbolicTensor[];
+  penalties.push(...activity);
+  return penalties.length ? penalties.reduce((total, penalty) => ops.add(total, penalty)) : null;
+}
+
+/** Of the columns beside the inputs. */
+export interface RowTypes {
+  target: RowType;
+  /** Null: no row has one. */
+  weight: RowType | null;
 }
 
 /** The loss to differentiate, and the sums and weights of loss and metrics in the order of the labels. */
-interface Numbers {
+export interface Numbers {
   loss: SymbolicTensor;
   logs: SymbolicTensor[];
 }
 
-function numbersOf(
+/** Loss and logs of a batch in the running trace, whose next inputs become the data. */
+export function numbersOf(
   network: Network,
   compiled: Compiled,
   rows: number,
-  target: RowType,
+  { target, weight }: RowTypes,
   trace: Trace,
   training: boolean,
 ): Numbers {
   const x = trace.input([rows, ...network.inputShape], network.inputDtype, 'x');
   const y = trace.input([rows, ...target.shape], target.dtype, 'y');
-  const prediction = network.call(x, { training }) as SymbolicTensor;
-  const logs: SymbolicTensor[] = [];
-  const measure = ({ contribute }: Measure) => {
-    const { sum, weight } = contribute(y, prediction);
-    return { sum: sum as SymbolicTensor, weight };
-  };
-  const { sum, weight } = measure(compiled.loss);
-  const penalty = penaltyOf(network.weights);
-  const mean = ops.div(sum, weight);
+  const w = weight ? trace.input([rows, ...weight.shape], 'float32', 'sampleWeight') : null;
+  const { result: prediction, penalties } = withActivityPenalties(
+    () => network.call(x, { training }) as SymbolicTensor,
+  );
+  // As Keras: divided by the rows, whatever they weigh.
+  const sum = compiled.loss.sum(y, prediction, w) as SymbolicTensor;
+  const penalty = penaltyOf(network.weights, penalties);
+  const mean = ops.div(sum, rows);
   // The penalty counts once per row, so that means over rows contain it once.
-  logs.push(penalty ? ops.add(sum, ops.mul(penalty, weight)) : sum, trace.scalar(weight, 'float32'));
-  for (const metric of compiled.metrics) {
-    const part = measure(metric);
-    logs.push(part.sum, trace.scalar(part.weight, 'float32'));
-  }
+  const logs = [penalty ? ops.add(sum, ops.mul(penalty, rows)) : sum, trace.scalar(rows, 'float32')];
+  compiled.metrics.forEach(({ contribute }, i) => {
+    const parts = contribute(y, prediction, i < compiled.unweighted ? null : w);
+    logs.push(...parts.map((part) => trace.lift('metric', part)));
+  });
   return { loss: penalty ? ops.add(mean, penalty) : mean, logs };
 }
 
@@ -82,12 +84,12 @@ export function trainProgram(
   network: Network,
   compiled: Compiled,
   rows: number,
-  target: RowType,
+  types: RowTypes,
   trained: readonly Weight[],
   gradients: readonly Storage[],
 ): Program {
   return build(network, (trace) => {
-    const { loss, logs } = numbersOf(network, compiled, rows, target, trace, true);
+    const { loss, logs } = numbersOf(network, compiled, rows, types, trace, true);
     const leaves = trained.map((weight) => trace.variable(weight.variable));
     const outputs = [...logs, ...trace.gradients(loss, leaves, compiled.optimizer.lossSeed(trace))];
     return { outputs, targets: [...logs.map(() => null), ...gradients] };
@@ -95,8 +97,8 @@ export function trainProgram(
 }
 
 /** The logs of a batch, without training. */
-export function evaluateProgram(network: Network, compiled: Compiled, rows: number, target: RowType): Program {
-  return build(network, (trace) => ({ outputs: numbersOf(network, compiled, rows, target, trace, false).logs }));
+export function evaluateProgram(network: Network, compiled: Compiled, rows: number, types: RowTypes): Program {
+  return build(network, (trace) => ({ outputs: numbersOf(network, compiled, rows, types, trace, false).logs }));
 }
 
 /** The outputs of a batch. */

@@ -25,6 +25,11 @@ export function rowsOf({ begin, end, rows }: Walk): number {
   return rows ? rows.length : end - begin;
 }
 
+/** The rows that a walk has to choose from, counted from the first of the data set. */
+export function rowsIn({ begin, end, rows }: Walk): Int32Array {
+  return rows ? rows.map((row) => begin + row) : Int32Array.from({ length: end - begin }, (_, i) => begin + i);
+}
+
 /** Rows that a pass visits. */
 export function lengthOf(walk: Walk): number {
   return walk.draws || rowsOf(walk);

@@ -1,18 +1,28 @@
 // One update from one batch.
 import { binding } from '../binding/index.js';
 import type { Logs } from '../callbacks/callback.js';
+import type { Model } from '../model/model.js';
+import { Options } from '../options.js';
 import { datasetOf } from './columns.js';
 import { columnsOf } from './evaluate.js';
-import { meansOf } from './logs.js';
+import { explain } from './non-finite.js';
+import { type TrainWeightOptions, weighted } from './sample-weights.js';
 import { allRows } from './sampling.js';
 import type { Trainer } from './trainer.js';
 
 /** The numbers of the batch before its update. */
-export async function trainOnBatch(trainer: Trainer, x: unknown, y: unknown): Promise<Logs> {
-  const { labels } = trainer.compiled;
+export async function trainOnBatch(
+  trainer: Trainer,
+  net: Model,
+  x: unknown,
+  y: unknown,
+  options: TrainWeightOptions | undefined,
+): Promise<Logs> {
+  const { loss } = trainer.compiled;
+  const { raw } = new Options<TrainWeightOptions>('trainOnBatch', options, ['sampleWeight', 'classWeight']);
   const release = trainer.claim('trainOnBatch');
   try {
-    const columns = columnsOf(trainer, x, y);
+    const columns = weighted(trainer.network, loss, columnsOf(trainer, x, y), { ...raw, where: 'trainOnBatch' });
     const { rows } = columns[0];
     const dataset = datasetOf(columns, true);
     const session = trainer.trainSession('error');
@@ -23,7 +33,9 @@ export async function trainOnBatch(trainer: Trainer, x: unknown, y: unknown): Pr
     await trainer.pauses.begin();
     const { sums } = await binding.sessionRun(session, 0, 0).finally(() => trainer.pauses.end());
     trainer.checkAlive();
-    return meansOf(labels, sums);
+    return trainer.logsOf(sums);
+  } catch (error) {
+    throw (await explain(error, net)).error;
   } finally {
     release();
   }

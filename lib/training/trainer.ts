@@ -8,16 +8,17 @@ import {
   type Updater,
   type Workspace,
 } from '../binding/index.js';
+import type { Logs } from '../callbacks/callback.js';
 import { DownhillError } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
 import { arenaLike, type Weight } from '../layers/weight.js';
-import type { Column, OnNonFinite, RowType } from './columns.js';
+import { type Column, type OnNonFinite, type RowType, wantedTarget } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
 import { Pauses } from './pauses.js';
 import type { Position } from './position.js';
+import { batchRows, evaluateProgram, kPrograms, predictProgram, type RowTypes, trainProgram } from './programs.js';
 import { lengthOf, type Walk } from './sampling.js';
-import { batchRows, evaluateProgram, kPrograms, predictProgram, trainProgram } from './programs.js';
 
 /** Gradients of the trainable weights, one arena parallel to theirs. */
 interface Gradients {
@@ -25,7 +26,14 @@ interface Gradients {
   storages: readonly Storage[];
 }
 
-const text = (target: RowType | null) => (target ? `${target.dtype}[${target.shape.join()}]` : '');
+/** The rows of one training step. */
+export interface TrainingBatch {
+  /** By column. */
+  inputs: readonly Storage[];
+  types: RowTypes;
+}
+
+const text = (type: RowType | null) => (type ? `${type.dtype}[${type.shape.join()}]` : '');
 
 export class Trainer {
   readonly network: Network;
@@ -42,7 +50,7 @@ export class Trainer {
   #running: Session | null = null;
   #disposed = false;
   /** Rows and targets of the latest programs, for describe(). */
-  #latest: { rows: number; target: RowType | null } = { rows: 32, target: null };
+  #latest: { rows: number; types: RowTypes | null } = { rows: 32, types: null };
 
   constructor(network: Network) {
     this.network = network;
@@ -109,6 +117,16 @@ export class Trainer {
     };
   }
 
+  /** How many numbers the sums of loss and metrics are; 0 for a model that waits for its data. */
+  get sums(): number {
+    return this.network.built ? this.#sizes().reduce((total, size) => total + size, 0) : 0;
+  }
+
+  /** What sums over batches come to, by label. */
+  logsOf(sums: Float64Array): Logs {
+    return this.compiled.logsOf(sums, this.network.outputShape);
+  }
+
   /** A session that trains, for rows of the target's type. */
   trainSession(onNonFinite: OnNonFinite): Session {
     this.#training ??= binding.workspaceNew();
@@ -116,12 +134,22 @@ export class Trainer {
       kind: 'train',
       workspace: this.#training,
       updater: this.#updater(),
-      logs: 2 * this.compiled.labels.length,
+      logs: this.#sizes(),
       results: [],
       onNonFinite,
     });
     this.#running = session;
     return session;
+  }
+
+  /**
+   * Copies of the rows of a step of the training in progress: 0 the next one, or after an error the one that failed, 1 the last one, …; null where
+   * there is none.
+   */
+  batch(back: number): TrainingBatch | null {
+    const { types } = this.#latest;
+    const inputs = this.#running && types && binding.sessionBatch(this.#running, back);
+    return inputs && { inputs, types };
   }
 
   /** The end of a fit: weights with a moving average become it. */
@@ -135,7 +163,7 @@ export class Trainer {
       kind: 'evaluate',
       workspace: this.#reading,
       updater: null,
-      logs: 2 * this.compiled.labels.length,
+      logs: this.#sizes(),
       results: [],
       onNonFinite,
     });
@@ -147,7 +175,7 @@ export class Trainer {
       kind: 'predict',
       workspace: this.#reading,
       updater: null,
-      logs: 0,
+      logs: [],
       results,
       onNonFinite: 'ignore',
     });
@@ -159,24 +187,26 @@ export class Trainer {
     kind: 'train' | 'evaluate' | 'predict',
     data: { dataset: Dataset; columns: readonly Column[]; walk: Walk; batchSize: number },
   ): void {
-    const target = data.columns[1] ?? null;
+    const [, target, weight = null] = data.columns;
+    const types = target ? { target, weight } : null;
     const { walk } = data;
     const length = lengthOf(walk);
-    if (kind === 'train') this.#latest = { rows: Math.min(data.batchSize, length), target };
+    if (kind === 'train') this.#latest = { rows: Math.min(data.batchSize, length), types };
     for (const rows of batchRows(kind, length, data.batchSize))
-      binding.sessionProgram(session, rows, this.program(kind, rows, target));
+      binding.sessionProgram(session, rows, this.program(kind, rows, types));
     binding.sessionData(session, data.dataset, walk.begin, walk.end, walk);
   }
 
   /** The program for batches of `rows` rows. */
-  program(kind: 'train' | 'evaluate' | 'predict', rows: number, target: RowType | null): Program {
-    return this.#programs.get(`${kind} ${rows} ${text(target)}`, () => this.#build(kind, rows, target));
+  program(kind: 'train' | 'evaluate' | 'predict', rows: number, types: RowTypes | null): Program {
+    const key = types ? `${text(types.target)} ${text(types.weight)}` : '';
+    return this.#programs.get(`${kind} ${rows} ${key}`, () => this.#build(kind, rows, types));
   }
 
   /** The plan of the latest training step, or of a prediction, as text. */
   describe(kind: 'train' | 'predict'): string {
-    const { rows, target } = this.#latest;
-    return binding.programDescribe(this.program(kind, rows, kind === 'train' ? (target ?? this.#usualTarget()) : null));
+    const { rows, types } = this.#latest;
+    return binding.programDescribe(this.program(kind, rows, kind === 'train' ? (types ?? this.#usualTypes()) : null));
   }
 
   dispose(): void {
@@ -191,12 +221,12 @@ export class Trainer {
     this.#reading = null;
   }
 
-  #build(kind: 'train' | 'evaluate' | 'predict', rows: number, target: RowType | null): Program {
+  #build(kind: 'train' | 'evaluate' | 'predict', rows: number, types: RowTypes | null): Program {
     const { network } = this;
     if (kind === 'predict') return predictProgram(network, rows);
-    if (kind === 'evaluate') return evaluateProgram(network, this.compiled, rows, target!);
+    if (kind === 'evaluate') return evaluateProgram(network, this.compiled, rows, types!);
     const { weights, storages } = this.#trained();
-    return trainProgram(network, this.compiled, rows, target!, weights, storages);
+    return trainProgram(network, this.compiled, rows, types!, weights, storages);
   }
 
   #trained(): Gradients {
@@ -215,10 +245,15 @@ export class Trainer {
     );
   }
 
-  #usualTarget(): RowType {
-    const { outputShape } = this.network;
-    return this.compiled.loss.targets === 'labels'
-      ? { shape: outputShape.slice(0, -1), dtype: 'int32' }
-      : { shape: outputShape, dtype: 'float32' };
+  #usualTypes(): RowTypes {
+    const { loss } = this.compiled;
+    return {
+      target: wantedTarget(this.network, loss) ?? { shape: this.network.outputShape, dtype: 'float32' },
+      weight: null,
+    };
+  }
+
+  #sizes(): number[] {
+    return this.compiled.sizes(this.network.outputShape);
   }
 }

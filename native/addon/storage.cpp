@@ -8,6 +8,7 @@
 #include "addon/exports.h"
 #include "addon/handles.h"
 #include "backend/device.h"
+#include "data/orthogonal.h"
 #include "data/random_fill.h"
 
 namespace downhill::addon {
@@ -77,12 +78,29 @@ Napi::Value copy(const Napi::CallbackInfo& info) {
   return result;
 }
 
+/// From one host buffer to another, without a copy in between (weights take their initial values so); false where it
+/// is not that.
+bool copy_directly(const Storage& from, Storage& to) {
+  if (from.buffer == to.buffer || from.bytes != to.bytes || from.buffer->home()) return false;
+  std::shared_lock<std::shared_mutex> reading(from.buffer->guard, std::defer_lock);
+  std::unique_lock<std::shared_mutex> writing(to.buffer->guard, std::defer_lock);
+  std::lock(reading, writing);
+  const std::byte* const source = from.read(nullptr);
+  std::byte* const target = to.data();
+  to.buffer->version.fetch_add(1, std::memory_order_relaxed);
+  if (to.bytes) std::memcpy(target, source, to.bytes);
+  return true;
+}
+
 /// All values are copied before any is written, so a bad one leaves everything as it was.
 Napi::Value write(const Napi::CallbackInfo& info) {
   const auto targets = ready_storages(info[0]);
   const Napi::Array dtypes = list(info[1], "dtypes"), values = list(info[2], "values");
   if (dtypes.Length() != targets.size() || values.Length() != targets.size())
     throw Error(code::kInvalidArgument, "Expected as many values and dtypes as storages.");
+  if (targets.size() == 1 && is_handle<Storage>(values.Get(uint32_t{0})) &&
+      copy_directly(*ready_storage(values.Get(uint32_t{0})), *targets[0]))
+    return info.Env().Undefined();
   std::vector<std::shared_ptr<Storage>> staged;
   for (size_t i = 0; i < targets.size(); ++i) {
     const Napi::Value value = values.Get(static_cast<uint32_t>(i));
@@ -124,21 +142,64 @@ Napi::Value fill(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+DrawKey draw_key(const Napi::Value& seed, const Napi::Value& stream) {
+  return {static_cast<uint64_t>(integer(seed, "seed")), static_cast<uint64_t>(integer(stream, "stream"))};
+}
+
+/// fill(values), with the lock held, for a storage of `size` floats.
+template <typename Fill>
+void overwrite(const std::shared_ptr<Storage>& storage, int64_t size, Fill fill) {
+  if (storage->bytes != static_cast<size_t>(size) * sizeof(float))
+    throw Error(code::kShapeMismatch, "Expected a storage of " + std::to_string(size) + " values, received one of " +
+                                          std::to_string(storage->bytes / sizeof(float)) + ".");
+  const std::unique_lock<std::shared_mutex> lock(storage->buffer->guard);
+  storage->buffer->version.fetch_add(1, std::memory_order_relaxed);
+  fill(reinterpret_cast<float*>(storage->data()));
+}
+
 Napi::Value random(const Napi::CallbackInfo& info) {
   const auto storage = ready_storage(info[0]);
   const std::string kind = text(info[1], "kind");
-  if (kind != "uniform" && kind != "normal") throw Error(code::kUnknownName, "Unknown distribution \"" + kind + "\".");
+  const auto fill = kind == "uniform"           ? fill_uniform
+                    : kind == "normal"          ? fill_normal
+                    : kind == "truncatedNormal" ? fill_truncated_normal
+                                                : nullptr;
+  if (!fill) throw Error(code::kUnknownName, "Unknown distribution \"" + kind + "\".");
   const double a = number(info[2], "a"), b = number(info[3], "b");
-  const auto seed = static_cast<uint64_t>(integer(info[4], "seed")),
-             stream = static_cast<uint64_t>(integer(info[5], "stream"));
-  const std::unique_lock<std::shared_mutex> lock(storage->buffer->guard);
-  storage->buffer->version.fetch_add(1, std::memory_order_relaxed);
-  auto* values = reinterpret_cast<float*>(storage->data());
+  const DrawKey key = draw_key(info[4], info[5]);
   const auto size = static_cast<int64_t>(storage->bytes / sizeof(float));
-  if (kind == "uniform")
-    fill_uniform(values, size, a, b, seed, stream);
-  else
-    fill_normal(values, size, a, b, seed, stream);
+  overwrite(storage, size, [&](float* values) { fill(values, size, a, b, key); });
+  return info.Env().Undefined();
+}
+
+/// Rows and columns of a matrix whose size is a storage's.
+Shape matrix_shape(const Napi::Value& rows, const Napi::Value& columns) {
+  const Shape dims{count(rows, "rows"), count(columns, "columns")};
+  if (dims[1] > 0 && dims[0] > (int64_t{1} << 46) / dims[1])
+    throw Error(code::kOutOfRange,
+                "A matrix of " + std::to_string(dims[0]) + " × " + std::to_string(dims[1]) + " values is too large.");
+  return dims;
+}
+
+Napi::Value orthogonal(const Napi::CallbackInfo& info) {
+  const auto storage = ready_storage(info[0]);
+  const Shape dims = matrix_shape(info[1], info[2]);
+  const double gain = number(info[3], "gain");
+  const DrawKey key = draw_key(info[4], info[5]);
+  overwrite(storage, dims[0] * dims[1], [&](float* values) { fill_orthogonal(values, dims[0], dims[1], gain, key); });
+  return info.Env().Undefined();
+}
+
+Napi::Value sparse(const Napi::CallbackInfo& info) {
+  const auto storage = ready_storage(info[0]);
+  const Shape dims = matrix_shape(info[1], info[2]);
+  const int64_t connections = count(info[3], "connections");
+  if (connections > dims[0] || dims[0] > int64_t{0xffffffff})
+    throw Error(code::kOutOfRange, "Expected at most as many connections as inputs, and at most 2^32 - 1 inputs.");
+  const double deviation = number(info[4], "deviation");
+  const DrawKey key = draw_key(info[5], info[6]);
+  overwrite(storage, dims[0] * dims[1],
+            [&](float* values) { fill_sparse(values, dims[0], dims[1], connections, deviation, key); });
   return info.Env().Undefined();
 }
 
@@ -168,6 +229,8 @@ void export_storage(Napi::Env env, Napi::Object exports) {
     return info.Env().Undefined();
   });
   DH_EXPORT("storageRandom", { return random(info); });
+  DH_EXPORT("storageOrthogonal", { return orthogonal(info); });
+  DH_EXPORT("storageSparse", { return sparse(info); });
 }
 
 }  // namespace downhill::addon

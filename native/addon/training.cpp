@@ -54,7 +54,8 @@ Napi::Value new_session(const Napi::CallbackInfo& info) {
     throw Error(code::kUnknownName, "Unknown kind of session \"" + kind + "\".");
   options.workspace = handle<Workspace>(given.Get("workspace"));
   if (!given.Get("updater").IsNull()) options.updater = handle<Updater>(given.Get("updater"));
-  options.logs = static_cast<int>(std::min<int64_t>(count(given.Get("logs"), "logs"), INT32_MAX));
+  const Napi::Array logs = list(given.Get("logs"), "logs");
+  for (uint32_t i = 0; i < logs.Length(); ++i) options.logs.push_back(count(logs.Get(i), "logs"));
   const Napi::Array results = list(given.Get("results"), "results");
   for (uint32_t i = 0; i < results.Length(); ++i) options.results.push_back(*handle<Storage>(results.Get(i)));
   const std::string mode = text(given.Get("onNonFinite"), "onNonFinite");
@@ -168,6 +169,14 @@ void export_training(Napi::Env env, Napi::Object exports) {
         .run(session->trains() ? Lane::training : Lane::compute, [session, steps, milliseconds]() -> Queue::Make {
           return [stretch = session->run(steps, milliseconds)](Napi::Env env) { return to_js(env, stretch); };
         });
+  });
+  DH_EXPORT("sessionBatch", {
+    const std::vector<Storage> batch = handle<Session>(info[0])->batch(count(info[1], "back"));
+    if (batch.empty()) return info.Env().Null();
+    Napi::Array result = Napi::Array::New(info.Env(), batch.size());
+    for (size_t i = 0; i < batch.size(); ++i)
+      result.Set(static_cast<uint32_t>(i), storage_handle(info.Env(), std::make_shared<Storage>(batch[i])));
+    return result;
   });
   DH_EXPORT("sessionAbort", {
     handle<Session>(info[0])->abort();

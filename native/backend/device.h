@@ -39,7 +39,8 @@ class StepLoop {
   /// `steps` of them ended, all of those asked for unless the next one failed; that one updated nothing.
   struct Outcome {
     int steps = 0;
-    const float* logs = nullptr;  // (steps + 1 if the loss of the next one was not finite, logs); until the next launch
+    /// (steps + 1 if the loss of the next one was not finite, elements of all logs); until the next launch
+    const float* logs = nullptr;
     bool non_finite = false;
     std::optional<Error> error;  // values broke an op's rule: LABEL_OUT_OF_RANGE and the like
   };
@@ -57,7 +58,7 @@ struct StepLoopOptions {
   const Dataset* dataset = nullptr;
   int64_t begin = 0, rows = 0;  // of the data set that the epoch goes over
   int64_t batch = 0;            // rows of a step
-  int logs = 0;
+  std::vector<int64_t> logs;    // elements of the first outputs, which are float32
   bool stop_non_finite = true;
   const Buffer* order = nullptr;  // uint32: rows of the epoch in its order; null: as they stand
 

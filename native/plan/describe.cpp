@@ -33,6 +33,7 @@ std::string name_of(const Step& step) {
   if (step.op == Op::identity) text = "copy";
   if (step.epilogue.bias) text += "+bias";
   if (step.epilogue.activation != Op::identity) text += std::string("+") + downhill::name_of(step.epilogue.activation);
+  if (step.column_sums >= 0) text += "+columnSums";
   return text;
 }
 
@@ -43,7 +44,9 @@ double flops_of(const Plan& plan, const Step& step) {
   if (step.op == Op::matmul) {
     const Shape& a = plan.values[step.inputs[0]].shape;
     const int64_t k = a[a.rank() - (step.attrs.flag("transposeA") ? 2 : 1)];
-    return 2 * out * static_cast<double>(k) + out * (step.epilogue.bias + (step.epilogue.activation != Op::identity));
+    const double sums = step.column_sums < 0 ? 0 : static_cast<double>(plan.values[step.inputs[1]].shape.size());
+    return 2 * out * static_cast<double>(k) + out * (step.epilogue.bias + (step.epilogue.activation != Op::identity)) +
+           sums;
   }
   if (is_elementwise(step.op)) return out;
   double in = 0;
@@ -70,7 +73,8 @@ double flops_of(const Plan& plan, const Step& step) {
 }
 
 double bytes_of(const Plan& plan, const Step& step) {
-  double bytes = static_cast<double>(plan.values[step.output].bytes());
+  double bytes = 0;
+  for (int output : step.outputs()) bytes += static_cast<double>(plan.values[output].bytes());
   for (int input : step.inputs) bytes += static_cast<double>(plan.values[input].bytes());
   return bytes;
 }
@@ -86,11 +90,16 @@ std::string describe(const Plan& plan) {
     for (int input : step.inputs) operands += (operands.empty() ? "" : " ") + plan.values[input].shape.to_string();
     std::string attrs = step.attrs.to_string();
     if (!attrs.empty()) attrs = " {" + attrs + "}";
+    std::string shapes, places;
+    for (int output : step.outputs()) {
+      const Value& value = plan.values[output];
+      shapes += (shapes.empty() ? "" : " ") + value.shape.to_string();
+      places += (places.empty() ? "" : ", ") + place_of(value);
+    }
     char head[80];
     std::snprintf(head, sizeof head, "%3zu  %-24s ", i, name_of(step).c_str());
-    text += head + operands + " -> " + plan.values[step.output].shape.to_string() + attrs + "  " +
-            place_of(plan.values[step.output]) + "  " + scaled(flops_of(plan, step), "FLOP") + "  " +
-            scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
+    text += head + operands + " -> " + shapes + attrs + "  " + places + "  " + scaled(flops_of(plan, step), "FLOP") +
+            "  " + scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
   }
   text += std::to_string(plan.steps.size()) + " steps, " + scaled(flops, "FLOP") + ", " + scaled(bytes, "B") +
           " moved, arena " + scaled(static_cast<double>(plan.arena_bytes), "B") + "\n";

@@ -66,16 +66,17 @@ size_t assign_offsets(Plan& plan) {
   std::vector<int> last_use(plan.values.size(), -1);
   for (int i = 0; i < steps; ++i) {
     for (int input : plan.steps[i].inputs) last_use[root(input)] = i;
-    last_use[root(plan.steps[i].output)] = std::max(last_use[root(plan.steps[i].output)], i);
+    for (int output : plan.steps[i].outputs()) last_use[root(output)] = std::max(last_use[root(output)], i);
   }
   for (const StateWrite& write : plan.writes) last_use[root(write.from)] = steps;
 
   FreeList arena;
   for (int i = 0; i < steps; ++i) {
     const Step& step = plan.steps[i];
-    const int output = root(step.output);
     int over = -1;  // the operand whose memory the result takes
-    if (in_arena(output)) {
+    for (int made : step.outputs()) {
+      const int output = root(made);
+      if (!in_arena(output)) continue;
       const size_t bytes = align(plan.values[output].bytes());
       if (is_elementwise(step.op))
         for (int input : step.inputs)
@@ -94,8 +95,9 @@ size_t assign_offsets(Plan& plan) {
       if (!repeated && in_arena(input) && last_use[input] == i)
         arena.give(plan.values[input].offset, align(plan.values[input].bytes()));
     }
-    if (in_arena(output) && last_use[output] == i)
-      arena.give(plan.values[output].offset, align(plan.values[output].bytes()));
+    for (int made : step.outputs())
+      if (const int output = root(made); in_arena(output) && last_use[output] == i)
+        arena.give(plan.values[output].offset, align(plan.values[output].bytes()));
   }
   for (Value& value : plan.values)
     if (value.alias_of >= 0) value.offset = plan.values[value.alias_of].offset;

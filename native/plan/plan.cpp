@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "plan/memory.h"
+#include "plan/passes/column_sums.h"
 #include "plan/passes/epilogue.h"
 #include "plan/passes/passes.h"
 
@@ -16,7 +17,11 @@ namespace {
 class Planner {
  public:
   Planner(const Ir& ir, const Graph& graph, const PlanOptions& options)
-      : ir_(ir), options_(options), fusion_(fuse_epilogues(ir)), value_of_(ir.nodes.size(), -1) {
+      : ir_(ir),
+        options_(options),
+        fusion_(fuse_epilogues(ir)),
+        pairs_(pair_column_sums(ir, fusion_)),
+        value_of_(ir.nodes.size(), -1) {
     plan_.inputs.assign(graph.input_count(), -1);
   }
 
@@ -42,7 +47,7 @@ class Planner {
 
   void lower(NodeId id) {
     const Node& node = ir_.nodes[id];
-    if (fusion_.absorbed[id]) return;
+    if (fusion_.absorbed[id] || value_of_[id] >= 0) return;
     const int value = value_of_[id] = new_value(node);
     switch (node.op) {
       case Op::input:
@@ -56,11 +61,13 @@ class Planner {
         plan_.values[value].storage = node.storage;
         return;
       case Op::reshape:
+        lower(node.inputs[0]);  // done, unless this one is wanted early
         root_[value] = root_[value_of_[node.inputs[0]]];
         return;
       default:
         break;
     }
+    if (const auto pair = pairs_.find(id); pair != pairs_.end()) return lower_pair(pair->second);
     made_by_step_[value] = true;
     Step step;
     step.node = id;
@@ -78,6 +85,29 @@ class Planner {
       for (NodeId input : node.inputs) step.inputs.push_back(value_of_[input]);
     }
     plan_.steps.push_back(std::move(step));
+  }
+
+  /// Both nodes in one step, at the place of the earlier one.
+  void lower_pair(const SummedProduct& pair) {
+    const Node& product = ir_.nodes[pair.product];
+    Step step;
+    step.op = Op::matmul;
+    step.attrs = product.attrs;
+    step.node = pair.product;
+    step.label = product.label;
+    for (NodeId input : product.inputs) {
+      if (ir_.nodes[input].op == Op::reshape) lower(input);  // may come later
+      step.inputs.push_back(value_of_[input]);
+    }
+    step.output = value_made_by_step(pair.product);
+    step.column_sums = value_made_by_step(pair.sums);
+    plan_.steps.push_back(std::move(step));
+  }
+
+  int value_made_by_step(NodeId id) {
+    if (value_of_[id] < 0) value_of_[id] = new_value(ir_.nodes[id]);
+    made_by_step_[value_of_[id]] = true;
+    return value_of_[id];
   }
 
   /// An output is written in place by the step that makes it; when that is impossible, a copy is added.
@@ -155,6 +185,7 @@ class Planner {
   const Ir& ir_;
   const PlanOptions& options_;
   const Fusion fusion_;
+  const std::unordered_map<NodeId, SummedProduct> pairs_;
   Plan plan_;
   std::vector<int> value_of_;  // by node
   std::vector<int> root_;      // by value: whose memory it shares
@@ -170,7 +201,8 @@ Plan make_plan(const Graph& graph, const PlanOptions& options) {
 
 std::vector<bool> written_values(const Plan& plan) {
   std::vector<bool> written(plan.values.size());
-  for (const Step& step : plan.steps) written[static_cast<size_t>(step.output)] = true;
+  for (const Step& step : plan.steps)
+    for (int output : step.outputs()) written[static_cast<size_t>(output)] = true;
   for (const StateWrite& write : plan.writes) written[static_cast<size_t>(write.to)] = true;
   return written;
 }

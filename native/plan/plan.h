@@ -43,10 +43,13 @@ struct Step {
   Op op = Op::identity;
   std::vector<int> inputs;
   int output = -1;
+  int column_sums = -1;  // matmul of rank 2, a transposed: another result, the sums of b (k, n) over k
   Attrs attrs;
   Epilogue epilogue;  // matmul only
   NodeId node = -1;   // of the graph, for messages
   std::string label;  // layer or variable, for messages and describe()
+
+  std::vector<int> outputs() const { return column_sums < 0 ? std::vector{output} : std::vector{output, column_sums}; }
 };
 
 /// A value copied into a variable when all steps have run.

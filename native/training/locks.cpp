@@ -19,7 +19,8 @@ Access access_of(const Plan& plan) {
     const std::shared_ptr<Storage>& storage = plan.values[static_cast<size_t>(value)].storage;
     if (storage && !holds(access.writes, storage->buffer)) access.writes.push_back(storage->buffer);
   };
-  for (const Step& step : plan.steps) writes(step.output);
+  for (const Step& step : plan.steps)
+    for (int output : step.outputs()) writes(output);
   for (const StateWrite& write : plan.writes) writes(write.to);
   for (const std::shared_ptr<Storage>& variable : plan.variables)
     if (!holds(access.writes, variable->buffer) && !holds(access.reads, variable->buffer))

@@ -28,8 +28,12 @@ Session::Session(SessionOptions options) : options_(std::move(options)) {
   if (!options_.workspace) throw Error(code::kInternal, "A session needs a workspace.");
   if ((options_.kind == SessionKind::train) != (options_.updater != nullptr))
     throw Error(code::kInternal, "A session that trains needs an updater, and no other session takes one.");
-  if (options_.logs < 0) throw Error(code::kInternal, "logs must be >= 0, received " + text(options_.logs) + ".");
-  const auto logs = static_cast<size_t>(options_.logs);
+  size_t logs = 0;
+  for (const int64_t size : options_.logs) {
+    if (size < 1) throw Error(code::kInternal, "A log has at least 1 element, received " + text(size) + ".");
+    log_offset_.push_back(logs);
+    logs += static_cast<size_t>(size);
+  }
   logs_.resize(logs);
   sums_.resize(logs);
   last_.resize(logs);
@@ -44,9 +48,10 @@ std::unique_lock<std::mutex> Session::claim() {
 void Session::set_program(int64_t rows, std::shared_ptr<Program> program) {
   const auto lock = claim();
   if (rows < 1) throw Error(code::kInvalidArgument, "A batch needs at least 1 row, received " + text(rows) + ".");
-  if (program->plan().outputs.size() < logs_.size())
+  if (program->plan().outputs.size() < options_.logs.size())
     throw Error(code::kInternal, "The program has " + text(static_cast<int64_t>(program->plan().outputs.size())) +
-                                     " outputs, expected at least the " + text(options_.logs) + " logs.");
+                                     " outputs, expected at least the " +
+                                     text(static_cast<int64_t>(options_.logs.size())) + " logs.");
   const auto same = [&](const Entry& entry) { return entry.rows == rows; };
   entries_.erase(std::remove_if(entries_.begin(), entries_.end(), same), entries_.end());
   Entry entry;
@@ -228,14 +233,17 @@ void Session::check(const Entry& entry) const {
                                             " elements, the program expects " + value.shape.to_string() + " for " +
                                             text(entry.rows) + " rows.");
   }
+  for (size_t j = 0; j < options_.logs.size(); ++j) {
+    const Value& value = plan.values[static_cast<size_t>(plan.outputs[j])];
+    if (value.dtype != DType::float32 || value.shape.size() != options_.logs[j])
+      throw Error(code::kInternal, "Output " + text(static_cast<int64_t>(j)) + " is a log: expected float32 of " +
+                                       text(options_.logs[j]) + " elements, received " + name_of(value.dtype) +
+                                       value.shape.to_string() + ".");
+  }
   for (size_t j = 0; j < plan.outputs.size(); ++j) {
     const Value& value = plan.values[static_cast<size_t>(plan.outputs[j])];
     if (value.place != Place::output) continue;  // has a target
-    const bool log = options_.kind != SessionKind::predict && j < logs_.size();
-    if (log && (value.dtype != DType::float32 || value.shape.size() != 1))
-      throw Error(code::kInternal, "Output " + text(static_cast<int64_t>(j)) +
-                                       " is a log: expected a float32 scalar, received " + name_of(value.dtype) +
-                                       value.shape.to_string() + ".");
+    const bool log = options_.kind != SessionKind::predict && j < options_.logs.size();
     if (log) continue;
     const size_t needed = value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(length_);
     if (j >= options_.results.size() || options_.results[j].bytes < needed)
@@ -266,6 +274,26 @@ void Session::load(int64_t rows) {
   for (size_t i = 0; i < columns.size(); ++i) inputs_[i] = there + batch_offset_[i];
 }
 
+std::vector<Storage> Session::batch(int64_t back) {
+  const auto lock = claim();
+  if (options_.kind != SessionKind::train)
+    throw Error(code::kInternal, "Only a session that trains tells its batches.");
+  const int64_t index = steps_ - back;
+  if (!started_ || back < 0 || index < 0 || index >= (length_ + batch_size_ - 1) / batch_size_) return {};
+  if (!prepared_) prepare();
+  const int64_t position = index * batch_size_, rows = rows_at(position);
+  std::vector<Storage> batch;
+  for (const Column& column : dataset_->columns()) {
+    const size_t bytes = static_cast<size_t>(rows * column.width) * size_of(column.dtype);
+    const Storage& copy = batch.emplace_back(Storage{std::make_shared<Buffer>(bytes), 0, bytes, nullptr});
+    if (listed_)
+      gather(column, begin_, rows_.order().data() + position, rows, copy.data());
+    else
+      gather(column, begin_ + position, nullptr, rows, copy.data());
+  }
+  return batch;
+}
+
 void Session::bind_outputs(const Entry& entry) {
   const Plan& plan = entry.program->plan();
   for (size_t j = 0; j < plan.outputs.size(); ++j) {
@@ -273,7 +301,7 @@ void Session::bind_outputs(const Entry& entry) {
     if (value.place != Place::output)
       outputs_[j] = nullptr;
     else if (options_.kind != SessionKind::predict)
-      outputs_[j] = &logs_[j];
+      outputs_[j] = &logs_[log_offset_[j]];
     else
       outputs_[j] = options_.results[j].write(where_) +
                     value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(position_);

@@ -24,7 +24,8 @@ struct SessionOptions {
   SessionKind kind = SessionKind::train;
   std::shared_ptr<Workspace> workspace;
   std::shared_ptr<Updater> updater;  // train
-  int logs = 0;                  // first outputs of the programs: float32 scalars, 0: sum of the loss, 1: its weight
+  // First outputs of the programs, by their number of float32 elements. 0: sum of the loss, 1: its weight.
+  std::vector<int64_t> logs;
   std::vector<Storage> results;  // predict: output j is appended to results[j]
   OnNonFinite on_non_finite = OnNonFinite::error;
 };
@@ -33,7 +34,7 @@ struct SessionOptions {
 struct Stretch {
   int64_t steps = 0, rows = 0;  // finished in this epoch so far
   bool done = false, aborted = false;
-  std::vector<double> sums, last;  // of the logs: over the epoch so far, and of the last batch
+  std::vector<double> sums, last;  // of the logs' elements: over the epoch so far, and of the last batch
   int64_t non_finite = 0;          // batches with a loss that is not finite
 };
 
@@ -62,6 +63,10 @@ class Session {
   /// variables are then those of the last finished step. May be called again after an abort or an error. A step
   /// allocates nothing.
   Stretch run(int64_t max_steps, double max_milliseconds);
+
+  /// The rows of the batch that is `back` batches before the next one, by column, as copies on the host; nothing where
+  /// the epoch has none. 0 is the next batch, after an error the one that failed. train.
+  std::vector<Storage> batch(int64_t back);
 
   /// Ends a stretch after the step in hand, or the next stretch before its first one. Any thread.
   void abort() { abort_.store(true, std::memory_order_relaxed); }
@@ -122,7 +127,8 @@ class Session {
   std::vector<size_t> batch_offset_;      // by column, bytes
   std::vector<const void*> inputs_;       // by column
   std::vector<void*> outputs_;            // by output of the program
-  std::vector<float> logs_;               // of the batch in hand
+  std::vector<float> logs_;               // of the batch in hand, one after the other
+  std::vector<size_t> log_offset_;        // by output
   std::vector<double> sums_, last_;
   std::optional<TrainingMark> mark_;                          // from the first step of an epoch to its end
   std::shared_ptr<const Snapshot> snapshot_;                  // that the rest of this epoch reads

@@ -1,5 +1,5 @@
 // Early stopping, as Keras 3 defines it.
-import { callbacks, type Logs, seed } from 'downhill';
+import { callbacks, diagnostics, type Logs, seed } from 'downhill';
 import { expect, test, vi } from 'vitest';
 import { classifier, fails, quadrants, throwsAtOnce } from '../support.js';
 
@@ -13,6 +13,7 @@ function watch(options: Options, values: (number | null)[], key = 'val_loss') {
   let epoch = 0;
   const model = {
     stopTraining: false,
+    trainingBatch: () => null,
     getWeights: () => [epoch] as never,
     setWeights: (value: unknown) => (weights = value),
   };
@@ -110,4 +111,36 @@ test('options', async () => {
   throwsAtOnce('OUT_OF_RANGE', /patience/, () => callbacks.earlyStopping({ patience: -1 }));
   throwsAtOnce('INVALID_ARGUMENT', /mode/, () => callbacks.earlyStopping({ mode: 'best' as never }));
   await fails('INVALID_ARGUMENT', /monitor/, () => callbacks.earlyStopping({ monitor: '' }));
+});
+
+test('the gradient norm at the stop', async () => {
+  const fit = async (gradientRows?: number) => {
+    const net = classifier();
+    const stopping = callbacks.earlyStopping({ monitor: 'loss', mode: 'max', patience: 1, gradientRows });
+    expect(stopping.gradientNorm).toBe(null);
+    await net.fit(x, oneHot, { epochs: 5, batchSize: 16, shuffle: false, callbacks: [stopping] });
+    return { net, stopping };
+  };
+  // Batches of 16, 16 and 8 rows: all of them, the last two, the last one.
+  for (const [gradientRows, rows] of [
+    [undefined, 40],
+    [39, 24],
+    [1, 8],
+  ] as const) {
+    const { net, stopping } = await fit(gradientRows);
+    expect(stopping.stoppedEpoch).toBe(1);
+    const from = 2 * (40 - rows);
+    const { norm } = await diagnostics.gradientNorm(net, x.subarray(from), oneHot.subarray(from));
+    expect(stopping.gradientNorm! / norm).toBeCloseTo(1, 5);
+  }
+  const { stopping } = await fit(0);
+  expect(stopping.gradientNorm).toBe(null);
+  const again = callbacks.earlyStopping();
+  Object.assign(again, { model: classifier() });
+  again.checkState({ ...stopping.getState(), gradientNorm: 0.5 }, 'state');
+  again.setState({ ...stopping.getState(), gradientNorm: 0.5 });
+  expect(again.gradientNorm).toBe(0.5);
+  throwsAtOnce('CORRUPT_FILE', /gradientNorm/, () =>
+    again.checkState({ ...stopping.getState(), gradientNorm: 'x' }, 'state'),
+  );
 });

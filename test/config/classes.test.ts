@@ -35,7 +35,14 @@ interface Row {
   also?: Options[];
 }
 
-const base = { name: 'mine', trainable: false, inputShape: [2, 3] };
+const base = {
+  name: 'mine',
+  trainable: false,
+  inputShape: [2, 3],
+  activityRegularizer: regularizers.l1({ l1: 0.75 }),
+};
+
+const axes = { inputAxes: [1, -2], outputAxes: [0] };
 
 const rows: Record<string, Record<string, Row>> = {
   layer: {
@@ -68,17 +75,37 @@ const rows: Record<string, Record<string, Row>> = {
     Reshape: { factory: 'reshape', options: { ...base, targetShape: [3, -1] } },
   },
   initializer: {
-    Constant: { factory: 'constant', options: { value: -1.5 } },
-    GlorotUniform: { factory: 'glorotUniform', options: { seed: 2 ** 32 - 1 } },
+    Constant: { factory: 'constant', options: { value: -1.5 }, also: [{ value: [0.5, -1, 2, 3, 1e-9] }] },
+    GlorotNormal: { factory: 'glorotNormal', options: { seed: 8, ...axes } },
+    GlorotUniform: { factory: 'glorotUniform', options: { seed: 2 ** 32 - 1, ...axes } },
+    HeNormal: { factory: 'heNormal', options: { seed: 8, ...axes } },
+    HeUniform: { factory: 'heUniform', options: { seed: 8, ...axes } },
+    Identity: { factory: 'identity', options: { gain: -2.5 } },
+    LecunNormal: { factory: 'lecunNormal', options: { seed: 8, ...axes } },
+    LecunUniform: { factory: 'lecunUniform', options: { seed: 8, ...axes } },
     Ones: { factory: 'ones', options: {} },
+    Orthogonal: { factory: 'orthogonal', options: { gain: 1.5, seed: 8 } },
     RandomNormal: { factory: 'randomNormal', options: { mean: 0.1, stddev: 0.3, seed: 4 } },
     RandomUniform: { factory: 'randomUniform', options: { minval: -2, maxval: 1 / 3, seed: 0 } },
+    Sparse: {
+      factory: 'sparse',
+      options: { connections: 2, stddev: 0.5, seed: 8 },
+      also: [{ sparsity: 0.4, seed: 8 }],
+    },
+    TruncatedNormal: { factory: 'truncatedNormal', options: { mean: 0.1, stddev: 0.3, seed: 4 } },
+    UniformFanIn: { factory: 'uniformFanIn', options: { fanIn: 9, seed: 4 } },
+    VarianceScaling: {
+      factory: 'varianceScaling',
+      options: { scale: 0.5, mode: 'fanAvg', distribution: 'uniform', seed: 4, ...axes },
+      also: [{ distribution: 'untruncatedNormal', seed: 4 }],
+    },
     Zeros: { factory: 'zeros', options: {} },
   },
   regularizer: {
     L1: { factory: 'l1', options: { l1: 0.3 } },
     L1L2: { factory: 'l1l2', options: { l1: 0.3, l2: 0.7 } },
     L2: { factory: 'l2', options: { l2: 0.7 } },
+    OrthogonalRegularizer: { factory: 'orthogonal', options: { factor: 0.7, mode: 'columns' } },
   },
   constraint: {
     MaxNorm: { factory: 'maxNorm', options: { maxValue: 3, axis: 1 } },
@@ -89,24 +116,79 @@ const rows: Record<string, Record<string, Row>> = {
   loss: {
     BinaryCrossentropy: {
       factory: 'binaryCrossentropy',
-      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1 },
+      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1, axis: 1 },
+    },
+    BinaryFocalCrossentropy: {
+      factory: 'binaryFocalCrossentropy',
+      options: {
+        name: 'mine',
+        applyClassBalancing: true,
+        alpha: 0.3,
+        gamma: 1.5,
+        fromLogits: true,
+        labelSmoothing: 0.1,
+        axis: 1,
+      },
     },
     CategoricalCrossentropy: {
       factory: 'categoricalCrossentropy',
-      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1 },
+      options: { name: 'mine', fromLogits: true, labelSmoothing: 0.1, axis: 1 },
     },
+    CategoricalFocalCrossentropy: {
+      factory: 'categoricalFocalCrossentropy',
+      options: { name: 'mine', alpha: 0.3, gamma: 1.5, fromLogits: true, labelSmoothing: 0.1, axis: 1 },
+    },
+    CategoricalHinge: { factory: 'categoricalHinge', options: { name: 'mine' } },
+    CosineSimilarity: { factory: 'cosineSimilarity', options: { name: 'mine', axis: 1 } },
+    Hinge: { factory: 'hinge', options: { name: 'mine' } },
+    Huber: { factory: 'huber', options: { name: 'mine', delta: 0.25 } },
+    KLDivergence: { factory: 'klDivergence', options: { name: 'mine' } },
+    LogCosh: { factory: 'logCosh', options: { name: 'mine' } },
     MeanAbsoluteError: { factory: 'meanAbsoluteError', options: { name: 'mine' } },
+    MeanAbsolutePercentageError: { factory: 'meanAbsolutePercentageError', options: { name: 'mine' } },
     MeanSquaredError: { factory: 'meanSquaredError', options: { name: 'mine' } },
+    MeanSquaredLogarithmicError: { factory: 'meanSquaredLogarithmicError', options: { name: 'mine' } },
+    Poisson: { factory: 'poisson', options: { name: 'mine' } },
     SparseCategoricalCrossentropy: {
       factory: 'sparseCategoricalCrossentropy',
-      options: { name: 'mine', fromLogits: true },
+      options: { name: 'mine', fromLogits: true, ignoreClass: 2, axis: 1 },
     },
+    SquaredHinge: { factory: 'squaredHinge', options: { name: 'mine' } },
   },
   metric: {
     Accuracy: { factory: 'accuracy', options: { name: 'mine' } },
+    AUC: {
+      factory: 'auc',
+      options: {
+        name: 'mine',
+        numThresholds: 11,
+        curve: 'PR',
+        summationMethod: 'majoring',
+        multiLabel: true,
+        numLabels: 3,
+        labelWeights: [1, 0.5, 2],
+        fromLogits: true,
+      },
+      also: [{ thresholds: [0.2, 0.9], curve: 'PRGAIN' }],
+    },
     BinaryAccuracy: { factory: 'binaryAccuracy', options: { name: 'mine', threshold: 0.75 } },
     CategoricalAccuracy: { factory: 'categoricalAccuracy', options: { name: 'mine' } },
+    F1Score: { factory: 'f1Score', options: { name: 'mine', average: 'macro', threshold: 0.25 } },
+    FBetaScore: { factory: 'fBetaScore', options: { name: 'mine', average: 'weighted', beta: 2, threshold: 0.25 } },
+    Precision: {
+      factory: 'precision',
+      options: { name: 'mine', thresholds: [0.6, 0.15], topK: 2, classId: 1 },
+      also: [{ thresholds: 0.15 }],
+    },
+    Recall: {
+      factory: 'recall',
+      options: { name: 'mine', thresholds: [0.6, 0.15], topK: 2, classId: 0 },
+      also: [{ thresholds: 0.15 }],
+    },
+    RootMeanSquaredError: { factory: 'rootMeanSquaredError', options: { name: 'mine' } },
     SparseCategoricalAccuracy: { factory: 'sparseCategoricalAccuracy', options: { name: 'mine' } },
+    SparseTopKCategoricalAccuracy: { factory: 'sparseTopKCategoricalAccuracy', options: { name: 'mine', k: 2 } },
+    TopKCategoricalAccuracy: { factory: 'topKCategoricalAccuracy', options: { name: 'mine', k: 2 } },
     ZeroOneLoss: { factory: 'zeroOneLoss', options: { name: 'mine' } },
   },
   optimizer: {
@@ -288,10 +370,24 @@ const rows: Record<string, Record<string, Row>> = {
         mode: 'max',
         baseline: 0.25,
         restoreBestWeights: true,
+        gradientRows: 0,
         startFromEpoch: 2,
       },
     },
     CSVLogger: { factory: 'csvLogger', options: { path: 'a.csv', separator: ';', append: true } },
+    Diagnostics: {
+      factory: 'diagnostics',
+      options: {
+        everySteps: 7,
+        record: ['sharpness', 'noiseScale'],
+        batchSize: 16,
+        training: true,
+        seed: 3,
+        iterations: 11,
+        tolerance: 0.05,
+      },
+    },
+    TerminateOnNaN: { factory: 'terminateOnNaN', options: {} },
     History: { factory: 'history', options: {} },
     LearningRateScheduler: {
       factory: 'learningRateScheduler',
@@ -377,8 +473,9 @@ const exported: Record<string, Record<string, unknown>> = {
 
 /** Exports that make no configurable object; anything else must have a row. */
 const helpers: Record<string, string[]> = {
-  initializer: ['resolveInitializer'],
+  initializer: ['resolveInitializer', 'fromTargets'],
   optimizer: ['get'],
+  schedule: ['check'],
   callback: ['lambda'],
 };
 
@@ -404,7 +501,16 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
     };
   },
   initializer: (initializer: initializers.Initializer) => [...initializer.sample([3, 5]).dataSync()],
-  regularizer: (regularizer: regularizers.Regularizer) => [...(regularizer(tensor([1, -2, 3])) as Tensor).dataSync()],
+  regularizer: (regularizer: regularizers.Regularizer) => [
+    ...(
+      regularizer(
+        tensor([
+          [1, -2],
+          [3, 0.5],
+        ]),
+      ) as Tensor
+    ).dataSync(),
+  ], // prettier-ignore
   loss: measured,
   metric: measured,
   optimizer: async (optimizer: optimizers.Optimizer) => {
@@ -419,7 +525,7 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
   callback: (callback: object) => Object.keys(callback),
 };
 
-function measured(loss: losses.Loss): unknown {
+function measured(loss: losses.Loss | metrics.Metric): unknown {
   const outputs = tensor([
     [0.7, 0.2, 0.1],
     [0.3, 0.6, 0.1],
@@ -431,7 +537,8 @@ function measured(loss: losses.Loss): unknown {
         [1, 0, 0],
         [0, 0, 1],
       ]); // prettier-ignore
-  return [loss.label, ...(loss.perExample(targets, outputs) as Tensor).dataSync()];
+  const values = 'perExample' in loss ? (loss.perExample(targets, outputs) as Tensor) : loss(targets, outputs);
+  return [loss.label, ...values.dataSync()];
 }
 
 /** Equal configs give equal weights only where each initializer has its seed, or draws nothing. */
@@ -447,7 +554,7 @@ function made(kind: string, factory: string, options: Options): object {
 const viaText = (object: object): Serialized => JSON.parse(JSON.stringify(serialize(object))) as Serialized;
 
 test('no namespace of the package is left out', () => {
-  const without = [downhill.ops, downhill.data];
+  const without = [downhill.ops, downhill.data, downhill.diagnostics, downhill.solve, downhill.symmetries];
   const namespaces = Object.values(downhill).filter(
     (value: unknown) => Object.prototype.toString.call(value) === '[object Module]',
   );

@@ -34,6 +34,7 @@ function modelWith(learningRate: number) {
   const model = {
     compiled: { optimizer },
     stopTraining: false,
+    trainingBatch: () => null,
     epoch: 0,
     weights: null as unknown,
     getWeights: () => model.epoch,

@@ -20,7 +20,14 @@ interface Case extends OptimizerSpec {
   loss: LossSpec;
   targets: string;
   metrics: string[];
-  fit: { validationSplit?: number; validationData?: boolean };
+  fit: {
+    validationSplit?: number;
+    validationData?: boolean;
+    validationWeight?: boolean;
+    sampleWeight?: boolean;
+    classWeight?: Record<string, number>;
+    weightedMetrics?: string[];
+  };
   start: Values[];
   evaluateBefore: Record<string, number>;
   history: Record<string, number[]>;
@@ -29,6 +36,8 @@ interface Case extends OptimizerSpec {
 }
 
 interface Golden {
+  weights: number[];
+  weightsTest: number[];
   batchSize: number;
   epochs: number;
   x: number[][];
@@ -57,22 +66,34 @@ describe.each(testDevices)('fit, evaluate and predict beside Keras, on %s', (dev
   afterAll(goHome);
 
   it.each(golden.cases)('$name', async (row) => {
+    const {
+      validationSplit,
+      validationData,
+      validationWeight,
+      sampleWeight,
+      classWeight,
+      weightedMetrics = [],
+    } = row.fit;
     const net = makeNet(row.layers, golden.x[0]!.length, row.start);
-    net.compile({ optimizer: makeOptimizer(row), loss: makeLoss(row.loss), metrics: row.metrics });
+    net.compile({ optimizer: makeOptimizer(row), loss: makeLoss(row.loss), metrics: row.metrics, weightedMetrics });
     const xTest = column(golden.xTest, 'x');
     const yTest = column(golden.yTest[row.targets]!, row.targets);
 
-    expectScores(await net.evaluate(xTest, yTest, { batchSize: 7, verbose: 0 }), row.evaluateBefore, 'evaluate before');
+    const testing = { batchSize: 7, verbose: 0 as const, ...(sampleWeight && { sampleWeight: golden.weightsTest }) };
+    expectScores(await net.evaluate(xTest, yTest, testing), row.evaluateBefore, 'evaluate before');
     const history = await net.fit(column(golden.x, 'x'), column(golden.y[row.targets]!, row.targets), {
       batchSize: golden.batchSize,
       epochs: golden.epochs,
       shuffle: false,
       verbose: 0,
-      ...(row.fit.validationSplit !== undefined && { validationSplit: row.fit.validationSplit }),
-      ...(row.fit.validationData && { validationData: [xTest, yTest] as [Float32Array, Float32Array | Int32Array] }),
+      ...(validationSplit !== undefined && { validationSplit }),
+      ...(validationData && !validationWeight && { validationData: [xTest, yTest] as const }),
+      ...(validationWeight && { validationData: [xTest, yTest, golden.weightsTest] as const }),
+      ...(sampleWeight && { sampleWeight: golden.weights }),
+      ...(classWeight && { classWeight }),
     });
     expectScores(history.history, row.history, 'history');
-    expectScores(await net.evaluate(xTest, yTest, { batchSize: 7, verbose: 0 }), row.evaluateAfter, 'evaluate after');
+    expectScores(await net.evaluate(xTest, yTest, testing), row.evaluateAfter, 'evaluate after');
 
     const predicted = await net.predict(xTest, { batchSize: 7 });
     expect(predicted.shape).toEqual([golden.xTest.length, row.predict[0]!.length]);

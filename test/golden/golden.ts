@@ -14,12 +14,7 @@ export interface LayerSpec {
 }
 
 export interface LossSpec {
-  name:
-    | 'categoricalCrossentropy'
-    | 'sparseCategoricalCrossentropy'
-    | 'binaryCrossentropy'
-    | 'meanSquaredError'
-    | 'meanAbsoluteError';
+  name: losses.LossName;
   options?: Record<string, number | boolean>;
 }
 

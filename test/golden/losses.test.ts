@@ -1,5 +1,5 @@
-import { grad, setDevice, type Tensor, tensor } from 'downhill';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { grad, losses, setDevice, type Tensor, tensor } from 'downhill';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
 import { expectClose, type LossSpec, makeLoss, read, type Values } from './golden.js';
 
@@ -8,6 +8,7 @@ interface Case {
   loss: LossSpec['name'];
   options: LossSpec['options'];
   targets: number[] | number[][];
+  /** Also of rank 3. */
   predictions: number[][];
   perExample: Values;
   mean: number;
@@ -36,4 +37,9 @@ describe.each(testDevices)('losses beside Keras, on %s', (device) => {
     const gradient = await grad((p: Tensor) => loss(targets, p))(predictions);
     expectClose(await gradient.data(), row.gradient, 'gradient', { relative: 2e-5, absolute: 1e-6 });
   });
+});
+
+test('every loss of the package is here', () => {
+  const known = new Set<string>(golden.cases.map(({ loss }) => loss));
+  expect([...known].sort()).toEqual(Object.keys(losses).sort());
 });

@@ -321,7 +321,7 @@ describe('descriptions that lie', () => {
 
   test.each([
     ['"epoch":1', '"epoch":-1', /training.epoch/],
-    ['"sums":[', '"sums":["x",', /sums must be a list of 4 numbers/],
+    ['"sums":[', '"sums":["x",', /sums must be a list of 406 numbers/],
     ['"stage":"onEpochBegin"', '"stage":"cat"', /stage must be one of/],
     ['"kind":"arrays"', '"kind":"cat"', /kind must be one of/],
     ['"callbacks":[[', '"callbacks":[7,[', /callbacks must be a list/],

@@ -82,7 +82,11 @@ export function net(optimizer: OptimizerName = 'adam', from = 3): Model {
     layers.dropout({ rate: 0.3 }),
     layers.dense({ units: 2, activation: 'softmax' }),
   ]);
-  made.compile({ optimizer: optimizersByName[optimizer](), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
+  made.compile({
+    optimizer: optimizersByName[optimizer](),
+    loss: 'categoricalCrossentropy',
+    metrics: ['accuracy', 'auc'],
+  });
   return made;
 }
 

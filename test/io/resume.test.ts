@@ -48,6 +48,20 @@ test.each(Object.keys(optimizersByName) as OptimizerName[])('after every step, %
   }
 });
 
+test('with weights of rows and classes', async () => {
+  const weighted = { sampleWeight: Array.from(labels, (_, i) => (i % 5) / 2), classWeight: { 1: 3 } };
+  const path = `${fresh()}-{step}`;
+  const first = await run('adam', { ...weighted, callbacks: [callbacks.modelCheckpoint({ path, everySteps: 1 })] });
+  expect(ended(first)).not.toEqual(ended(await run('adam')));
+  for (const step of [1, 5, 6, 11]) {
+    const more = {
+      resume: path.replace('{step}', `${step}`),
+      callbacks: [callbacks.modelCheckpoint({ path: fresh() })],
+    };
+    expect(ended(await run('adam', { ...weighted, ...more }, 99))).toEqual(ended(first));
+  }
+});
+
 test('at every epoch’s end, also when early stopping has ended the fit', async () => {
   const path = `${fresh()}-{epoch}`;
   const first = await run('adam', { epochs: 30, callbacks: [callbacks.modelCheckpoint({ path })] });

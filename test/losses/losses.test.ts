@@ -1,5 +1,6 @@
 // Losses against their formulas in double precision, on concrete and symbolic values.
-import { compile, losses, ops, type SymbolicTensor, tensor } from 'downhill';
+import { compile, grad, losses, ops, type SymbolicTensor, type Tensor, tensor } from 'downhill';
+import { resolveLoss } from '../../lib/losses/resolve.js';
 import { describe, expect, test } from 'vitest';
 import { close, randomArray, throwsAtOnce } from '../support.js';
 
@@ -165,4 +166,79 @@ test('shapes that do not fit say so', () => {
   );
   throwsAtOnce('UNKNOWN_OPTION', /fromLogits/, () => losses.binaryCrossentropy({ from_logits: true } as never));
   throwsAtOnce('OUT_OF_RANGE', /labelSmoothing/, () => losses.categoricalCrossentropy({ labelSmoothing: 2 }));
+});
+
+test('by name, in Keras’s spellings', () => {
+  const names = {
+    mse: 'meanSquaredError',
+    MAE: 'meanAbsoluteError',
+    mape: 'meanAbsolutePercentageError',
+    MSLE: 'meanSquaredLogarithmicError',
+    kld: 'klDivergence',
+    kl_divergence: 'klDivergence',
+    KLDivergence: 'klDivergence',
+    bce: 'binaryCrossentropy',
+    log_cosh: 'logCosh',
+    logcosh: 'logCosh',
+    CategoricalHinge: 'categoricalHinge',
+    squared_hinge: 'squaredHinge',
+    binary_focal_crossentropy: 'binaryFocalCrossentropy',
+    cosineSimilarity: 'cosineSimilarity',
+  };
+  for (const [name, label] of Object.entries(names)) expect(resolveLoss('loss', name).label).toBe(label);
+  throwsAtOnce('UNKNOWN_NAME', /"hubber".*Did you mean "huber"/, () => resolveLoss('loss', 'hubber'));
+  throwsAtOnce('UNKNOWN_NAME', /"Huuber"/, () => resolveLoss('loss', 'Huuber'));
+});
+
+test('logCosh neither overflows nor loses small errors', async () => {
+  const of = (error: number) =>
+    losses
+      .logCosh()([[0]], [[error]])
+      .dataSync()[0];
+  for (const error of [1e-3, 1e-2, 0.05, 0.0999, 0.1, 0.1001, 0.5, 3]) {
+    const exact = Math.log(Math.cosh(Math.fround(error)));
+    expect(Math.abs(of(error) / exact - 1), `${error}`).toBeLessThan(1e-5);
+    expect(of(-error)).toBe(of(error));
+  }
+  expect(of(1e-12) / 5e-25).toBeCloseTo(1, 5);
+  expect(of(3e38)).toBeCloseTo(3e38, -33);
+  const slope = await grad((p: Tensor) => losses.logCosh()([[0, 0, 0, 0]], p))(tensor([[0, 1e-4, -0.5, 1e30]]));
+  close(
+    slope,
+    [0, 1e-4, Math.tanh(-0.5), 1].map((value) => value / 4),
+    1e-7,
+  ); // prettier-ignore
+});
+
+test('a vector of zeros is similar to nothing, and has no gradient', async () => {
+  const zeros = tensor([
+    [0, 0],
+    [3, 4],
+  ]); // prettier-ignore
+  const targets = [
+    [1, 1],
+    [0, 0],
+  ]; // prettier-ignore
+  close(losses.cosineSimilarity().perExample(targets, zeros), [0, 0]);
+  const slope = await grad((p: Tensor) => losses.cosineSimilarity()(targets, p))(zeros);
+  close([...slope.dataSync()].slice(2), [0, 0], 0);
+  expect([...slope.dataSync()].every(Number.isFinite)).toBe(true);
+});
+
+test('labels that do not count', () => {
+  const loss = losses.sparseCategoricalCrossentropy({ fromLogits: true, ignoreClass: -7 });
+  const given = labels.map((label, i) => (i % 2 ? -7 : label));
+  const each = given.map((label, i) => (label < 0 ? 0 : -Math.log(probabilities[i][label])));
+  close(loss.perExample(given, logits), each);
+  close(loss(given, logits), [each.reduce((a, b) => a + b) / 4]);
+});
+
+test('options out of their range', () => {
+  throwsAtOnce('OUT_OF_RANGE', /delta.*above 0; received 0/, () => losses.huber({ delta: 0 }));
+  throwsAtOnce('OUT_OF_RANGE', /gamma.*at least 0/, () => losses.binaryFocalCrossentropy({ gamma: -1 }));
+  throwsAtOnce('OUT_OF_RANGE', /alpha/, () => losses.binaryFocalCrossentropy({ alpha: 2 }));
+  throwsAtOnce('OUT_OF_RANGE', /axis/, () => losses.categoricalCrossentropy({ axis: 0.5 }));
+  throwsAtOnce('OUT_OF_RANGE', /ignoreClass/, () => losses.sparseCategoricalCrossentropy({ ignoreClass: 0.5 }));
+  for (const axis of [0, -2, 2])
+    throwsAtOnce('OUT_OF_RANGE', /axis .* of rank 2/, () => losses.cosineSimilarity({ axis })(oneHot, logits));
 });

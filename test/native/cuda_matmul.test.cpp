@@ -64,6 +64,8 @@ struct Case {
   std::vector<int64_t> batch = {};
   int broadcast = -1;  // dimension of the batch along which b is the same
   int offset_saved = 0;
+  bool column_sums = false;
+  int offset_sums = 0;
   bool reads_saved() const { return is_activation_gradient(activation); }
 };
 
@@ -78,7 +80,7 @@ std::string text(const Case& c) {
                   (c.transpose_a ? " t" : " n") + (c.transpose_b ? "t" : "n") + " splits " + std::to_string(c.splits) +
                   " " + row_of(c.activation).name + (c.bias ? " bias" : "") + " pads " + std::to_string(c.pad_a) + " " +
                   std::to_string(c.pad_b) + " offsets " + std::to_string(c.offset_a) + std::to_string(c.offset_b) +
-                  std::to_string(c.offset_c) + " batch";
+                  std::to_string(c.offset_c) + (c.column_sums ? " sums" : "") + " batch";
   for (int64_t dim : c.batch) s += " " + std::to_string(dim);
   return s;
 }
@@ -96,7 +98,7 @@ double seen(MatmulKind kind, float x) {
 struct Problem {
   Case shape;
   int64_t lda, ldb, size_a, size_b, products = 1, products_b = 1;
-  Floats a, b, bias, saved, c, partials;
+  Floats a, b, bias, saved, c, sums, partials;
   MatmulArgs args;
 
   Problem(const Case& s, std::mt19937& random)
@@ -110,6 +112,7 @@ struct Problem {
         bias(s.n),
         saved(0),
         c(0),
+        sums(0),
         partials(0) {
     for (size_t i = 0; i < s.batch.size(); ++i) {
       products *= s.batch[i];
@@ -122,12 +125,15 @@ struct Problem {
     if (s.reads_saved()) saved = operand(1, products * s.m * s.n, 1, 1, s.offset_saved, random);
     c = Floats(kGuard + products * s.m * s.n + kGuard, s.offset_c);
     c.fill(kCanary);
-    partials = Floats(s.splits > 1 ? s.splits * products * s.m * s.n : 0);
+    if (s.column_sums) sums = Floats(kGuard + s.n + kGuard, s.offset_sums);
+    sums.fill(kCanary);
+    partials = Floats(s.splits > 1 ? s.splits * (products * s.m + s.column_sums) * s.n : 0);
     partials.fill(kNan);
 
     args.a = a.data(), args.b = b.data(), args.c = c.data() + kGuard;
     args.bias = s.bias ? bias.data() : nullptr;
     args.saved = s.reads_saved() ? saved.data() : nullptr;
+    args.column_sums = s.column_sums ? sums.data() + kGuard : nullptr;
     args.partials = partials.data();
     args.m = s.m, args.n = s.n, args.k = s.k, args.lda = lda, args.ldb = ldb;
     args.transpose_a = s.transpose_a, args.transpose_b = s.transpose_b;
@@ -200,6 +206,24 @@ struct Problem {
   }
 };
 
+/// The same of b's column sums, whose operands are not rounded.
+double error_of_sums(const Problem& problem) {
+  const Case& s = problem.shape;
+  double worst = 0;
+  for (int64_t i = 0; i < kGuard; ++i)
+    if (problem.sums[i] != kCanary || problem.sums[problem.sums.size() - 1 - i] != kCanary) return INFINITY;
+  for (int64_t j = 0; j < s.n; ++j) {
+    double sum = 0, size = 0x1p-60;
+    for (int64_t p = 0; p < s.k; ++p) {
+      const double x = static_cast<double>(problem.b[p * problem.ldb + j]);
+      sum += x, size += std::fabs(x);
+    }
+    const double error = std::fabs(static_cast<double>(problem.sums[kGuard + j]) - sum) / (size * 0x1p-24);
+    worst = error <= worst ? worst : error;  // NaN is the worst
+  }
+  return worst;
+}
+
 /// Errors of a random walk; a product of the split kind may add one unit more.
 double limit(const Case& c) { return 4 + 2 * std::sqrt(static_cast<double>(c.k)); }
 
@@ -209,6 +233,9 @@ void check(const Case& c, uint32_t seed) {
   launch_matmul(problem.args, nullptr);
   const double error = problem.error();
   CHECK(error <= limit(c), "%s: error %g", text(c).c_str(), error);
+  if (!c.column_sums) return;
+  const double of_sums = error_of_sums(problem);
+  CHECK(of_sums <= limit(c), "%s: error of sums %g", text(c).c_str(), of_sums);
 }
 
 constexpr MatmulKind kKinds[] = {MatmulKind::ffma, MatmulKind::ffma_bfloat16, MatmulKind::tf32, MatmulKind::tf32x3,
@@ -224,10 +251,12 @@ void every_kernel() {
     for (MatmulTile tile : kTiles)
       for (int transposes = 0; transposes < 4; ++transposes) {
         Case c = {kind, tile, 68, 36, 84, (transposes & 1) != 0, (transposes & 2) != 0};
+        c.column_sums = transposes == 1;
         check(c, seed++);
         c.m = 61, c.n = 35, c.k = 37, c.bias = true, c.activation = kActivations[seed % 7];
         check(c, seed++);
         c.m = 1 + seed % 9, c.n = 3, c.k = 150, c.splits = 2 + static_cast<int>(seed % 3), c.offset_c = 1;
+        c.offset_sums = static_cast<int>(seed % 4);
         check(c, seed++);
       }
 }
@@ -239,6 +268,15 @@ void several_tiles() {
   check({MatmulKind::bfloat16, MatmulTile::large, 132, 272, 40, false, true}, 3);
   check({MatmulKind::tf32, MatmulTile::medium, 160, 72, 100, true, true}, 4);
   check({MatmulKind::tf32, MatmulTile::small, 600, 40, 20, false, false}, 5);  // a second group of tiles, not full
+  uint32_t seed = 6;
+  for (MatmulKind kind : kKinds)
+    for (int splits : {1, 3}) {
+      Case c = {kind, MatmulTile::large, 140, 260, 50, true, false, splits};
+      c.column_sums = true, c.offset_sums = 1;  // no multiple of 16 bytes, while the rest is
+      check(c, seed++);
+      c.tile = MatmulTile::medium, c.offset_b = 1, c.n = 131;
+      check(c, seed++);
+    }
 }
 
 void random_shapes() {
@@ -260,6 +298,9 @@ void random_shapes() {
       c.pad_a = c.pad_b = 0;
       c.batch = {1 + up_to(2), 1 + up_to(2), up_to(4)};
       c.broadcast = static_cast<int>(up_to(3)) - 1;
+    } else if (c.transpose_a && !c.transpose_b) {
+      c.column_sums = c.m > 0;
+      c.offset_sums = static_cast<int>(up_to(3));
     }
     check(c, round);
   }
@@ -310,47 +351,6 @@ void accuracy() {
         static_cast<long long>(k), worst[0], std::sqrt(square[0]), worst[1], std::sqrt(square[1]));
     CHECK(worst[1] <= worst[0] && square[1] <= square[0], "k %lld", static_cast<long long>(k));
   }
-}
-
-// ---- the epilogue of bias gradients, which the planner does not use yet ----
-
-template <class Warp, class Tile>
-__global__ void gradient_kernel(MatrixOperand<Along::depth> a, MatrixOperand<Along::rows> b,
-                                ActivationGradient<DH_ISA::ReluGrad> epilogue) {
-  DH_DYNAMIC_SHARED(float, shared);
-  gemm<Warp, Tile>(shared, a, b, int64_t{blockIdx.y} * Tile::kRows, int64_t{blockIdx.x} * Tile::kColumns, 0, a.depth,
-                   [&] { return epilogue; });
-}
-
-void gradient_epilogue() {
-  using Tile = MmaMedium;
-  using Warp = MmaWarp<Tf32x3, Tile>;
-  const int64_t m = 130, n = 70, k = 20, down = 3;
-  std::mt19937 random(5);
-  Problem problem({MatmulKind::tf32x3, MatmulTile::medium, m, n, k}, random);
-  Floats saved(m * n, 1), sums(down * n, 2);
-  std::uniform_real_distribution<float> uniform(-1, 1);
-  for (int64_t i = 0; i < m * n; ++i) saved[i] = uniform(random);
-  const MatrixOperand<Along::depth> a = {problem.a.data(), k, m, k, true, true};
-  const MatrixOperand<Along::rows> b = {problem.b.data(), n, n, k, false, false};
-  const ActivationGradient<DH_ISA::ReluGrad> epilogue = {
-      {problem.c.data() + kGuard, m, n, false}, saved.data(), sums.data(), {}};
-  launch(gradient_kernel<Warp, Tile>, dim3(2, static_cast<unsigned>(down)), dim3(Tile::kThreads),
-         GemmShared<Warp, Tile, Along::depth, Along::rows>::kBytes, nullptr, a, b, epilogue);
-  for (int64_t j = 0; j < n; ++j)
-    for (int64_t tile = 0; tile < down; ++tile) {
-      double column = 0, sizes = 0;
-      for (int64_t i = tile * 64; i < std::min(m, tile * 64 + 64); ++i) {
-        double sum, size;
-        problem.exact(0, i, j, sum, size);
-        if (saved[i * n + j] <= 0) sum = 0;
-        const double got = static_cast<double>(problem.c[kGuard + i * n + j]);
-        CHECK(std::fabs(got - sum) <= 16 * 0x1p-24 * size, "element %d %d", static_cast<int>(i), static_cast<int>(j));
-        column += sum, sizes += size;
-      }
-      CHECK(std::fabs(static_cast<double>(sums[tile * n + j]) - column) <= 16 * 0x1p-24 * sizes, "column %d",
-            static_cast<int>(j));
-    }
 }
 
 // ---- the host's part ----
@@ -425,6 +425,7 @@ struct Lowered {
   Shape a, b, bias;
   bool transpose_a = false, transpose_b = false, has_bias = false;
   Op activation = Op::identity;
+  bool column_sums = false;
 };
 
 /// A plan's step → command → kernel, against the definition.
@@ -444,6 +445,7 @@ void lowering(const Lowered& l, int multiprocessors, int& splits) {
     y = graph.add(l.activation, {y});
   PlanOptions options;
   options.outputs = {y};
+  if (l.column_sums) options.outputs.push_back(graph.add(Op::sum, {ib}, Attrs().set("axes", std::vector<int64_t>{0})));
   const Plan plan = make_plan(graph, options);
   CHECK(plan.steps.size() == 1, "%s", describe(plan).c_str());
 
@@ -490,6 +492,14 @@ void lowering(const Lowered& l, int multiprocessors, int& splits) {
     if (transpose) std::swap(row, column);
     return (position * operand[operand.rank() - 2] + row) * operand[operand.rank() - 1] + column;
   };
+  CHECK((step.column_sums >= 0) == l.column_sums);
+  for (int64_t j = 0; l.column_sums && j < l.b[1]; ++j) {
+    double sum = 0;
+    for (int64_t p = 0; p < k; ++p) sum += static_cast<double>(b[p * l.b[1] + j]);
+    const double got = static_cast<double>(memory[static_cast<size_t>(step.column_sums)][static_cast<size_t>(j)]);
+    CHECK(std::fabs(got - sum) <= 1e-7 * (1 + static_cast<double>(k)), "column %lld: %g, expected %g",
+          static_cast<long long>(j), got, sum);
+  }
   std::vector<int64_t> index(static_cast<size_t>(rank));
   for (int64_t position = 0; position < shape.size(); ++position) {
     int64_t rest = position;
@@ -529,6 +539,11 @@ void lowerings() {
   lowering({{20, 260}, {12, 260}, {12}, false, true, true, Op::sigmoidGrad}, 132, splits);
   CHECK(splits == 4, "splits %d", splits);
   lowering({{2, 1, 3, 4}, {3, 4, 5}, {5}, false, false, false, Op::sigmoidGrad}, 132, splits);
+  lowering({{12, 40}, {12, 9}, {9}, true, false, false, Op::identity, true}, 132, splits);  // of weights and bias
+  CHECK(splits == 1, "splits %d", splits);
+  lowering({{270, 40}, {270, 9}, {9}, true, false, false, Op::identity, true}, 132, splits);
+  CHECK(splits == 4, "splits %d", splits);
+  lowering({{0, 40}, {0, 9}, {9}, true, false, false, Op::identity, true}, 132, splits);
   lowering({{0, 4}, {4, 5}, {5}}, 132, splits);
   lowering({{3, 0}, {0, 5}, {5}, false, false, true}, 132, splits);
   lowering({{0, 3, 4}, {1, 4, 5}, {5}}, 132, splits);
@@ -542,7 +557,6 @@ int main() {
   random_shapes();
   not_finite();
   accuracy();
-  gradient_epilogue();
   tile_sizes();
   choices();
   lowerings();

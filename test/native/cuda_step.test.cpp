@@ -99,8 +99,8 @@ void logs_and_stops() {
       const auto log_of = [&](const DeviceArray& from) {
         cuda::LogArgs args{};
         const float* const scalars = static_cast<const float*>(from.get());
-        args.scalars[0] = scalars, args.scalars[1] = scalars + 1;
-        args.count = 2, args.stop_non_finite = stop;
+        args.from[0] = scalars, args.from[1] = scalars + 1;
+        args.begin[1] = 1, args.begin[2] = 2, args.count = args.length = 2, args.stop_non_finite = stop;
         args.log = static_cast<float*>(log.get()), args.state = state.get();
         return cuda::command(args);
       };
@@ -127,8 +127,9 @@ void stopped_steps() {
   const float scalars[] = {kNan}, zeros[] = {0, 0, 0};
   const DeviceArray from(sizeof scalars, scalars), log(sizeof zeros, zeros);
   cuda::LogArgs args{};
-  args.scalars[0] = static_cast<const float*>(from.get());
-  args.count = 1, args.stop_non_finite = true, args.log = static_cast<float*>(log.get()), args.state = state.get();
+  args.from[0] = static_cast<const float*>(from.get());
+  args.begin[1] = args.count = args.length = 1, args.stop_non_finite = true, args.log = static_cast<float*>(log.get()),
+  args.state = state.get();
   run_commands({cuda::command(args), cuda::command(cuda::AdvanceArgs{3, state.get()})});
   const cuda::StepState after = state.read();
   CHECK(after.stopped == failed.stopped && after.value == 12 && after.index == 1 && after.position == 0);
@@ -144,13 +145,52 @@ void many_logs() {
   const State state;
   const DeviceArray from(scalars.size() * 4, scalars.data()), log(rows.size() * 4);
   cuda::LogArgs args{};
-  for (int j = 0; j < cuda::kMaxLogs; ++j) args.scalars[j] = static_cast<const float*>(from.get()) + j;
-  args.count = cuda::kMaxLogs, args.log = static_cast<float*>(log.get()), args.state = state.get();
+  for (int j = 0; j < cuda::kMaxLogs; ++j) {
+    args.from[j] = static_cast<const float*>(from.get()) + j;
+    args.begin[j + 1] = j + 1;
+  }
+  args.count = args.length = cuda::kMaxLogs, args.log = static_cast<float*>(log.get()), args.state = state.get();
   const DhCommand advance = cuda::command(cuda::AdvanceArgs{1, state.get()});
   run_commands({cuda::command(args), advance, cuda::command(args)});
   log.download(rows.data());
   for (int j = 0; j < 2 * cuda::kMaxLogs; ++j)
     CHECK(rows[static_cast<size_t>(j)] == static_cast<float>(j % cuda::kMaxLogs + 1));
+}
+
+/// Logs of several elements stand one after the other, whatever their number; nothing is written beside them.
+void wide_logs() {
+  for (const std::vector<int>& sizes : {std::vector<int>{1, 1, 400, 1, 37}, {1, 5}, {1, 255}, {1, 31}, {3, 1, 600}}) {
+    const int total = std::accumulate(sizes.begin(), sizes.end(), 0);
+    std::vector<float> values(static_cast<size_t>(total)), rows(static_cast<size_t>(3 * (total + 5)), -1);
+    std::iota(values.begin(), values.end(), 1.0f);
+    const State state;
+    const DeviceArray from(values.size() * 4, values.data()), log(rows.size() * 4, rows.data());
+    cuda::LogArgs args{};
+    // Beside others in the row; the parts lie in the opposite order.
+    constexpr int kBefore = 3;
+    const int length = total + 5;
+    args.begin[0] = kBefore, args.length = length;
+    int at = total;
+    for (size_t j = 0; j < sizes.size(); ++j) {
+      at -= sizes[j];
+      args.from[j] = static_cast<const float*>(from.get()) + at;
+      args.begin[j + 1] = args.begin[j] + sizes[j];
+    }
+    args.count = static_cast<int>(sizes.size()), args.stop_non_finite = true;
+    args.log = static_cast<float*>(log.get()), args.state = state.get();
+    const DhCommand advance = cuda::command(cuda::AdvanceArgs{1, state.get()});
+    run_commands({cuda::command(args), advance, cuda::command(args)});
+    log.download(rows.data());
+    for (int step = 0; step < 3; ++step) {
+      for (const int beside : {0, kBefore - 1, length - 2, length - 1})
+        CHECK(rows[static_cast<size_t>(step * length + beside)] == -1);
+      for (size_t j = 0; j < sizes.size(); ++j)
+        for (int i = 0; i < sizes[j]; ++i) {
+          const float expected = static_cast<float>(args.from[j] - static_cast<const float*>(from.get()) + i + 1);
+          CHECK(rows[static_cast<size_t>(step * length + args.begin[j] + i)] == (step < 2 ? expected : -1));
+        }
+    }
+  }
 }
 
 }  // namespace
@@ -160,5 +200,6 @@ int main() {
   logs_and_stops();
   stopped_steps();
   many_logs();
+  wide_logs();
   return report("cuda_step");
 }

@@ -10,6 +10,7 @@
 
 #include "backend/cuda/host/device.h"
 #include "backend/cuda/host/library.h"
+#include "backend/cuda/plugin/architectures.h"
 #include "check.h"
 #include "core/storage.h"
 
@@ -45,6 +46,28 @@ void check_names() {
   CHECK(list.back().free_bytes > 0 && list.back().free_bytes <= kTotal);
   for (const DeviceDescription& device : list)
     CHECK(device.available == device.reason.empty(), "%s", device.id.c_str());
+}
+
+/// Which GPUs a library runs on, by what it was compiled for.
+void check_architectures() {
+  const char* const released = "75-real 80-real 86-real 89-real 90a-real 100-real 120";
+  for (int device : {75, 80, 86, 87, 89, 90, 100, 103, 120, 121, 130})
+    CHECK(cuda::has_code_for(released, device / 10, device % 10), "%d", device);
+  for (int device : {60, 70, 72, 110}) CHECK(!cuda::has_code_for(released, device / 10, device % 10), "%d", device);
+  struct {
+    const char* compiled_for;
+    int major, minor;
+    bool runs;
+  } const cases[] = {
+      {"80", 8, 0, true},          {"80", 9, 0, true},          {"80", 7, 5, false},
+      {"80-real", 9, 0, false},    {"86-real", 8, 0, false},    {"86-real", 8, 9, true},
+      {"90a", 9, 0, true},         {"90a", 10, 0, false},       {"90-virtual", 9, 0, true},
+      {"90-virtual", 12, 0, true}, {"90-virtual", 8, 9, false}, {"90a-virtual", 10, 0, false},
+      {"100-real", 10, 3, true},   {"100f-real", 10, 0, true},  {"", 8, 0, false},
+  };
+  for (const auto& one : cases)
+    CHECK(cuda::has_code_for(one.compiled_for, one.major, one.minor) == one.runs, "%s on %d.%d", one.compiled_for,
+          one.major, one.minor);
 }
 
 void check_table() {
@@ -184,6 +207,7 @@ int main() {
   setenv("DOWNHILL_SIMT_MEMORY", std::to_string(kTotal).c_str(), 1);
   setenv("DOWNHILL_SIMT_FAIL", "1:DEVICE_LOST", 1);
   check_block_sizes();
+  check_architectures();
   check_names();
   check_table();
   auto& device = dynamic_cast<CudaDevice&>(devices::get("simt"));

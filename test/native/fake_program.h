@@ -17,6 +17,7 @@ struct FakeModel {
   Storage weights, gradient;  // (width)
   Storage state;              // (1): batches committed, when the program commits state
   bool commits = false;
+  bool wide = false;  // a third log, of three elements, and a fourth
 
   explicit FakeModel(int64_t width) : width(width) {
     const auto bytes = static_cast<size_t>(width) * 4;
@@ -30,8 +31,8 @@ struct FakeModel {
 
 enum class FakeKind { train, evaluate, predict };
 
-/// Outputs of train and evaluate: sum of squared errors, number of rows [, the mean gradient, whose target is the
-/// model's]. Predict: w·x (rows).
+/// Outputs of train and evaluate: sum of squared errors, number of rows [, 1, 2 and 3 times it, 7] [, the mean
+/// gradient, whose target is the model's]. Predict: w·x (rows).
 class FakeProgram : public Program {
  public:
   FakeProgram(const FakeModel& model, FakeKind kind, int64_t rows)
@@ -70,6 +71,9 @@ class FakeProgram : public Program {
     }
     *static_cast<float*>(bindings.outputs[0]) = loss;
     *static_cast<float*>(bindings.outputs[1]) = static_cast<float>(rows_);
+    for (int64_t k = 0; model_.wide && k < 3; ++k)
+      static_cast<float*>(bindings.outputs[2])[k] = static_cast<float>((k + 1) * rows_);
+    if (model_.wide) *static_cast<float*>(bindings.outputs[3]) = 7;
     if (bindings.commit) commit();
   }
 
@@ -112,6 +116,10 @@ class FakeProgram : public Program {
     plan.inputs.push_back(add({rows}, Place::input, 1, nullptr));
     plan.outputs.push_back(made(add({}, Place::output, 0, nullptr)));
     plan.outputs.push_back(made(add({}, Place::output, 1, nullptr)));
+    if (model.wide) {
+      plan.outputs.push_back(made(add({3}, Place::output, 2, nullptr)));
+      plan.outputs.push_back(made(add({}, Place::output, 3, nullptr)));
+    }
     if (kind == FakeKind::train) plan.outputs.push_back(made(add({model.width}, Place::storage, -1, &model.gradient)));
     if (model.commits) {
       const int to = add({}, Place::storage, -1, &model.state);

@@ -36,6 +36,21 @@ void counters() {
   CHECK(std::equal(a.v, a.v + 4, b.v), "key = (low, high), counter = (block, step)");
 }
 
+void truncated() {
+  CHECK(truncated_normal(0) == 0.0f);
+  CHECK(std::fabs(truncated_normal(0x7fffffffu) - 2.0f) < 1e-6f && truncated_normal(0x7fffffffu) <= 2.0f);
+  CHECK(truncated_normal(0x80000000u) == -truncated_normal(0x7fffffffu), "symmetric");
+  // The distribution function gives y back: erf(x / √2) = y, uniform in ±erf(√2).
+  float before = -3.0f;
+  for (int64_t i = -(int64_t{1} << 31); i < (int64_t{1} << 31); i += 1 << 19) {
+    const float x = truncated_normal(static_cast<uint32_t>(i));
+    const double y = static_cast<double>(i) / 2147483648.0 * std::erf(std::sqrt(2.0));
+    CHECK(std::fabs(std::erf(static_cast<double>(x) / std::sqrt(2.0)) - y) < 3e-7, "%g of %g", x, y);
+    CHECK(x >= before, "monotonic at %g", x);
+    before = x;
+  }
+}
+
 void moments() {
   CHECK(uniform(0) == 0.0f && uniform(0xffffffffu) < 1.0f);
   float extreme, other;
@@ -64,6 +79,7 @@ void moments() {
 int main() {
   known_answers();
   counters();
+  truncated();
   moments();
   return downhill::test::report("philox");
 }

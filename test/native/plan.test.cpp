@@ -62,7 +62,18 @@ void fuses_the_network() {
   CHECK(backward->inputs.size() == 3 && backward->inputs[2] == plan.steps[0].output, "what the gradient reads");
   CHECK(describe(plan).find("matmul+sigmoidGrad") != std::string::npos);
   CHECK(count(plan, Op::add) == 0 && count(plan, Op::transpose) == 0 && count(plan, Op::broadcastTo) == 0);
-  CHECK(plan.steps.size() <= 12, "%zu steps", plan.steps.size());
+  CHECK(count(plan, Op::sum) == 1, "the loss's sum alone, no bias gradient:\n%s", describe(plan).c_str());
+  for (int layer : {0, 1}) {  // outputs: loss, then gradients of w1 b1 w2 b2
+    const auto place = [&](int output) {
+      const int value = plan.outputs[static_cast<size_t>(output)], root = plan.values[value].alias_of;
+      return root < 0 ? value : root;
+    };
+    const int weights = place(1 + 2 * layer), bias = place(2 + 2 * layer);
+    CHECK(std::count_if(plan.steps.begin(), plan.steps.end(), [&](const Step& step) {
+            return step.output == weights && step.column_sums == bias && step.epilogue.activation == Op::identity;
+          }) == 1);
+  }
+  CHECK(plan.steps.size() <= 10, "%zu steps", plan.steps.size());
 }
 
 void keeps_what_others_read() {
@@ -98,6 +109,133 @@ void fuses_gradients_of_activations() {
   CHECK(remain({g.add(Op::reluGrad, {product, product})}, Op::reluGrad), "the product is read twice");
   CHECK(remain({g.add(Op::reluGrad, {y, g.add(Op::relu, {product})})}, Op::reluGrad), "after an activation");
   CHECK(remain({g.add(Op::mul, {y, product})}, Op::mul), "no gradient");
+}
+
+// ---- xᵀ · d with the sums of d ----
+
+Attrs transposed_a() { return Attrs().set("transposeA", 1); }
+NodeId sum_over(Graph& g, NodeId x, std::vector<int64_t> axes, bool keep = false) {
+  return g.add(Op::sum, {x}, Attrs().set("axes", std::move(axes)).set("keepDims", keep));
+}
+int paired(const Plan& plan) {
+  return static_cast<int>(
+      std::count_if(plan.steps.begin(), plan.steps.end(), [](const Step& step) { return step.column_sums >= 0; }));
+}
+/// Every step reads what earlier steps made, and nothing is made twice.
+void check_order(const Plan& plan) {
+  std::vector<bool> made(plan.values.size()), ever(plan.values.size());
+  const auto root = [&](int value) { return plan.values[value].alias_of >= 0 ? plan.values[value].alias_of : value; };
+  for (const Step& step : plan.steps)
+    for (int output : step.outputs()) {
+      CHECK(!ever[root(output)], "value %d is made twice:\n%s", output, describe(plan).c_str());
+      ever[root(output)] = true;
+    }
+  for (const Step& step : plan.steps) {
+    for (int input : step.inputs)
+      CHECK(input >= 0 && (made[root(input)] || !ever[root(input)]), "value %d is read before it is made:\n%s", input,
+            describe(plan).c_str());
+    for (int output : step.outputs()) made[root(output)] = true;
+  }
+}
+
+void sums_columns_beside_the_product() {
+  Graph g;
+  const auto input = [&](const Shape& shape) { return g.input(shape, DType::float32); };
+  const NodeId x = input({6, 3}), d = input({6, 2}), other = input({6, 2});
+  const NodeId x_of_3 = input({3, 5}), xt = input({3, 6}), square = input({6, 6}), empty = input({6, 0});
+  const NodeId x3 = input({4, 6, 3}), d3 = input({4, 6, 2}), thin = input({6, 1, 2});
+  const NodeId product = g.add(Op::matmul, {x, d}, transposed_a()), sums = sum_over(g, d, {0});
+  const auto pairs = [&](std::vector<NodeId> outputs) {
+    const Plan plan = plan_of(g, std::move(outputs));
+    check_order(plan);
+    return paired(plan);
+  };
+  const Plan plan = plan_of(g, {sums, product});
+  CHECK(plan.steps.size() == 1 && plan.steps[0].op == Op::matmul && plan.steps[0].output == plan.outputs[1] &&
+            plan.steps[0].column_sums == plan.outputs[0] && plan.arena_bytes == 0,
+        "%s", describe(plan).c_str());
+  CHECK(plan.values[plan.outputs[0]].shape == Shape{2} && plan.values[plan.outputs[1]].shape == (Shape{3, 2}));
+  CHECK(describe(plan).find("matmul+columnSums") != std::string::npos &&
+            describe(plan).find("-> [3, 2] [2]") != std::string::npos &&
+            describe(plan).find("output 1, output 0") != std::string::npos,
+        "%s", describe(plan).c_str());
+  CHECK(flops_of(plan, plan.steps[0]) == 2 * 6 * 3 * 2 + 6 * 2);
+  CHECK(bytes_of(plan, plan.steps[0]) == 4 * (6 * 3 + 6 * 2 + 3 * 2 + 2));
+  const std::vector<bool> written = written_values(plan);
+  CHECK(written[static_cast<size_t>(plan.outputs[0])] && written[static_cast<size_t>(plan.outputs[1])]);
+
+  CHECK(pairs({product, sums}) == 1, "whichever comes first");
+  CHECK(pairs({product, sum_over(g, d, {0}, true)}) == 1, "sums of shape [1, 2]");
+  CHECK(pairs({product, sums, sums}) == 1, "a copy for the second");
+  CHECK(pairs({product, sums, sum_over(g, d, {0}, true)}) == 1, "a product sums once");
+  const NodeId second = g.add(Op::matmul, {g.add(Op::exp, {x}), d}, transposed_a());
+  CHECK(pairs({product, second, sums}) == 1);
+  CHECK(pairs({product, second, sums, sum_over(g, d, {0}, true)}) <= 2);
+  CHECK(pairs({g.add(Op::mul, {sums, g.scalar(3)}), g.add(Op::mul, {product, product})}) == 1,
+        "both are read by others");
+
+  CHECK(pairs({product, sum_over(g, d, {1})}) == 0, "along rows");
+  CHECK(pairs({product, sum_over(g, d, {0, 1})}) == 0, "of everything");
+  CHECK(pairs({product, sum_over(g, other, {0})}) == 0, "of another d");
+  CHECK(pairs({product, sum_over(g, x, {0})}) == 0, "of x");
+  CHECK(pairs({product, g.add(Op::max, {d}, Attrs().set("axes", std::vector<int64_t>{0}))}) == 0, "no sum");
+  CHECK(pairs({g.add(Op::tanh, {product}), sums}) == 0, "something is fused to the product");
+  const NodeId early = sum_over(g, other, {0}), late = g.add(Op::matmul, {x, other}, transposed_a());
+  CHECK(pairs({early, late}) == 1 && pairs({early, g.add(Op::tanh, {late})}) == 0, "the same with the sums first");
+  CHECK(pairs({g.add(Op::matmul, {xt, d}), sums}) == 0, "no weight gradient of a layer");
+  CHECK(pairs({g.add(Op::matmul, {x, g.add(Op::transpose, {square})}, transposed_a()), sum_over(g, square, {0})}) == 0,
+        "d is transposed");
+  CHECK(pairs({g.add(Op::matmul, {empty, d}, transposed_a()), sums}) == 0, "an empty product has no blocks");
+  const NodeId whole = g.add(Op::cast, {d}, Attrs().set("dtype", static_cast<double>(DType::int32)));
+  CHECK(pairs({product, sum_over(g, whole, {0})}) == 0, "int32");
+  const NodeId flat = g.add(Op::reshape, {d}, Attrs().set("shape", std::vector<int64_t>{3, 4}));
+  CHECK(pairs({g.add(Op::matmul, {x_of_3, flat}, transposed_a()), sums}) == 0, "other columns of the same memory");
+  const NodeId same = g.add(Op::reshape, {thin}, Attrs().set("shape", std::vector<int64_t>{6, 2}));
+  CHECK(pairs({g.add(Op::matmul, {x, same}, transposed_a()), sum_over(g, thin, {0})}) == 1, "axes of one element");
+  CHECK(pairs({g.add(Op::matmul, {x3, d3}, transposed_a()), sum_over(g, d3, {0, 1})}) == 0, "several products");
+}
+
+void sums_columns_in_any_order() {
+  Graph g;
+  const NodeId x = g.input(Shape{6, 3}, DType::float32), d = g.input(Shape{6, 2}, DType::float32);
+  // The sums are read before the product stands in the graph, and by what the product reads.
+  const NodeId sums = sum_over(g, d, {0});
+  const NodeId early = g.add(Op::exp, {sums}), product = g.add(Op::matmul, {x, d}, transposed_a());
+  Plan plan = plan_of(g, {early, product});
+  check_order(plan);
+  CHECK(paired(plan) == 1 && plan.steps.size() == 2, "%s", describe(plan).c_str());
+  const NodeId shifted = g.add(Op::add, {g.input(Shape{6, 2}, DType::float32), sums});
+  plan = plan_of(g, {g.add(Op::matmul, {shifted, d}, transposed_a())});
+  check_order(plan);
+  CHECK(paired(plan) == 0 && plan.steps.size() == 3, "x needs the sums:\n%s", describe(plan).c_str());
+  plan = plan_of(g, {g.add(Op::mul, {sum_over(g, d, {0}, true), product}), product});  // reads both
+  check_order(plan);
+  CHECK(paired(plan) == 1);
+
+  // A layer over sequences: d is of rank 3, its product is of all rows.
+  Graph h;
+  const NodeId x3 = h.input(Shape{2, 5, 3}, DType::float32), w = variable(h, {3, 4}), b = variable(h, {4});
+  const NodeId y = h.add(Op::tanh, {h.add(Op::add, {h.add(Op::matmul, {x3, w}), b})});
+  plan = plan_of(h, gradients(h, h.add(Op::mean, {h.add(Op::square, {y})}), {w, b}));
+  check_order(plan);
+  CHECK(paired(plan) == 1 && count(plan, Op::sum) == 0, "%s", describe(plan).c_str());
+}
+
+void sums_columns_into_their_places() {
+  Graph g;
+  const NodeId x = g.input(Shape{6, 3}, DType::float32), d = g.input(Shape{6, 2}, DType::float32);
+  const NodeId product = g.add(Op::matmul, {x, d}, transposed_a()), sums = sum_over(g, d, {0}, true);
+  PlanOptions options;
+  options.outputs = {product, g.add(Op::reshape, {sums}, Attrs().set("shape", std::vector<int64_t>{2}))};
+  options.targets = {storage(6), storage(2)};
+  options.writes = {{storage(2), sums}};
+  const Plan plan = make_plan(g, options);
+  check_order(plan);
+  CHECK(paired(plan) == 1, "%s", describe(plan).c_str());
+  const Step& step =
+      *std::find_if(plan.steps.begin(), plan.steps.end(), [](const Step& s) { return s.op == Op::matmul; });
+  CHECK(plan.values[step.output].storage == options.targets[0] &&
+        plan.values[step.column_sums].storage == options.targets[1]);
 }
 
 void removes_dead_and_equal_nodes() {
@@ -149,8 +287,10 @@ void check_arena(const Plan& plan) {
   const auto root = [&](int value) { return plan.values[value].alias_of >= 0 ? plan.values[value].alias_of : value; };
   std::vector<int> born(plan.values.size(), -1), last(plan.values.size(), -1);
   for (int i = 0; i < steps; ++i) {
-    born[root(plan.steps[i].output)] = i;
-    last[root(plan.steps[i].output)] = std::max(last[root(plan.steps[i].output)], i);
+    for (int output : plan.steps[i].outputs()) {
+      born[root(output)] = i;
+      last[root(output)] = std::max(last[root(output)], i);
+    }
     for (int input : plan.steps[i].inputs) last[root(input)] = i;
   }
   for (const StateWrite& write : plan.writes) last[root(write.from)] = steps;
@@ -171,14 +311,16 @@ void check_arena(const Plan& plan) {
 
 void arenas_of_random_graphs() {
   std::mt19937 random(1);
+  int pairs = 0;
   for (int round = 0; round < 300; ++round) {
     Graph g;
     std::vector<NodeId> pool{g.input(Shape{4, 8}, DType::float32), variable(g, {4, 8}), variable(g, {8}),
                              variable(g, {4, 1})};
+    std::vector<NodeId> outputs;
     const auto pick = [&] { return pool[random() % pool.size()]; };
     for (int i = 0; i < 25; ++i) {
       try {
-        switch (random() % 6) {
+        switch (random() % 8) {
           case 0:
             pool.push_back(g.add(Op::add, {pick(), pick()}));
             break;
@@ -197,15 +339,29 @@ void arenas_of_random_graphs() {
           case 5:
             pool.push_back(g.add(Op::reshape, {pick()}, Attrs().set("shape", std::vector<int64_t>{2, -1})));
             break;
+          default: {  // gradients of a layer, in either order; as outputs, or for later nodes
+            const NodeId x = pick(), d = pick();
+            std::vector<NodeId>& to = random() % 2 ? pool : outputs;
+            const bool first = random() % 2;
+            if (first) to.push_back(sum_over(g, d, {0}, random() % 2 != 0));
+            if (random() % 3 == 0) pool.push_back(g.add(Op::exp, {pick()}));
+            to.push_back(g.add(Op::matmul, {x, d}, transposed_a()));
+            if (!first) to.push_back(sum_over(g, d, {0}, random() % 2 != 0));
+          }
         }
       } catch (const downhill::Error&) {  // shapes that do not fit
       }
     }
     PlanOptions options;
     options.outputs = {pool.back(), pick()};
+    options.outputs.insert(options.outputs.end(), outputs.begin(), outputs.end());
     options.writes = {{storage(g[pool.back()].shape.size()), pool.back()}};
-    check_arena(make_plan(g, options));
+    const Plan plan = make_plan(g, options);
+    check_arena(plan);
+    check_order(plan);
+    pairs += paired(plan);
   }
+  CHECK(pairs > 100, "%d products with sums in all", pairs);
   check_arena(network(32));
 }
 
@@ -242,6 +398,9 @@ int main() {
   fuses_the_network();
   keeps_what_others_read();
   fuses_gradients_of_activations();
+  sums_columns_beside_the_product();
+  sums_columns_in_any_order();
+  sums_columns_into_their_places();
   removes_dead_and_equal_nodes();
   folds_constants();
   outputs_are_written_in_place_or_copied();

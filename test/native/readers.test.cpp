@@ -194,7 +194,7 @@ void test_sharing_a_workspace_takes_turns() {
   SessionOptions options;
   options.kind = SessionKind::evaluate;
   options.workspace = fit.workspace;
-  options.logs = 2;
+  options.logs = {1, 1};
   Session evaluate(options);
   evaluate.set_program(16, std::make_shared<FakeProgram>(fit.model, FakeKind::evaluate, 16));
   evaluate.set_data(data_of(160, 1e6), 0, 160);

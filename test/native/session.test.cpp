@@ -254,6 +254,41 @@ void test_abort_and_resume() {
   CHECK(fit.model.copy() == expected && stretch.sums[0] == loss);
 }
 
+std::vector<float> first_column(const std::vector<Storage>& batch) {  // of x, and its number of rows
+  const auto* const x = reinterpret_cast<const float*>(batch[0].host());
+  std::vector<float> rows;
+  for (size_t i = 0; i < batch[1].bytes / sizeof(float); ++i) rows.push_back(x[i * kWidth]);
+  return rows;
+}
+
+/// batch() tells the rows that the programs see, of any batch so far and of the next one.
+void test_batch() {
+  for (Order order : {Order::stored, Order::shuffled}) {
+    Fit fit{FakeModel(kWidth)};
+    std::vector<std::vector<float>> seen;
+    for (int64_t rows : {int64_t{16}, int64_t{7}})
+      fit.program(rows)->seen = [&seen, rows](const float* x, const float*) {
+        std::vector<float> column;
+        for (int64_t i = 0; i < rows; ++i) column.push_back(x[i * kWidth]);
+        seen.push_back(column);
+      };
+    fit.session->set_data(data_of(110), 4, 107);
+    CHECK(fit.session->batch(0).empty(), "no epoch yet");
+    fit.session->begin_epoch(0, 16, order, 11);
+    for (int step = 0; step < 7; ++step) {
+      const std::vector<float> next = first_column(fit.session->batch(0));
+      CHECK(fit.session->batch(step + 1).empty() && fit.session->batch(-1).empty());
+      fit.session->run(1, 0);
+      CHECK(seen.back() == next && next.size() == (step < 6 ? 16 : 7));
+      for (int back = 1; back <= step + 1; ++back)
+        CHECK(first_column(fit.session->batch(back)) == seen[static_cast<size_t>(step + 1 - back)]);
+    }
+    CHECK(fit.session->batch(0).empty(), "the epoch has ended");
+  }
+  const auto evaluate = reader(SessionKind::evaluate);
+  CHECK(starts(message_of([&] { evaluate->batch(0); }), "INTERNAL"));
+}
+
 /// Another session takes over after k batches, with the weights and sums of the first, and ends as one that never
 /// stopped.
 void test_seek() {
@@ -302,6 +337,39 @@ std::shared_ptr<const Dataset> data_with_bad_row() {  // row 40 is NaN
   sources[0] = {"x", x.data(), x.size(), {}, Element::float32, kWidth, DType::float32};
   sources[1] = {"y", y.data(), y.size(), {}, Element::float32, 1, DType::float32};
   return std::make_shared<Dataset>(sources, 64, false);
+}
+
+/// Logs of several elements stand one after the other, and are added up element by element.
+void test_wide_logs() {
+  FakeModel model(kWidth);
+  model.wide = true;
+  Fit fit{model};
+  fit.program(8);
+  fit.program(4);
+  fit.session->set_data(data_of(20), 0, 20);
+  fit.session->begin_epoch(0, 8, Order::shuffled, 3);
+  const Stretch first = fit.session->run(1, 0);
+  CHECK(first.sums.size() == 6 && first.sums[1] == 8 && first.sums[2] == 8 && first.sums[4] == 24);
+  const Stretch all = fit.session->run(0, 0);
+  CHECK(all.sums[1] == 20 && all.sums[2] == 20 && all.sums[3] == 40 && all.sums[4] == 60 && all.sums[5] == 21);
+  CHECK(all.last[1] == 4 && all.last[2] == 4 && all.last[3] == 8 && all.last[4] == 12);
+
+  fit.session->begin_epoch(1, 8, Order::shuffled, 3);
+  CHECK(starts(message_of([&] { fit.session->seek(1, {1, 8}); }), "INVALID_ARGUMENT: Expected 6 sums, received 2"));
+  fit.session->seek(1, {1, 8, 1, 2, 3, 7});
+  CHECK(fit.session->run(0, 0).sums[4] == 3 + 36);
+
+  SessionOptions options;
+  options.kind = SessionKind::evaluate;
+  options.workspace = fit.workspace;
+  options.logs = {1, 1, 4};
+  Session other(options);
+  other.set_program(8, std::make_shared<FakeProgram>(model, FakeKind::evaluate, 8));
+  other.set_data(data_of(8), 0, 8);
+  other.begin_epoch(0, 8, Order::stored, 0);
+  CHECK(starts(message_of([&] { other.run(0, 0); }), "INTERNAL: Output 2 is a log: expected float32 of 4 elements"));
+  options.logs = {1, 0};
+  CHECK(starts(message_of([&] { Session empty(options); }), "INTERNAL: A log has at least 1 element"));
 }
 
 void test_non_finite() {
@@ -426,7 +494,9 @@ int main() {
   test_powers_of_two_and_results();
   test_stretches();
   test_abort_and_resume();
+  test_batch();
   test_seek();
+  test_wide_logs();
   test_non_finite();
   test_state_is_committed_with_the_update();
   test_errors();

@@ -43,7 +43,8 @@ struct Fit {
     options.kind = SessionKind::train;
     options.workspace = workspace;
     options.updater = updater;
-    options.logs = 2;
+    options.logs = {1, 1};
+    if (model.wide) options.logs = {1, 1, 3, 1};
     options.on_non_finite = mode;
     session = std::make_unique<Session>(options);
   }
@@ -63,7 +64,7 @@ inline std::unique_ptr<Session> reader(SessionKind kind, std::vector<Storage> re
   SessionOptions options;
   options.kind = kind;
   options.workspace = std::make_shared<Workspace>();
-  options.logs = kind == SessionKind::evaluate ? 2 : 0;
+  if (kind == SessionKind::evaluate) options.logs = {1, 1};
   options.results = std::move(results);
   return std::make_unique<Session>(options);
 }

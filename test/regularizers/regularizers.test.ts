@@ -1,4 +1,4 @@
-import { layers, ops, regularizers, sequential, tensor } from 'downhill';
+import { layers, modelFromJSON, ops, regularizers, sequential, tensor } from 'downhill';
 import { expect, test } from 'vitest';
 import { close, throwsAtOnce } from '../support.js';
 
@@ -69,4 +69,97 @@ test('the mean over an epoch contains the penalty once, partial batches included
     },
   );
   expect(found).toBeCloseTo(loss + 0.1 * squared, 4);
+});
+
+test('orthogonal: the mean cosine of pairs', () => {
+  const { orthogonal } = regularizers;
+  close(
+    orthogonal({ factor: 2 })(
+      tensor([
+        [3, 4],
+        [0, 5],
+      ]),
+    ),
+    [2 * 0.8],
+  ); // prettier-ignore
+  close(
+    orthogonal({ factor: 2, mode: 'columns' })(
+      tensor([
+        [1, 1],
+        [0, 1],
+      ]),
+    ),
+    [2 * Math.SQRT1_2],
+  ); // prettier-ignore
+  close(
+    orthogonal()(
+      tensor([
+        [1, 1],
+        [-2, -2],
+      ]),
+    ),
+    [0.01],
+  ); // prettier-ignore
+  close(
+    orthogonal()(
+      tensor([
+        [1, 1],
+        [0, 0],
+      ]),
+    ),
+    [0],
+  ); // prettier-ignore
+  close(orthogonal()(tensor([[1, 2, 3]])), [0]);
+  throwsAtOnce('SHAPE_MISMATCH', /matrices.*\[3\]/, () => orthogonal()(tensor([1, 2, 3])));
+  throwsAtOnce('INVALID_ARGUMENT', /mode.*"rows", "columns"/, () => orthogonal({ mode: 'row' as never }));
+  throwsAtOnce('OUT_OF_RANGE', /factor/, () => orthogonal({ factor: -1 }));
+});
+
+test('activity: a penalty on what a layer gives, per row, in training and evaluation, not in predictions', async () => {
+  const half = (output: layers.Computed) => ops.mul(ops.sum(ops.abs(output)), 0.5);
+  const net = penalised({ activityRegularizer: half });
+  // x·W = (4, −1.5) in both rows.
+  const rows = [x[0]!, x[0]!];
+  const targets = [target[0]!, target[0]!];
+  close([(await net.evaluate(rows, targets)).loss], [loss + 0.5 * 5.5]);
+  close([(await net.trainOnBatch(rows, targets)).loss], [loss + 0.5 * 5.5]);
+  close(
+    net.getWeights()[0],
+    w.map((row) => row.map((value, j) => value - 0.01 * ([4, -1.5][j]! + 0.5 * [1, -1][j]!))),
+  );
+  close(await penalised({ activityRegularizer: half }).predict(x), [4, -1.5]);
+});
+
+test('a penalty must be a scalar, wherever it stands', async () => {
+  const vector = (value: layers.Computed) => ops.abs(value);
+  for (const [options, text] of [
+    [{ kernelRegularizer: vector }, /regularizer of dense\/kernel must return a scalar; it returned shape \[2, 2\]/],
+    [{ activityRegularizer: vector }, /activityRegularizer of dense must return a scalar; it returned shape \[1, 2\]/],
+    [{ activityRegularizer: () => 3 as never }, /it returned 3/],
+  ] as const)
+    await expect(penalised(options).evaluate(x, target)).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+      message: expect.stringMatching(text),
+    });
+});
+
+test('a layer of one’s own has an activityRegularizer too, and keeps it in configs', async () => {
+  class Doubling extends layers.Layer {
+    override readonly type = 'Doubling';
+    constructor(options?: layers.LayerOptions) {
+      super('doubling', options);
+    }
+    override computeOutputShape(shape: readonly number[]) {
+      return [...shape];
+    }
+    override call(value: layers.Computed) {
+      return ops.mul(value, 2);
+    }
+  }
+  const net = sequential([new Doubling({ inputShape: [2], activityRegularizer: regularizers.l1({ l1: 0.25 }) })]);
+  const twin = modelFromJSON(JSON.stringify(net), { customObjects: { Doubling } });
+  for (const each of [net, twin]) {
+    each.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    close([(await each.evaluate([[1, 2]], [[2, 4]])).loss], [0.25 * 6]);
+  }
 });

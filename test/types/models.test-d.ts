@@ -69,6 +69,41 @@ describe('models', () => {
     net.compile({ optimizer: 'sgd', loss: 'mse', metric: [] });
   });
 
+  it('weigh rows and classes, and take metrics of every kind', () => {
+    net.compile({
+      optimizer: 'sgd',
+      loss: losses.huber({ delta: 2 }),
+      metrics: [
+        'auc',
+        metrics.auc({ curve: 'PR', labelWeights: [1, 2] }),
+        metrics.precision({ thresholds: [0.2, 0.5] }),
+        metrics.f1Score({ average: 'macro' }),
+        {
+          name: 'mine',
+          sums: 2,
+          update: (t, p, w) => {
+            expectTypeOf(t).toEqualTypeOf<SymbolicTensor>();
+            return [ops.sum(ops.mul(p, w)), ops.sum(w)];
+          },
+          result: ([total, weight]) => total / weight,
+        },
+      ],
+      weightedMetrics: [metrics.topKCategoricalAccuracy({ k: 3 }), (t, p) => ops.mul(t, p)],
+    });
+    expectTypeOf(metrics.auc()([1], [0.5])).toEqualTypeOf<Tensor>();
+    net.fit(x, y, { sampleWeight: [1, 2], classWeight: { 0: 1, 1: 5 }, validationData: [x, y, tensor([1])] });
+    net.evaluate(x, y, { sampleWeight: new Float32Array(2) });
+    net.trainOnBatch(x, y, { sampleWeight: [1], classWeight: { 1: 2 } });
+    // @ts-expect-error weights by class
+    net.fit(x, y, { classWeight: 'balanced' });
+    // @ts-expect-error no such average
+    metrics.f1Score({ average: 'mean' });
+    // @ts-expect-error no result
+    net.compile({ optimizer: 'sgd', loss: 'mse', metrics: [{ name: 'a', sums: 1, update: () => tensor([1]) }] });
+    // @ts-expect-error classes are for training
+    net.evaluate(x, y, { classWeight: { 1: 2 } });
+  });
+
   it('call hooks with what they receive', () => {
     callbacks.lambda({
       onEpochEnd: (epoch, logs) => {

@@ -67,6 +67,11 @@ def snake(name):
         name, "".join("_" + c.lower() if c.isupper() else c for c in name))
 
 
+def camel(name):
+    """Keras's class as the name of our factory."""
+    return {"KLDivergence": "klDivergence", "AUC": "auc"}.get(name, name[0].lower() + name[1:])
+
+
 def keras_arguments(options):
     return {snake(key): value for key, value in options.items()}
 

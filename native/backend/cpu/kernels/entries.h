@@ -9,5 +9,6 @@ void fill_elementwise(KernelTable& table);  // elementwise and activate
 void fill_rows(RowKernels& rows);
 void fill_reduce(ReduceKernels& reduce);
 void fill_movement(MovementKernels& movement);
+void fill_random(RandomKernels& random);
 
 }  // namespace downhill::cpu::DH_ISA

@@ -92,6 +92,15 @@ struct MovementKernels {
   void (*dropout)(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step);
 };
 
+/// y[i] for the elements begin + i of a tensor, i < n: a function of key, stream and element alone. begin % 4 == 0
+struct RandomKernels {
+  void (*uniform)(float* y, int64_t begin, int64_t n, float low, float width, uint64_t key, uint64_t stream);
+  void (*normal)(float* y, int64_t begin, int64_t n, float mean, float deviation, uint64_t key, uint64_t stream);
+  /// Normal, within two deviations of the mean.
+  void (*truncated_normal)(float* y, int64_t begin, int64_t n, float mean, float deviation, uint64_t key,
+                           uint64_t stream);
+};
+
 struct KernelTable {
   const char* isa;
   MatmulKernels matmul;
@@ -100,6 +109,7 @@ struct KernelTable {
   RowKernels rows;
   ReduceKernels reduce;
   MovementKernels movement;
+  RandomKernels random;
   UpdateFn update[kRuleCount];
   MeasureFn measure[kRuleCount];  // null for rules without norms
   /// Of factor · x, or of factor · (x + y) where y is not null; of one chunk, in a fixed order.

@@ -27,14 +27,15 @@ enum class MatmulTile : uint8_t {
 constexpr int kMaxBatchRank = 6;
 
 /// c = activation(op(a) · op(b) + bias), or activation(saved, op(a) · op(b) + bias), for each product of a batch. All
-/// row-major.
+/// row-major. With transpose_a alone, and without a batch, also the sums of b over k.
 struct MatmulArgs {
   const float* a = nullptr;      // (m, k), or (k, m) when transpose_a
   const float* b = nullptr;      // (k, n), or (n, k) when transpose_b
   const float* bias = nullptr;   // (n); null: none
   const float* saved = nullptr;  // (batch, m, n) without gaps, for the gradient of an activation
   float* c = nullptr;            // (batch, m, n) without gaps
-  float* partials = nullptr;     // (splits, batch, m, n) with more than one split
+  float* column_sums = nullptr;  // (n); null: not wanted
+  float* partials = nullptr;     // with more than one split: (splits, batch, m, n), then (splits, n) column sums
   int64_t m = 0, n = 0, k = 0;
   int64_t lda = 0, ldb = 0;  // leading dimensions, in elements
   bool transpose_a = false, transpose_b = false;

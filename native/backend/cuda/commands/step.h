@@ -41,14 +41,16 @@ struct LoadBatchArgs {
   const StepState* state;
 };
 
-constexpr int kMaxLogs = 32;
+constexpr int kMaxLogs = 32;  // of one command
 
-/// log[state->index][j] ← *scalars[j].
+/// Row state->index of log, from begin[0] on ← the elements of from[0], from[1], … one after the other.
 struct LogArgs {
-  const float* scalars[kMaxLogs];
-  int count;
-  bool stop_non_finite;  // when scalars[0] is not finite
-  float* log;            // (steps of a launch, count)
+  const float* from[kMaxLogs];  // (begin[j + 1] - begin[j])
+  int begin[kMaxLogs + 1];      // of from[j] in a row; then the end of the last
+  int count;                    // of from
+  int length;                   // of a row
+  bool stop_non_finite;         // when *from[0] is not finite
+  float* log;                   // (steps of a launch, length)
   StepState* state;
 };
 

@@ -1,8 +1,6 @@
 // What happens to a finished tile of c on its way to memory. A policy:
 //
-//   static constexpr bool kColumnSums
-//   float4 operator()(int64_t row, int64_t column, float4 sums)   stores them; returns what it stored
-//   void column_sums(int64_t tile_row, int64_t column, float sum) of the stored values, with kColumnSums
+//   void operator()(int64_t row, int64_t column, float4 sums)   stores what becomes of four neighbours
 #pragma once
 #include "backend/cuda/device/activation.cuh"
 #include "backend/cuda/device/platform.cuh"
@@ -55,15 +53,14 @@ inline __device__ __attribute__((noinline)) float4 gradient_four(Op op, float fi
 
 /// activation(sums + bias); where something was saved for it, activation(saved, sums + bias), a gradient.
 struct BiasActivation {
-  static constexpr bool kColumnSums = false;
   MatrixOutput output;
   const float* bias;   // (n); null: none
   const float* saved;  // (m, n); null: none
   Op activation;
   float params[2];
 
-  __device__ __forceinline__ float4 operator()(int64_t row, int64_t column, float4 x) const {
-    if (row >= output.m || column >= output.n) return x;
+  __device__ __forceinline__ void operator()(int64_t row, int64_t column, float4 x) const {
+    if (row >= output.m || column >= output.n) return;
     if (bias) {
       x.x += bias[column];
       if (column + 1 < output.n) x.y += bias[column + 1];
@@ -85,31 +82,6 @@ struct BiasActivation {
       x = activate_four(activation, params[0], params[1], x);
     }
     output.store(row, column, x);
-    return x;
-  }
-};
-
-/// The gradient with the sums of d_x along columns, which are that layer's bias gradient.
-template <class Gradient>
-struct ActivationGradient {
-  static constexpr bool kColumnSums = true;
-  MatrixOutput output;
-  const float* saved;  // (m, n)
-  float* sums;         // (tiles along m, n)
-  Gradient gradient;
-
-  __device__ __forceinline__ float4 operator()(int64_t row, int64_t column, float4 x) const {
-    if (row >= output.m) return make_float4(0, 0, 0, 0);
-    const float* const from = saved + row * output.n + column;
-    x.x = column + 0 < output.n ? gradient(from[0], x.x) : 0;
-    x.y = column + 1 < output.n ? gradient(from[1], x.y) : 0;
-    x.z = column + 2 < output.n ? gradient(from[2], x.z) : 0;
-    x.w = column + 3 < output.n ? gradient(from[3], x.w) : 0;
-    output.store(row, column, x);
-    return x;
-  }
-  __device__ __forceinline__ void column_sums(int64_t tile_row, int64_t column, float sum) const {
-    if (column < output.n) sums[tile_row * output.n + column] = sum;
   }
 };
 

@@ -1,8 +1,6 @@
 // The main loop of all matrix products: a block computes one tile of c. Operands, arithmetic and epilogue are policies
 // (tile_copy.cuh; gemm_mma.cuh, gemm_ffma.cuh; gemm_epilogue.cuh), so that a convolution can use it as well.
 #pragma once
-#include <type_traits>
-
 #include "backend/cuda/device/copy_async.cuh"
 #include "backend/cuda/device/platform.cuh"
 #include "backend/cuda/device/tile_copy.cuh"
@@ -42,10 +40,12 @@ struct GemmShared {
 };
 
 /// c[row0 …, column0 …] of the sum over depths [k_begin, k_end). The operands' `depth` is at most k_end. The epilogue
-/// is asked for, by make_epilogue(), when the sums are there: until then it needs no registers.
-template <class Warp, class Tile, class OperandA, class OperandB, class MakeEpilogue>
+/// is asked for, by make_epilogue(), when the sums are there: until then it needs no registers. column_sums looks at
+/// b's tiles on their way (gemm_column_sums.cuh).
+template <class Warp, class Tile, class OperandA, class OperandB, class ColumnSums, class MakeEpilogue>
 __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const OperandB& b, int64_t row0, int64_t column0,
-                                     int64_t k_begin, int64_t k_end, MakeEpilogue make_epilogue) {
+                                     int64_t k_begin, int64_t k_end, ColumnSums column_sums,
+                                     MakeEpilogue make_epilogue) {
   using Shared = GemmShared<Warp, Tile, OperandA::kAlong, OperandB::kAlong>;
   using LayoutA = typename Shared::LayoutA;
   using LayoutB = typename Shared::LayoutB;
@@ -76,18 +76,18 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
     write = write + 1 == kStages ? 0 : write + 1;
     sums.template multiply<LayoutA, LayoutB>(stage, stage + kOffsetB, warp_row * Tile::kWarpRows,
                                              warp_column * Tile::kWarpColumns);
+    column_sums.template add<LayoutB>(stage + kOffsetB);
   }
   copy_async_wait<0>();
+  column_sums.store(shared, column0);
 
   const auto epilogue = make_epilogue();
-  using Epilogue = std::decay_t<decltype(epilogue)>;
   // Four neighbours a thread: always the same columns.
   constexpr int kAcross = Tile::kColumns / 4, kDown = kThreads / kAcross;
   static_assert(kThreads % kAcross == 0 && Tile::kWarpRows % kDown == 0, "every thread the same number of rows");
   const int across = thread % kAcross * 4, down = thread / kAcross;
   // Rows are swizzled so that the two-float stores of a warp meet in no bank.
   const auto staged = [&](int row, int column) { return shared + row * Tile::kColumns + (column ^ (row & 3) << 3); };
-  float4 column_sums = make_float4(0, 0, 0, 0);
   constexpr int kStagedRows = Shared::kStagedRows;
   DH_UNROLL_BY(1)
   for (int pass = 0; pass < Tile::kRows / kStagedRows; ++pass) {
@@ -100,24 +100,9 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
       });
     __syncthreads();
     DH_UNROLL_BY(1)
-    for (int row = down; row < kStagedRows; row += kDown) {
-      const float4 stored = epilogue(row0 + pass * kStagedRows + row, column0 + across,
-                                     *reinterpret_cast<const float4*>(staged(row, across)));
-      if constexpr (Epilogue::kColumnSums) {
-        column_sums.x += stored.x, column_sums.y += stored.y;
-        column_sums.z += stored.z, column_sums.w += stored.w;
-      }
-    }
-  }
-  if constexpr (Epilogue::kColumnSums) {
-    __syncthreads();
-    *reinterpret_cast<float4*>(shared + down * Tile::kColumns + across) = column_sums;
-    __syncthreads();
-    if (thread < Tile::kColumns) {
-      float sum = 0;
-      for (int i = 0; i < kDown; ++i) sum += shared[i * Tile::kColumns + thread];
-      epilogue.column_sums(row0 / Tile::kRows, column0 + thread, sum);
-    }
+    for (int row = down; row < kStagedRows; row += kDown)
+      epilogue(row0 + pass * kStagedRows + row, column0 + across,
+               *reinterpret_cast<const float4*>(staged(row, across)));
   }
 }
 

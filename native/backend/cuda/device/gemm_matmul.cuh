@@ -1,6 +1,7 @@
 // The kernel of one product of a batch, and how it is launched. kernels/matmul_*.cu have its variants.
 #pragma once
 #include "backend/cuda/commands/matmul.h"
+#include "backend/cuda/device/gemm_column_sums.cuh"
 #include "backend/cuda/device/gemm_epilogue.cuh"
 #include "backend/cuda/device/gemm_main.cuh"
 #include "backend/cuda/device/platform.cuh"
@@ -52,7 +53,7 @@ __device__ __forceinline__ int block_again() {
   return block;
 }
 
-template <class Warp, class Tile, Along kAlongA, Along kAlongB>
+template <class Warp, class Tile, Along kAlongA, Along kAlongB, bool kColumnSums>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(const MatmulLaunch launch) {
   DH_DYNAMIC_SHARED(float, shared);
   const MatmulArgs& args = launch.args;
@@ -85,11 +86,19 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) matmul_kernel(c
             args.activation,
             {args.params[0], args.params[1]}};
   };
+  const auto column_sums = [&]() {
+    if constexpr (!kColumnSums) {
+      return NoColumnSums();
+    } else {
+      float* const partial = args.partials + int64_t{args.splits} * args.m * args.n + split * args.n;
+      return ColumnSums<Tile>(tile.row == 0, args.splits > 1 ? partial : args.column_sums, args.n);
+    }
+  };
   gemm<Warp, Tile>(shared, a, b, int64_t{tile.row} * Tile::kRows, int64_t{tile.column} * Tile::kColumns, k_begin, k_end,
-                   epilogue);
+                   column_sums(), epilogue);
 }
 
-template <class Warp, class Tile, Along kAlongA, Along kAlongB>
+template <class Warp, class Tile, Along kAlongA, Along kAlongB, bool kColumnSums = false>
 void launch_matmul_kernel(MatmulLaunch launch_args, Stream stream) {
   const MatmulArgs& args = launch_args.args;
   const int64_t tiles =
@@ -98,7 +107,7 @@ void launch_matmul_kernel(MatmulLaunch launch_args, Stream stream) {
   for (int64_t first = 0; first < launch_args.batch; first += most) {
     launch_args.first = first;
     const int64_t products = launch_args.batch - first < most ? launch_args.batch - first : most;
-    launch(matmul_kernel<Warp, Tile, kAlongA, kAlongB>, dim3(static_cast<unsigned>(products * tiles)),
+    launch(matmul_kernel<Warp, Tile, kAlongA, kAlongB, kColumnSums>, dim3(static_cast<unsigned>(products * tiles)),
            dim3(Tile::kThreads), GemmShared<Warp, Tile, kAlongA, kAlongB>::kBytes, stream, launch_args);
   }
 }
@@ -106,7 +115,9 @@ void launch_matmul_kernel(MatmulLaunch launch_args, Stream stream) {
 /// Tensor cores: one kernel for each way the operands lie in memory.
 template <class Warp, class Tile>
 void launch_mma_matmul(const MatmulLaunch& args, Stream stream) {
-  if (args.args.transpose_a && args.args.transpose_b)
+  if (args.args.column_sums)
+    launch_matmul_kernel<Warp, Tile, Along::rows, Along::rows, true>(args, stream);
+  else if (args.args.transpose_a && args.args.transpose_b)
     launch_matmul_kernel<Warp, Tile, Along::rows, Along::depth>(args, stream);
   else if (args.args.transpose_a)
     launch_matmul_kernel<Warp, Tile, Along::rows, Along::rows>(args, stream);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "backend/cuda/host/feed.h"
@@ -14,6 +15,20 @@ namespace downhill::cuda {
 
 namespace {
 
+/// So that the logs of a launch stay small beside its data.
+int steps_that_fit(int steps, int64_t elements) {
+  constexpr int64_t kElements = int64_t{1} << 22;
+  return static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(steps, kElements / std::max<int64_t>(1, elements))));
+}
+
+/// Where each of the outputs begins that become logs, and where they end; aligned, in bytes.
+std::vector<size_t> places_of(const std::vector<int64_t>& logs) {
+  std::vector<size_t> places{0};
+  for (const int64_t size : logs)
+    places.push_back(places.back() + (static_cast<size_t>(size) * sizeof(float) + 15) / 16 * 16);
+  return places;
+}
+
 class CudaLoop final : public StepLoop {
  public:
   CudaLoop(CudaDevice& device, const StepLoopOptions& options)
@@ -23,15 +38,14 @@ class CudaLoop final : public StepLoop {
         program_(static_cast<CudaProgram&>(*options.program)),
         stream_(device),
         feed_(device, options),
+        elements_(std::accumulate(options.logs.begin(), options.logs.end(), int64_t{0})),
+        max_steps_(steps_that_fit(feed_.max_steps(), elements_)),
+        outputs_at_(places_of(options.logs)),
         state_(sizeof(StepState), memory_),
-        scalars_(static_cast<size_t>(options.logs) * sizeof(float), memory_),
+        logged_(outputs_at_.back(), memory_),
         log_(logs_bytes(max_steps()), memory_),
         host_log_(device, std::max<size_t>(logs_bytes(max_steps()), 1)),
         host_state_(device, sizeof(StepState)) {
-    if (options.logs > kMaxLogs)
-      throw Error(code::kUnsupported, "A model trained on " + device.id() + " has at most " +
-                                          std::to_string(kMaxLogs / 2) + " losses and metrics, received " +
-                                          std::to_string(options.logs / 2) + ".");
     if (options.updater) update_ = std::make_unique<UpdateCommands>(device, *options.updater, max_steps());
     place_batch();
   }
@@ -55,7 +69,7 @@ class CudaLoop final : public StepLoop {
     return outcome;
   }
 
-  int max_steps() const override { return feed_.max_steps(); }
+  int max_steps() const override { return max_steps_; }
   const StepLoopOptions& options() const override { return options_; }
 
  private:
@@ -67,7 +81,7 @@ class CudaLoop final : public StepLoop {
   };
 
   Captured& captured() { return captured_[feed_.side()]; }
-  size_t logs_bytes(int steps) const { return static_cast<size_t>(steps * options_.logs) * sizeof(float); }
+  size_t logs_bytes(int steps) const { return static_cast<size_t>(steps * elements_) * sizeof(float); }
 
   void replay(const Launch& launch, int steps, StepState& state) {
     feed_.load(launch, steps, stream_);
@@ -79,7 +93,7 @@ class CudaLoop final : public StepLoop {
     if (update_) update_->stage(stream_, steps);
     launch_graphs(steps);
     stream_.download(&state, state_at_, sizeof state);
-    if (options_.logs > 0) stream_.download(host_log_.data(), log_at_, logs_bytes(steps));
+    if (elements_ > 0) stream_.download(host_log_.data(), log_at_, logs_bytes(steps));
     feed_.load_ahead(launch.position + steps * options_.batch, steps);
     stream_.synchronize();
   }
@@ -120,15 +134,14 @@ class CudaLoop final : public StepLoop {
     std::byte* const workspace =
         program_.workspace_bytes() > 0 ? options_.workspace->reserve(program_.workspace_bytes(), memory_) : nullptr;
     std::byte* const batch = batch_->overwrite(memory_);
-    std::byte* const scalars = scalars_.overwrite(memory_);
+    std::byte* const logged = logged_.overwrite(memory_);
     state_at_ = reinterpret_cast<StepState*>(state_.overwrite(memory_));
     log_at_ = reinterpret_cast<float*>(log_.overwrite(memory_));
 
     inputs_.resize(columns);
     for (size_t i = 0; i < columns; ++i) inputs_[i] = batch + batch_offset_[i];
     outputs_.assign(plan.outputs.size(), nullptr);
-    for (size_t j = 0; j < plan.outputs.size() && j < static_cast<size_t>(options_.logs); ++j)
-      outputs_[j] = scalars + j * sizeof(float);
+    for (size_t j = 0; j < options_.logs.size(); ++j) outputs_[j] = logged + outputs_at_[j];
     Bindings bindings;
     bindings.inputs = inputs_.data();
     bindings.outputs = outputs_.data();
@@ -141,7 +154,7 @@ class CudaLoop final : public StepLoop {
     for (size_t i = 0; i < columns; ++i) addresses_.push_back(feed_.column(i));
     addresses_.push_back(feed_.order());
     addresses_.push_back(workspace);
-    addresses_.push_back(scalars);
+    addresses_.push_back(logged);
     addresses_.push_back(state_at_);
     addresses_.push_back(log_at_);
     if (update_ && update_->bind())
@@ -185,17 +198,26 @@ class CudaLoop final : public StepLoop {
   }
 
   void add_log() {
-    if (options_.logs == 0) return;
-    LogArgs args{};
-    // An output may have a place of its own: a constant, a variable.
-    for (int j = 0; j < options_.logs; ++j)
-      args.scalars[j] =
-          static_cast<const float*>(at_[static_cast<size_t>(program_.plan().outputs[static_cast<size_t>(j)])]);
-    args.count = options_.logs;
-    args.stop_non_finite = options_.stop_non_finite;
-    args.log = log_at_;
-    args.state = state_at_;
-    commands_.push_back(command(args));
+    // The first ones last: a step that they stop has all of its logs.
+    int64_t begin = elements_;
+    for (size_t j = options_.logs.size(); j > 0;) {
+      LogArgs args{};
+      args.count = static_cast<int>((j - 1) % kMaxLogs + 1);
+      j -= static_cast<size_t>(args.count);
+      begin -= std::accumulate(&options_.logs[j], &options_.logs[j] + args.count, int64_t{0});
+      args.begin[0] = static_cast<int>(begin);
+      for (int i = 0; i < args.count; ++i) {
+        const size_t output = j + static_cast<size_t>(i);
+        // It may have a place of its own: a constant, a variable.
+        args.from[i] = static_cast<const float*>(at_[static_cast<size_t>(program_.plan().outputs[output])]);
+        args.begin[i + 1] = args.begin[i] + static_cast<int>(options_.logs[output]);
+      }
+      args.length = static_cast<int>(elements_);
+      args.stop_non_finite = options_.stop_non_finite && j == 0;
+      args.log = log_at_;
+      args.state = state_at_;
+      commands_.push_back(command(args));
+    }
   }
 
   CudaDevice& device_;
@@ -204,7 +226,10 @@ class CudaLoop final : public StepLoop {
   CudaProgram& program_;
   CudaStream stream_;
   Feed feed_;
-  Buffer state_, scalars_, log_;
+  const int64_t elements_;  // of the logs of a step
+  const int max_steps_;
+  const std::vector<size_t> outputs_at_;  // in logged_, bytes
+  Buffer state_, logged_, log_;
   PinnedMemory host_log_, host_state_;
   std::unique_ptr<UpdateCommands> update_;
   std::unique_ptr<Buffer> batch_;

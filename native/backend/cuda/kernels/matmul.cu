@@ -10,15 +10,18 @@ namespace {
 
 constexpr int kAddThreads = 128;
 
-/// c (batch · m, n) = activation(partials (splits, batch · m, n) added up in order + bias), or the gradient of one. A
-/// thread has four columns.
+/// c (batch · m, n) = activation(partials (splits, batch · m, n) added up in order + bias), or the gradient of one; the
+/// partial column sums are one more row. A thread has four columns.
 __global__ void __launch_bounds__(kAddThreads) add_splits(const MatmulArgs args, int64_t rows, bool vectors) {
   const BiasActivation epilogue = {
       {args.c, rows, args.n, vectors}, args.bias, args.saved, args.activation, {args.params[0], args.params[1]}};
-  const int64_t across = (args.n + 3) / 4, stride = int64_t{gridDim.x} * kAddThreads, size = rows * args.n;
-  for (int64_t i = int64_t{blockIdx.x} * kAddThreads + threadIdx.x; i < rows * across; i += stride) {
+  const int64_t across = (args.n + 3) / 4, stride = int64_t{gridDim.x} * kAddThreads;
+  const int64_t all = (rows + (args.column_sums != nullptr)) * across;
+  for (int64_t i = int64_t{blockIdx.x} * kAddThreads + threadIdx.x; i < all; i += stride) {
     const int64_t row = i / across, column = i % across * 4;
-    const float* const from = args.partials + row * args.n + column;
+    const bool is_sums = row == rows;
+    const int64_t size = is_sums ? args.n : rows * args.n;
+    const float* const from = args.partials + (is_sums ? args.splits * rows : row) * args.n + column;
     const int64_t left = args.n - column;
     float4 sum = make_float4(0, 0, 0, 0);
     DH_UNROLL_BY(4)
@@ -34,7 +37,12 @@ __global__ void __launch_bounds__(kAddThreads) add_splits(const MatmulArgs args,
         if (left > 3) sum.w += part[3];
       }
     }
-    epilogue(row, column, sum);
+    if (is_sums) {
+      const bool whole = vectors && reinterpret_cast<uintptr_t>(args.column_sums) % 16 == 0;
+      MatrixOutput{args.column_sums, 1, args.n, whole}.store(0, column, sum);
+    } else {
+      epilogue(row, column, sum);
+    }
   }
 }
 
@@ -69,7 +77,8 @@ void launch_matmul(const MatmulArgs& args, Stream stream) {
       launch_matmul_ffma(launch_args, stream);
   }
   if (args.splits == 1) return;
-  const int64_t rows = launch_args.batch * args.m, pieces = rows * ((args.n + 3) / 4);
+  const int64_t rows = launch_args.batch * args.m;
+  const int64_t pieces = (rows + (args.column_sums != nullptr)) * ((args.n + 3) / 4);
   const int64_t blocks = (pieces + kAddThreads - 1) / kAddThreads;
   launch(add_splits, dim3(static_cast<unsigned>(blocks < 65536 ? blocks : 65536)), dim3(kAddThreads), 0, stream, args,
          rows, args.n % 4 == 0 && aligned(args.c) && aligned(args.partials));

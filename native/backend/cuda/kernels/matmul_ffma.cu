@@ -9,7 +9,10 @@ namespace {
 
 template <class Rounding, class Tile>
 void launch_tile(const MatmulLaunch& args, Stream stream) {
-  launch_matmul_kernel<FfmaWarp<Rounding, Tile>, Tile, Along::either, Along::either>(args, stream);
+  if (args.args.column_sums)
+    launch_matmul_kernel<FfmaWarp<Rounding, Tile>, Tile, Along::rows, Along::rows, true>(args, stream);
+  else
+    launch_matmul_kernel<FfmaWarp<Rounding, Tile>, Tile, Along::either, Along::either>(args, stream);
 }
 
 }  // namespace

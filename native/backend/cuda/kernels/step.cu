@@ -9,6 +9,7 @@ namespace downhill::cuda {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kFew = 32;  // elements of a log that one warp writes
 
 /// kCount elements that are loaded at once where they are aligned to kPackAlignment.
 template <typename T, int kCount>
@@ -53,15 +54,20 @@ void launch_load_from(const LoadBatchArgs& args, Stream stream) {
     launch_load<From, int32_t>(args, stream);
 }
 
-__global__ void __launch_bounds__(kMaxLogs) write_log(LogArgs args) {
+__global__ void __launch_bounds__(kThreads) write_log(LogArgs args) {
   StepState& state = *args.state;
-  const int j = static_cast<int>(threadIdx.x);
+  const int end = args.begin[args.count];
   const bool stopped = state.stopped != 0;
-  const float value = j < args.count ? *args.scalars[j] : 0.0f;
-  if (!stopped && j < args.count) args.log[state.index * args.count + j] = value;
+  float* const row = args.log + state.index * args.length;
+  int j = 0;
+  for (int i = args.begin[0] + static_cast<int>(threadIdx.x); i < end && !stopped; i += static_cast<int>(blockDim.x)) {
+    while (i >= args.begin[j + 1]) ++j;
+    row[i] = args.from[j][i - args.begin[j]];
+  }
   __syncthreads();
-  const bool finite = downhill::DH_ISA::math::abs(value) < downhill::DH_ISA::math::kInf;
-  if (j > 0 || stopped || finite || !args.stop_non_finite) return;
+  if (threadIdx.x > 0 || stopped || !args.stop_non_finite) return;
+  const float value = *args.from[0];
+  if (downhill::DH_ISA::math::abs(value) < downhill::DH_ISA::math::kInf) return;
   state.loss = value;
   state.stopped = static_cast<uint32_t>(Stop::non_finite);
 }
@@ -94,7 +100,8 @@ void launch_load_batch(const LoadBatchArgs& args, Stream stream) {
 }
 
 void launch_log(const LogArgs& args, Stream stream) {
-  if (args.count > 0) launch(write_log, 1, kMaxLogs, 0, stream, args);
+  if (args.count == 0) return;
+  launch(write_log, 1, args.begin[args.count] - args.begin[0] > kFew ? kThreads : kFew, 0, stream, args);
 }
 
 void launch_advance(const AdvanceArgs& args, Stream stream) { launch(to_next_step, 1, 1, 0, stream, args); }

@@ -33,8 +33,6 @@ struct Operands {
   float* p;
   const float *g, *a;  // a: accumulator; null: none
   float* slots[kRows];
-  const float* units;  // of the variable; null: none
-  int64_t begin, columns;
   bool aligned;
 
   __device__ Operands(const UpdateArgs& args, int span_index, const Piece& piece) {
@@ -47,9 +45,6 @@ struct Operands {
     p = span.parameter + piece.begin;
     g = span.gradient + piece.begin;
     a = span.accumulator ? span.accumulator + piece.begin : nullptr;
-    units = args.units && span.first_unit >= 0 ? args.units + span.first_unit : nullptr;
-    begin = piece.begin;
-    columns = span.columns;
     aligned = is_aligned(p) && is_aligned(g) && is_aligned(a);
     for (int s = 0; s < kSlots; ++s) {
       slots[s] = span.slots[s] + piece.begin;
@@ -58,7 +53,8 @@ struct Operands {
   }
 
   /// Elements [i, i + some): gradients x, parameters w and slots.
-  __device__ void load(int i, int some, float (&x)[kQuad], float (&w)[kQuad], float (&rows)[kRows][kQuad]) const {
+  __device__ void load(const UpdateArgs& args, const DeviceSpan& span, int i, int some, float (&x)[kQuad],
+                       float (&w)[kQuad], float (&rows)[kRows][kQuad]) const {
     float y[kQuad] = {};
     load_quad(g + i, aligned, some, x);
     load_quad(p + i, aligned, some, w);
@@ -68,11 +64,11 @@ struct Operands {
       load_quad(a + i, aligned, some, y);
       for (int k = 0; k < kQuad; ++k) x[k] = x[k] + y[k];
     }
-    if (!units) return;
-    int64_t column = divide(begin + i, columns).remainder;
+    if (!args.units || span.first_unit < 0) return;
+    int64_t column = divide(p - span.parameter + i, span.columns).remainder;
     for (int k = 0; k < some; ++k) {
-      x[k] *= units[column];
-      if (++column == columns) column = 0;
+      x[k] *= args.units[span.first_unit + column];
+      if (++column == span.columns) column = 0;
     }
   }
 };
@@ -90,8 +86,9 @@ __global__ void __launch_bounds__(kThreads) measure_spans(MeasureArgs args) {
   constexpr int kRows = Operands<Functor>::kRows;
   __shared__ float squares[2][kMeasureBuffer];
   const UpdateChunk chunk = table.chunks[blockIdx.x];
-  if (table.spans[chunk.span].rule != args.update.rule) return;
-  const Piece piece = piece_of(table.spans[chunk.span], chunk.index, kUpdateChunk);
+  const DeviceSpan& span = table.spans[chunk.span];
+  if (span.rule != args.update.rule) return;
+  const Piece piece = piece_of(span, chunk.index, kUpdateChunk);
   const Operands<Functor> from(args.update, chunk.span, piece);
   const int thread = static_cast<int>(threadIdx.x);
   float sum = 0.0f;
@@ -100,7 +97,7 @@ __global__ void __launch_bounds__(kThreads) measure_spans(MeasureArgs args) {
     for (int i = thread * kQuad; i < count; i += kThreads * kQuad) {
       const int some = count - i < kQuad ? count - i : kQuad;
       float x[kQuad] = {}, w[kQuad] = {}, rows[kRows][kQuad] = {};
-      from.load(begin + i, some, x, w, rows);
+      from.load(args.update, span, begin + i, some, x, w, rows);
       DH_UNROLL
       for (int k = 0; k < kQuad; ++k) {
         float slot[kRows], measured;
@@ -194,7 +191,7 @@ __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
   for (int i = static_cast<int>(threadIdx.x) * kQuad; i < piece.count; i += kThreads * kQuad) {
     const int some = piece.count - i < kQuad ? piece.count - i : kQuad;
     float x[kQuad] = {}, w[kQuad] = {}, mean[kQuad] = {}, rows[kRows][kQuad] = {};
-    at.load(i, some, x, w, rows);
+    at.load(args, span, i, some, x, w, rows);
     if (e) load_quad(e + i, aligned, some, mean);
     DH_UNROLL
     for (int k = 0; k < kQuad; ++k) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "backend/cuda/plugin/architectures.h"
 #include "backend/cuda/plugin/failure.h"
 #include "backend/cuda/plugin/runtime.h"
 #include "core/error.h"
@@ -93,25 +94,6 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-/// Does this library have code for the device? Binary code runs on its own major version with at least its minor one,
-/// that of "90a" on 9.0 alone; PTX on everything from its version on.
-bool compiled_for(int major, int minor) {
-  const std::string list = DOWNHILL_CUDA_ARCHITECTURES;
-  if (list.empty()) return true;  // the probe in open() tells
-  for (size_t begin = 0; begin < list.size();) {
-    const size_t end = std::min(list.find(' ', begin), list.size());
-    const std::string item = list.substr(begin, end - begin);
-    begin = end + 1;
-    const int number = std::atoi(item.c_str());
-    const bool exact = item.find_first_of("af") != std::string::npos;
-    const bool real = item.find("-virtual") == std::string::npos, ptx = item.find("-real") == std::string::npos;
-    const int device = 10 * major + minor;
-    if (exact ? device == number : (real && number / 10 == major && number <= device) || (ptx && number <= device))
-      return true;
-  }
-  return false;
-}
-
 __global__ void probe() {}
 
 }  // namespace
@@ -145,7 +127,8 @@ void describe(int device, DhDeviceInfo& info) {
   info.multiprocessors = properties.multiProcessorCount;
   cudaDriverGetVersion(&info.driver_version);
   info.runtime_version = CUDART_VERSION;
-  info.usable = compiled_for(properties.major, properties.minor);
+  const std::string compiled_for = DOWNHILL_CUDA_ARCHITECTURES;  // unknown: the probe in open() tells
+  info.usable = compiled_for.empty() || has_code_for(compiled_for, properties.major, properties.minor);
   if (!info.usable)
     std::snprintf(info.reason, sizeof info.reason,
                   "this library has kernels for compute capabilities %s, and the device's is %d.%d. Build it for this "

@@ -12,6 +12,7 @@ void lower_matmul(Lowering& lowering) {
   args.a = static_cast<const float*>(lowering.input(0));
   args.b = static_cast<const float*>(lowering.input(1));
   args.c = static_cast<float*>(lowering.output());
+  if (step.column_sums >= 0) args.column_sums = static_cast<float*>(lowering.at[step.column_sums]);
   if (step.epilogue.bias) args.bias = static_cast<const float*>(lowering.input(2));
   if (step.epilogue.has_gradient())
     args.saved = static_cast<const float*>(lowering.input(static_cast<int>(step.inputs.size()) - 1));
@@ -44,9 +45,11 @@ void lower_matmul(Lowering& lowering) {
   args.kind = choice.kind;
   args.tile = choice.tile;
   args.splits = choice.splits;
-  if (args.splits > 1)
-    args.partials = static_cast<float*>(
-        lowering.take_scratch(sizeof(float) * static_cast<size_t>(args.splits * products * args.m * args.n)));
+  if (args.splits > 1) {
+    const int64_t rows = products * args.m + (step.column_sums >= 0);
+    args.partials =
+        static_cast<float*>(lowering.take_scratch(sizeof(float) * static_cast<size_t>(args.splits * rows * args.n)));
+  }
   lowering.add(args);
 }
 

@@ -1,0 +1,2 @@
+/** Keras's epsilon. */
+export const kEpsilon = 1e-7;
