@@ -7,6 +7,7 @@ export { type FromJSONOptions, modelFromJSON } from './config/model.js';
 export { type LoadModelOptions, loadModel } from './io/load.js';
 export type { LoadWeightsOptions, WeightsReport, WeightTarget } from './io/load-weights.js';
 export { type CustomObjects, deserialize, type Kind, type Serialized, serialize } from './config/registry.js';
+export * as constraints from './constraints/index.js';
 export * as data from './data/index.js';
 export * as diagnostics from './diagnostics/index.js';
 export {

@@ -56,6 +56,13 @@ export interface UpdaterOptions {
   dynamicLossScale: { scale: Storage; finiteSteps: Storage; growthSteps: number } | null;
 }
 
+/** Graph programs that follow the pass of an update, with the variables that they write, and where they find the scalars of a step. */
+export interface UpdateGraphs {
+  programs: { graph: Graph; writes: [Storage, number][] }[];
+  /** Scalars of the rule of a group, or with null keep, take and overwrite of the moving average; 4 bytes each, in one arena. */
+  scalars: { group: number | null; at: Storage[] }[];
+}
+
 /** A device as the core lists it; of the CPU, its id alone. */
 export interface NativeDevice {
   id: string;
@@ -198,15 +205,14 @@ export interface NativeBinding {
   ): { outputs: Storage[]; done: Promise<void> | null };
 
   // ---- updates --------------------------------------------------------------------------------
-  /** Names and slot counts of the rules of native/optim/rules.def. */
-  rules(): { name: string; slots: number }[];
+  /** Names and slot counts of the rules of native/optim/rules.def, and how many scalars of a step their programs read. */
+  rules(): { name: string; slots: number; scalars: number }[];
   /**
-   * One update of many variables: segments in arena order, adjacent ones are merged. groups: hyperparameters by name (learningRate,
-   * weightDecay, coupledDecay, clipValue, clipNorm, adaptiveClipFactor, adaptiveClipEpsilon, and those of native/optim/hypers.def). Segments have an accumulator where
+   * One update of many variables: segments in arena order, adjacent ones are merged. groups: a rule, and hyperparameters by the names of
+   * native/optim/rule.cpp. graphs: what follows the pass; slot 0 of a segment whose rule is a program takes the gradient to it. Segments have an accumulator where
    * options.accumulationSteps is above 1, and an average where options.emaMomentum is a number.
    */
   updaterNew(
-    rule: string,
     segments: {
       parameter: Storage;
       gradient: Storage;
@@ -217,8 +223,9 @@ export interface NativeBinding {
       /** Units of adaptive clipping: element i is of unit i mod columns. */
       columns: number;
     }[],
-    groups: Record<string, number | boolean>[],
+    groups: { rule: string; hyper: Record<string, number | boolean> }[],
     options: UpdaterOptions,
+    graphs: UpdateGraphs | null,
   ): Updater;
   updaterSet(updater: Updater, group: number, name: string, value: number): void;
   updaterGet(updater: Updater, group: number, name: string): number;

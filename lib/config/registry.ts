@@ -1,5 +1,6 @@
 // The classes that configs name: an object ⇄ { className, config }. Families register in their index; nothing here imports them.
 import type { Callback } from '../callbacks/callback.js';
+import type { Constraint } from '../constraints/constraint.js';
 import { DownhillError, nearest, show, suggest } from '../errors.js';
 import type { Initializer } from '../initializers/initializer.js';
 import type { ActivationFunction } from '../layers/activations.js';
@@ -17,6 +18,7 @@ import { type Config, decode, encode, isPlain, malformed } from './values.js';
 export interface Kinds {
   activation: ActivationFunction;
   callback: Callback;
+  constraint: Constraint;
   initializer: Initializer;
   layer: Layer;
   loss: Loss | LossFunction;
@@ -70,7 +72,7 @@ interface Family {
 }
 
 /** Kinds that a plain function may be. */
-const functions: readonly Kind[] = ['activation', 'loss', 'metric', 'regularizer', 'schedule'];
+const functions: readonly Kind[] = ['activation', 'constraint', 'loss', 'metric', 'regularizer', 'schedule'];
 
 const families = new Map<Kind, Family>();
 const classes = new Map<unknown, { className: string; entry: Entry }>();

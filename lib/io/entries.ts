@@ -3,7 +3,7 @@ import { binding, type Storage } from '../binding/index.js';
 import { DownhillError } from '../errors.js';
 import type { Weight } from '../layers/weight.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { sameShape, shapeText } from '../tensor/shape.js';
+import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { Head, TensorEntry } from './head.js';
 import { slotName, weightName } from './snapshot.js';
@@ -12,13 +12,13 @@ function corrupt(path: string, reason: string): DownhillError {
   return new DownhillError('CORRUPT_FILE', `${path}: ${reason}. The file is damaged: use another copy.`);
 }
 
-function entryOf(path: string, head: Head, name: string, weight: Weight): TensorEntry {
+function entryOf(path: string, head: Head, name: string, shape: Shape): TensorEntry {
   const entry = head.tensors.get(name);
   if (!entry) throw corrupt(path, `the tensor "${name}" is missing`);
-  if (entry.dtype !== 'F32' || !sameShape(entry.shape, weight.shape))
+  if (entry.dtype !== 'F32' || !sameShape(entry.shape, shape))
     throw corrupt(
       path,
-      `the tensor "${name}" must be F32 of shape ${shapeText(weight.shape)}; it is ${entry.dtype} of shape ${shapeText(entry.shape)}`,
+      `the tensor "${name}" must be F32 of shape ${shapeText(shape)}; it is ${entry.dtype} of shape ${shapeText(entry.shape)}`,
     );
   return entry;
 }
@@ -26,22 +26,26 @@ function entryOf(path: string, head: Head, name: string, weight: Weight): Tensor
 export interface Slots {
   /** Those that have slots in the file. */
   weights: readonly Weight[];
-  /** By slot name, then by weight. */
+  /** By weight, then by slot, as slotShapes of the optimizer. */
   entries: readonly (readonly TensorEntry[])[];
 }
 
 /** Entries of the weights, in order. Sizes are those of the file: nothing is allocated before they agree. */
 export function weightEntries(path: string, head: Head, weights: readonly Weight[]): TensorEntry[] {
-  return weights.map((weight) => entryOf(path, head, weightName(weight), weight));
+  return weights.map((weight) => entryOf(path, head, weightName(weight), weight.shape));
 }
 
 /** Entries of the slots; a weight has all of them or, before its first update, none. */
 export function slotEntries(path: string, head: Head, weights: readonly Weight[], optimizer: Optimizer | null): Slots {
-  const names = optimizer?.slotNames ?? [];
-  const having = weights.filter((weight) => names.some((name) => head.tensors.has(slotName(name, weight))));
+  const shapesOf = (weight: Weight) => optimizer?.slotShapes(weight.variable) ?? [];
+  const having = weights.filter((weight) =>
+    shapesOf(weight).some(({ name }) => head.tensors.has(slotName(name, weight))),
+  );
   return {
     weights: having,
-    entries: names.map((name) => having.map((weight) => entryOf(path, head, slotName(name, weight), weight))),
+    entries: having.map((weight) =>
+      shapesOf(weight).map(({ name, shape }) => entryOf(path, head, slotName(name, weight), shape)),
+    ),
   };
 }
 

@@ -40,7 +40,7 @@ export async function loadModel(path: string, options?: LoadModelOptions): Promi
     checkAllKnown(path, head, all);
     const storages = net.weights.map((weight) => storageOf(weight.variable));
     const made = optimizer?.makeSlots(slots.weights.map((weight) => weight.variable)) ?? [];
-    const slotStorages = slots.entries.flatMap((_, slot) => made.map((storagesOf) => storagesOf[slot]));
+    const slotStorages = made.flat().map(({ storage }) => storage);
     await readTensors(path, head, all, [...storages, ...slotStorages]);
     if (optimizer) optimizer.restore(description);
     return net;

@@ -5,6 +5,7 @@ import { DownhillError } from '../errors.js';
 import { arenaLike, type Weight } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
 import { setRandomState } from '../random.js';
+import type { Slot } from '../optimizers/slots.js';
 import { storageOf } from '../tensor/tensor.js';
 import type { CheckedFitOptions } from '../training/fit-options.js';
 import { Claims, type Position, positionFromJson } from '../training/position.js';
@@ -53,8 +54,11 @@ export async function readResume(
   const slots = slotEntries(path, head, weights, optimizer);
   const all = [...entries, ...slots.entries.flat()];
   checkAllKnown(path, head, all);
-  const staged = { weights: arenaLike(weights), slots: slots.entries.map(() => arenaLike(slots.weights)) };
-  const storages = [...staged.weights, ...staged.slots.flat(), ...state.storages];
+  const staged = {
+    weights: arenaLike(weights),
+    slots: optimizer.layOutSlots(slots.weights.map((weight) => weight.variable)),
+  };
+  const storages = [...staged.weights, ...storagesOf(staged.slots), ...state.storages];
   await readTensors(path, head, [...all, ...state.entries], storages);
   return {
     position,
@@ -163,9 +167,11 @@ function seedsOf(path: string, { model }: Description): Map<string, number> {
 
 interface Staged {
   weights: readonly Storage[];
-  /** By slot, then by weight. */
-  slots: readonly (readonly Storage[])[];
+  /** By weight. */
+  slots: readonly (readonly Slot[])[];
 }
+
+const storagesOf = (slots: readonly (readonly Slot[])[]) => slots.flat().map(({ storage }) => storage);
 
 /** Slots that do not exist yet become the optimizer's own; all else is copied under one lock. */
 async function put(
@@ -179,10 +185,10 @@ async function put(
   const variables = slotted.map((weight) => weight.variable);
   const fresh = variables.every((variable) => optimizer.slotsOf(variable) === null);
   const made = fresh ? [] : optimizer.makeSlots(variables);
-  const from = [...staged.weights, ...(fresh ? [] : staged.slots.flat())];
+  const from = [...staged.weights, ...(fresh ? [] : storagesOf(staged.slots))];
   await binding.storagesCopyAsync(from, [
     ...net.weights.map((weight) => storageOf(weight.variable)),
-    ...staged.slots.flatMap((_, slot) => made.map((storages) => storages[slot])),
+    ...storagesOf(made),
   ]);
   for (const storage of from) binding.storageDispose(storage);
   if (slotted.length === 0) optimizer.forget();

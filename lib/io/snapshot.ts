@@ -120,12 +120,12 @@ function addTraining(net: Model, position: Position | null, sources: TensorToWri
     metadata.compile = JSON.stringify(compileConfig(net));
     const { optimizer } = compiled;
     Object.assign(state, optimizer.state);
-    optimizer.slotNames.forEach((slot, i) => {
+    for (const name of optimizer.slotNames)
       for (const weight of net.weights) {
-        const slots = optimizer.slotsOf(weight.variable);
-        if (slots) sources.push({ name: slotName(slot, weight), dtype: 'F32', shape: weight.shape, storage: slots[i] });
+        const slot = optimizer.slotsOf(weight.variable)?.find((own) => own.name === name);
+        if (slot)
+          sources.push({ name: slotName(name, weight), dtype: 'F32', shape: slot.shape, storage: slot.storage });
       }
-    });
   }
   if (position) state.training = positionToJson(position);
   const put = (tensor: Tensor): Config => {

@@ -2,6 +2,8 @@
 import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { type Initializer, type InitializerLike, resolveInitializer } from '../initializers/index.js';
+import type { Constraint } from '../constraints/constraint.js';
+import { type ConstraintLike, resolveConstraint } from '../constraints/resolve.js';
 import * as ops from '../graph/ops.js';
 import type { Regularizer } from '../regularizers/regularizer.js';
 import { type RegularizerLike, resolveRegularizer } from '../regularizers/resolve.js';
@@ -19,6 +21,8 @@ export interface DenseOptions extends LayerOptions {
   biasInitializer?: InitializerLike;
   kernelRegularizer?: RegularizerLike | null;
   biasRegularizer?: RegularizerLike | null;
+  kernelConstraint?: ConstraintLike | null;
+  biasConstraint?: ConstraintLike | null;
 }
 
 export class Dense extends Layer {
@@ -28,6 +32,7 @@ export class Dense extends Layer {
   readonly #activation: ActivationFunction;
   readonly #initializers: { kernel: Initializer; bias: Initializer };
   readonly #regularizers: { kernel: Regularizer | null; bias: Regularizer | null };
+  readonly #constraints: { kernel: Constraint | null; bias: Constraint | null };
   #kernel!: Weight; // (features, units)
   #bias: Weight | null = null; // (units)
 
@@ -40,6 +45,8 @@ export class Dense extends Layer {
       'biasInitializer',
       'kernelRegularizer',
       'biasRegularizer',
+      'kernelConstraint',
+      'biasConstraint',
     ]);
     super('dense', read);
     this.units = read.count('units');
@@ -54,10 +61,15 @@ export class Dense extends Layer {
       kernel: resolveRegularizer(read.what('kernelRegularizer'), kernelRegularizer),
       bias: resolveRegularizer(read.what('biasRegularizer'), biasRegularizer),
     };
+    this.#constraints = {
+      kernel: resolveConstraint(read.what('kernelConstraint'), read.raw.kernelConstraint),
+      bias: resolveConstraint(read.what('biasConstraint'), read.raw.biasConstraint),
+    };
   }
 
   override getConfig(): Config {
     const { kernel, bias } = this.#regularizers;
+    const { kernel: kernelConstraint, bias: biasConstraint } = this.#constraints;
     return {
       ...super.getConfig(),
       units: this.units,
@@ -67,6 +79,8 @@ export class Dense extends Layer {
       biasInitializer: serialize(this.#initializers.bias),
       kernelRegularizer: kernel && serialize(kernel),
       biasRegularizer: bias && serialize(bias),
+      kernelConstraint: kernelConstraint && serialize(kernelConstraint),
+      biasConstraint: biasConstraint && serialize(biasConstraint),
     };
   }
 
@@ -82,9 +96,16 @@ export class Dense extends Layer {
       [inputShape.at(-1)!, this.units],
       this.#initializers.kernel,
       this.#regularizers.kernel,
+      this.#constraints.kernel,
     );
     if (this.useBias)
-      this.#bias = this.addWeight('bias', [this.units], this.#initializers.bias, this.#regularizers.bias);
+      this.#bias = this.addWeight(
+        'bias',
+        [this.units],
+        this.#initializers.bias,
+        this.#regularizers.bias,
+        this.#constraints.bias,
+      );
   }
 
   override call(x: Computed): Computed {
@@ -97,7 +118,8 @@ export class Dense extends Layer {
  * Fully connected: activation(x·W + b), on the last axis of inputs of rank 2 and more.
  *
  * @param options units; activation (none by default), useBias (true), kernelInitializer ('glorotUniform'), biasInitializer
- *   ('zeros'), kernelRegularizer, biasRegularizer, activityRegularizer, inputShape, name, trainable
+ *   ('zeros'), kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint, inputShape,
+ *   name, trainable
  * @returns a layer from [n, …, features] to [n, …, units], with weights kernel (features, units) and bias (units)
  * @example
  * layers.dense({ units: 32, activation: 'sigmoid', inputShape: [784] });

@@ -31,6 +31,8 @@ register('layer', (value) => value instanceof Layer, {
       biasInitializer: 'initializer',
       kernelRegularizer: 'regularizer',
       biasRegularizer: 'regularizer',
+      kernelConstraint: 'constraint',
+      biasConstraint: 'constraint',
     },
   },
   Dropout: { type: Dropout, make: dropout },

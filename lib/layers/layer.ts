@@ -2,6 +2,7 @@
 import { binding } from '../binding/index.js';
 import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
+import type { Constraint } from '../constraints/constraint.js';
 import { DownhillError } from '../errors.js';
 import type { Result } from '../graph/signatures.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
@@ -176,8 +177,9 @@ export abstract class Layer {
     shape: Shape,
     initializer: Initializer,
     regularizer: Regularizer | null = null,
+    constraint: Constraint | null = null,
   ): Weight {
-    const weight = new Weight(name, shape, initializer, regularizer, this);
+    const weight = new Weight(name, shape, initializer, regularizer, constraint, this);
     this.#weights.push(weight);
     return weight;
   }

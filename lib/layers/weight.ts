@@ -1,5 +1,6 @@
 // A weight of a layer: declared when the layer is built, placed in a model's arena when the model is first used.
 import { binding, type Storage } from '../binding/index.js';
+import type { Constraint } from '../constraints/constraint.js';
 import type { Initializer } from '../initializers/index.js';
 import type { Regularizer } from '../regularizers/index.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
@@ -33,6 +34,7 @@ export class Weight {
     readonly shape: Shape,
     initializer: Initializer,
     readonly regularizer: Regularizer | null,
+    readonly constraint: Constraint | null,
     /** Of its layer, by reference: freezing a layer freezes its weights. */
     readonly owner: { readonly name: string; readonly trainable: boolean },
   ) {
@@ -64,7 +66,8 @@ export class Weight {
       this.#initial.dispose();
       this.#initial = null;
     }
-    this.#variable = new Variable(storage, this.shape, 'float32', `${this.owner.name}/${this.name}`, true);
+    const name = `${this.owner.name}/${this.name}`;
+    this.#variable = new Variable(storage, this.shape, 'float32', name, true, this.constraint);
   }
 }
 

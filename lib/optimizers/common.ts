@@ -4,7 +4,10 @@ import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import type { Options } from '../options.js';
 import type { ScheduleLike } from '../schedules/schedule.js';
+import type { Shape } from '../tensor/shape.js';
+import type { Variable } from '../tensor/variable.js';
 import type { GroupOptions } from './groups.js';
+import type { UpdateProgram } from './update-programs.js';
 import { type DynamicLossScaleOptions, LossScale } from './loss-scale.js';
 import type { Preset } from './presets.js';
 
@@ -79,16 +82,27 @@ export const commonKeys = [
   'preset',
 ] as const;
 
-/** What a class of optimizer says of itself. */
-export interface UpdateRule {
+/** How variables are updated. */
+export interface VariableRule {
   /** A row of native/optim/rules.def. */
   rule: string;
   /** Names of its slots, in their order, for files. */
   slots: readonly string[];
-  /** Default of learningRate. */
-  learningRate: number;
   /** Hyperparameters of the rule, by the native names. */
   hyper: Record<string, number>;
+  /** Where the rule is made of ops. */
+  program?: UpdateProgram;
+  /** Of a program: shapes of the slots that a variable of this shape has, by name; by default all have the variable's. */
+  slotShapes?(shape: Shape): Readonly<Record<string, Shape>>;
+}
+
+/** What a class of optimizer says of itself. */
+export interface UpdateRule extends VariableRule {
+  /** Default of learningRate. */
+  learningRate: number;
+  /** Where some variables have another rule: it, and which they are. */
+  other?: VariableRule;
+  isOther?(variable: Variable): boolean;
   /** Rules that do the same with these numbers, so that groups may mix them: 'sgd' is 'momentum' with momentum 0. */
   within?: readonly string[];
   /** Where its slots begin that do not begin at 0; 'learningRate': at the rate of the update that makes them. */
@@ -154,9 +168,12 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
   return { hyper, options, lossScale, config };
 }
 
-/** How many slots a row of native/optim/rules.def has. */
-export function slotsOf(rule: string): number {
+/** Compares what a class says of its rule with the row of native/optim/rules.def. */
+export function checkRule({ rule, slots, program }: VariableRule): void {
   const row = binding.rules().find(({ name }) => name === rule);
   if (!row) throw new DownhillError('INTERNAL', `The addon has no update rule "${rule}".`);
-  return row.slots;
+  if (row.scalars !== (program?.scalars.length ?? 0))
+    throw new DownhillError('INTERNAL', `The update rule "${rule}" needs the names of its ${row.scalars} scalars.`);
+  if (!program && row.slots !== slots.length)
+    throw new DownhillError('INTERNAL', `The update rule "${rule}" needs the names of its ${row.slots} slots.`);
 }

@@ -1,6 +1,7 @@
 // The optimizers, by name.
 import { type Entry, register } from '../config/registry.js';
 import { DownhillError, show, unknownName } from '../errors.js';
+import { Adafactor, adafactor } from './adafactor.js';
 import { Adadelta, adadelta } from './adadelta.js';
 import { Adagrad, adagrad } from './adagrad.js';
 import { Adam, adam } from './adam.js';
@@ -11,6 +12,7 @@ import { AdamW, adamw } from './adamw.js';
 import { DeltaBarDelta, deltaBarDelta } from './delta-bar-delta.js';
 import { Ftrl, ftrl } from './ftrl.js';
 import { Lion, lion } from './lion.js';
+import { Muon, muon } from './muon.js';
 import { Nadam, nadam } from './nadam.js';
 import { Optimizer } from './optimizer.js';
 import { RmsProp, rmsprop } from './rmsprop.js';
@@ -19,6 +21,7 @@ import { Sgd, sgd } from './sgd.js';
 
 export { type AdadeltaOptions, adadelta } from './adadelta.js';
 export { type AdagradOptions, adagrad } from './adagrad.js';
+export { type AdafactorOptions, adafactor } from './adafactor.js';
 export { type AdamOptions, adam } from './adam.js';
 export { type GroupOptions, type Match, ParameterGroup } from './groups.js';
 export { type LambOptions, lamb } from './lamb.js';
@@ -29,6 +32,7 @@ export { type AdamWOptions, adamw } from './adamw.js';
 export { type DeltaBarDeltaOptions, deltaBarDelta } from './delta-bar-delta.js';
 export { type FtrlOptions, ftrl } from './ftrl.js';
 export { type LionOptions, lion } from './lion.js';
+export { type AdjustLrFn, type MuonOptions, muon } from './muon.js';
 export { type NadamOptions, nadam } from './nadam.js';
 export type { OptimizerOptions } from './common.js';
 export { type LossFunction, Optimizer } from './optimizer.js';
@@ -43,6 +47,7 @@ const nested = { learningRate: 'schedule', 'groups.learningRate': 'schedule' } a
 /** By Keras's names. In lower case, they are those of the factories in lower case, too. */
 const entries: Readonly<Record<string, Entry & { make: () => Optimizer }>> = {
   Adadelta: { type: Adadelta, make: adadelta, nested },
+  Adafactor: { type: Adafactor, make: adafactor, nested },
   Adagrad: { type: Adagrad, make: adagrad, nested },
   Adam: { type: Adam, make: adam, nested },
   Lamb: { type: Lamb, make: lamb, nested },
@@ -52,6 +57,7 @@ const entries: Readonly<Record<string, Entry & { make: () => Optimizer }>> = {
   DeltaBarDelta: { type: DeltaBarDelta, make: deltaBarDelta, nested },
   Ftrl: { type: Ftrl, make: ftrl, nested },
   Lion: { type: Lion, make: lion, nested },
+  Muon: { type: Muon, make: muon, nested },
   Nadam: { type: Nadam, make: nadam, nested },
   RMSprop: { type: RmsProp, make: rmsprop, nested },
   Rprop: { type: Rprop, make: rprop, nested },

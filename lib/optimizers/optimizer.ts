@@ -13,21 +13,17 @@ import type { TensorLike } from '../tensor/convert.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
-import { type Common, type OptimizerOptions, readCommon, slotsOf, type UpdateRule } from './common.js';
+import { type Common, type OptimizerOptions, readCommon, type UpdateRule } from './common.js';
 import { CheckedGroup, type GroupOwner, ParameterGroup, ruleOfAll } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
 import { type Preset, presetOf } from './presets.js';
 import { Rate } from './rate.js';
-import { Slots } from './slots.js';
-import { unitsOf } from './units.js';
+import { accumulatorSlot, averageSlot, nativeUpdater, type Row, rowsOf } from './rows.js';
+import { type Slot, type SlotShape, Slots } from './slots.js';
 import { Updaters } from './updaters.js';
 
 /** A function without arguments that computes a loss from Variables. */
 export type LossFunction = () => Output;
-
-/** Names of the slots that no rule has. */
-const averageSlot = 'average';
-const accumulatorSlot = 'gradientAccumulator';
 
 /** Rates of a user's own schedule that are computed ahead, at most. */
 const kAhead = 1024;
@@ -45,13 +41,13 @@ export interface OptimizerState {
 export abstract class Optimizer {
   readonly name: string;
   readonly preset: Preset;
-  /** Names of the slots, in their order. */
+  /** Names of the slots, in their order; a variable may have some of them. */
   readonly slotNames: readonly string[];
   /** Their rates can be set: optimizer.groups[0].learningRate = 0.01. */
   readonly groups: readonly ParameterGroup[];
   readonly #rule: UpdateRule;
   /** By native group. */
-  readonly #starts: readonly UpdateRule['starts'][];
+  readonly #rows: readonly Row[];
   readonly #common: Common;
   readonly #rate: Rate;
   readonly #slots: Slots;
@@ -69,32 +65,39 @@ export abstract class Optimizer {
     this.#updaters = new Updaters(
       (variables, gradients) => this.#make(variables, gradients),
       (updater) => {
-        for (const [group, rate] of this.#rates().entries()) rate.tell(updater, group);
+        for (const [row, { rate }] of this.#rows.entries()) rate().tell(updater, row);
       },
     );
-    const groups = this.#readGroups(read, new.target as unknown as new (options: Config) => Optimizer);
+    const groups = this.#readGroups(read, new.target as unknown as ClassOfGroups);
     this.groups = groups.map(({ group }) => group);
-    const rules = [rule, ...groups.map(({ rule }) => rule)];
-    this.#rule = ruleOfAll(read.where, rules);
-    this.#starts = rules.map(({ starts }) => starts);
+    this.#rule = rule;
+    const all = ruleOfAll(read.where, [rule, ...groups.map(({ rule }) => rule)]);
     const averages = this.#common.options.emaMomentum !== null;
-    const { slots } = this.#rule;
+    this.#rows = [
+      { group: 0, rule, hyper: this.#common.hyper, rate: () => this.#rate },
+      ...groups.map(({ group, rule }, i) => ({
+        group: i + 1,
+        rule,
+        hyper: group.hyper,
+        rate: () => group.rate ?? this.#rate,
+      })),
+    ].flatMap((row) => rowsOf(row, all));
     this.slotNames = [
-      ...slots,
+      ...new Set(this.#rows.flatMap(({ rule }) => rule.slots)),
       ...(averages ? [averageSlot] : []),
       ...(this.#common.options.accumulationSteps > 1 ? [accumulatorSlot] : []),
     ];
-    if (slotsOf(this.#rule.rule) !== slots.length)
-      throw new DownhillError(
-        'INTERNAL',
-        `The update rule "${this.#rule.rule}" needs the names of its ${slotsOf(this.#rule.rule)} slots.`,
-      );
-    const start = (slot: number, variable: Variable) => {
-      const group = this.#groupOf(variable);
-      const value = this.#starts[group]?.[this.slotNames[slot]] ?? this.#rule.starts?.[this.slotNames[slot]] ?? 0;
+    const start = (name: string, variable: Variable) => {
+      const { group, starts } = this.#rows[this.#rowOf(variable)];
+      const value = starts?.[name] ?? 0;
       return value === 'learningRate' ? (this.groups[group - 1] ?? this).learningRate : value;
     };
-    this.#slots = new Slots(this.slotNames.length, averages ? slots.length : null, start);
+    this.#slots = new Slots((variable) => this.slotShapes(variable), averages ? averageSlot : null, start);
+  }
+
+  /** Options that follow from those of a group. */
+  static impliedByGroup(_own: Config): Config {
+    return {};
   }
 
   /** The options that make an equal optimizer, as plain JSON, with the learning rate of the moment. A subclass adds its own. */
@@ -167,7 +170,8 @@ export abstract class Optimizer {
    * be made with them (0: any number). For training.
    */
   ready(limit: number): number {
-    const own = this.#rates().filter((rate) => rate.isOwn);
+    const rates = [this.#rate, ...this.groups.flatMap(({ rate }) => rate ?? [])];
+    const own = rates.filter((rate) => rate.isOwn);
     if (own.length === 0) return limit;
     const { accumulationSteps, scheduleByStep } = this.#common.options;
     const steps = limit > 0 ? Math.min(limit, kAhead) : kAhead;
@@ -183,12 +187,14 @@ export abstract class Optimizer {
   finalizeVariableValues(variables: readonly Variable[]): void {
     this.#checkAlive();
     checkVariables(`${this.name}.finalizeVariableValues`, variables);
-    const slot = this.slotNames.indexOf(averageSlot);
-    const averaged = slot < 0 || this.iterations === 0 ? [] : variables.filter((variable) => this.#slots.get(variable));
+    const averages = (this.iterations === 0 ? [] : variables).flatMap((variable) => {
+      const slot = this.#slots.get(variable)?.find(({ name }) => name === averageSlot);
+      return slot ? { variable, slot } : [];
+    });
     binding.storagesWrite(
-      averaged.map(storageOf),
-      averaged.map(() => 'float32'),
-      averaged.map((variable) => this.#slots.get(variable)![slot]),
+      averages.map(({ variable }) => storageOf(variable)),
+      averages.map(() => 'float32'),
+      averages.map(({ slot }) => slot.storage),
     );
   }
 
@@ -249,18 +255,34 @@ export abstract class Optimizer {
     return this.#updaters.bind(variables, gradients);
   }
 
-  /** The slots of a variable, by slotNames; null before its first update. For files. */
-  slotsOf(variable: Variable): readonly Storage[] | null {
+  /** The slots of a variable; null before its first update. For files. */
+  slotsOf(variable: Variable): readonly Slot[] | null {
     return this.#slots.get(variable);
   }
 
+  /** The slots that a variable has from its first update on, in the order of slotNames. For files. */
+  slotShapes(variable: Variable): readonly SlotShape[] {
+    const { shape } = variable;
+    const { rule } = this.#rows[this.#rowOf(variable)];
+    const shapes = rule.slotShapes?.(shape) ?? Object.fromEntries(rule.slots.map((name) => [name, shape]));
+    return this.slotNames.flatMap((name) => {
+      if (name === averageSlot || name === accumulatorSlot) return { name, shape };
+      return Object.hasOwn(shapes, name) ? { name, shape: shapes[name] } : [];
+    });
+  }
+
   /** The slots of these variables, with the values they begin at where they are new. For files. */
-  makeSlots(variables: readonly Variable[]): readonly (readonly Storage[])[] {
+  makeSlots(variables: readonly Variable[]): readonly (readonly Slot[])[] {
     return this.#slots.of(variables);
   }
 
-  /** Gives variables that have no slots theirs, with their values: by slot, then by variable. For files. */
-  adoptSlots(variables: readonly Variable[], slots: readonly (readonly Storage[])[]): void {
+  /** Slots for these variables, to be filled and adopted. For files. */
+  layOutSlots(variables: readonly Variable[]): readonly (readonly Slot[])[] {
+    return this.#slots.layOut(variables);
+  }
+
+  /** Gives variables that have no slots theirs, with their values. For files. */
+  adoptSlots(variables: readonly Variable[], slots: readonly (readonly Slot[])[]): void {
     this.#slots.adopt(variables, slots);
   }
 
@@ -283,32 +305,17 @@ export abstract class Optimizer {
     this.dispose();
   }
 
+  /** The row of a variable: that of the first group that matches, or the optimizer's own. */
+  #rowOf(variable: Variable): number {
+    const group = this.groups.findIndex((own) => own.has(variable.name)) + 1;
+    const first = this.#rows.findIndex((row) => row.group === group);
+    return this.#rows[first].isOther?.(variable) ? first + 1 : first;
+  }
+
   #make(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
-    const slots = this.#slots.of(variables);
-    const rules = this.#rule.slots.length;
     for (const group of this.groups) group.checkMatches(variables);
-    const named = (name: string, storages: readonly Storage[]) => storages[this.slotNames.indexOf(name)] ?? null;
-    const segments = variables.map((variable, i) => ({
-      parameter: storageOf(variable),
-      gradient: gradients[i],
-      slots: slots[i].slice(0, rules),
-      group: this.#groupOf(variable),
-      average: named(averageSlot, slots[i]),
-      accumulator: named(accumulatorSlot, slots[i]),
-      columns: unitsOf(variable.shape),
-    }));
-    const hypers = [this.#common.hyper, ...this.groups.map(({ hyper }) => hyper)];
-    return binding.updaterNew(this.#rule.rule, segments, hypers, this.#common.options);
-  }
-
-  /** The native group of a variable: 0 is the optimizer's own. */
-  #groupOf(variable: Variable): number {
-    return this.groups.findIndex((group) => group.has(variable.name)) + 1;
-  }
-
-  /** By native group: the optimizer's own, then its groups'. */
-  #rates(): Rate[] {
-    return [this.#rate, ...this.groups.map(({ rate }) => rate ?? this.#rate)];
+    const items = variables.map((variable, i) => ({ variable, gradient: gradients[i], row: this.#rowOf(variable) }));
+    return nativeUpdater(items, this.#slots.of(variables), this.#rows, this.#common.options);
   }
 
   /** What schedules count, at the next update. */
@@ -318,10 +325,7 @@ export abstract class Optimizer {
   }
 
   /** A group has the numbers that a whole optimizer of this class with its options would have. */
-  #readGroups(
-    read: Options<OptimizerOptions>,
-    Class: new (options: Config) => Optimizer,
-  ): { group: ParameterGroup; rule: UpdateRule }[] {
+  #readGroups(read: Options<OptimizerOptions>, Class: ClassOfGroups): { group: ParameterGroup; rule: UpdateRule }[] {
     const { groups = [] } = read.raw as { groups?: unknown };
     const what = read.what('groups');
     if (!Array.isArray(groups))
@@ -336,7 +340,7 @@ export abstract class Optimizer {
     };
     return groups.map((given, i) => {
       const group = new CheckedGroup(`${what}[${i}]`, given, read.raw);
-      const whole = group.within(() => new Class(group.merged));
+      const whole = group.within(() => new Class({ ...group.merged, ...Class.impliedByGroup(group.own) }));
       return { group: new ParameterGroup(group, whole.#common.hyper, owner), rule: whole.#rule };
     });
   }
@@ -362,3 +366,5 @@ export abstract class Optimizer {
       throw new DownhillError('DISPOSED', `The optimizer "${this.name}" has been disposed of. Make a new one.`);
   }
 }
+
+type ClassOfGroups = (new (options: Config) => Optimizer) & Pick<typeof Optimizer, 'impliedByGroup'>;

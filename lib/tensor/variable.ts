@@ -1,6 +1,8 @@
 // Tensors whose values change.
 import { binding, type DType, type Storage } from '../binding/index.js';
 import { DownhillError } from '../errors.js';
+import type { Constraint } from '../constraints/constraint.js';
+import { resolveConstraint, type ConstraintLike } from '../constraints/resolve.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import { checkFlag, Options } from '../options.js';
 import { checkCountOfValues, checkFits, type TensorLike, toSource } from './convert.js';
@@ -15,12 +17,22 @@ let unnamed = 0;
  */
 export class Variable extends Tensor {
   readonly name: string;
+  /** What optimizers apply after each update; null: nothing. */
+  readonly constraint: Constraint | null;
   #trainable: boolean;
 
   /** Use `variable(…)`. @internal */
-  constructor(storage: Storage, shape: Shape, dtype: DType, name: string, trainable: boolean) {
+  constructor(
+    storage: Storage,
+    shape: Shape,
+    dtype: DType,
+    name: string,
+    trainable: boolean,
+    constraint: Constraint | null = null,
+  ) {
     super(storage, shape, dtype);
     this.name = name;
+    this.constraint = constraint;
     this.#trainable = trainable;
   }
 
@@ -76,6 +88,8 @@ export interface VariableOptions {
   name?: string;
   /** Whether an optimizer updates it; true by default. */
   trainable?: boolean;
+  /** Applied after each update: by name, one of `constraints.…`, or a function of ops. */
+  constraint?: ConstraintLike | null;
 }
 
 /**
@@ -87,10 +101,11 @@ export interface VariableOptions {
  * await optimizers.sgd({ learningRate: 0.1 }).minimize(() => ops.sum(ops.square(ops.sub(w, 3))), [w]);
  */
 export function variable(values: TensorLike, options?: VariableOptions): Variable {
-  const read = new Options<VariableOptions>('variable', options, ['shape', 'dtype', 'name', 'trainable']);
+  const read = new Options<VariableOptions>('variable', options, ['shape', 'dtype', 'name', 'trainable', 'constraint']);
   const name = read.has('name') ? read.text('name') : unnamed === 0 ? 'variable' : `variable_${unnamed}`;
   const trainable = read.flag('trainable', true);
+  const constraint = resolveConstraint(read.what('constraint'), read.raw.constraint);
   const made = build('variable', values, read.raw.shape, read.raw.dtype);
   if (!read.has('name')) unnamed++;
-  return new Variable(made.storage, made.shape, made.dtype, name, trainable);
+  return new Variable(made.storage, made.shape, made.dtype, name, trainable, constraint);
 }

@@ -1,5 +1,6 @@
 // The kinds of handles and their tags (random 128-bit numbers).
 #pragma once
+#include <utility>
 #include <vector>
 
 #include "addon/check.h"
@@ -36,6 +37,17 @@ DH_HANDLE(Session, 0xb8051d3ef6a7492c, 0x84fe6b92c03d7a15)
 inline Napi::Value storage_handle(Napi::Env env, std::shared_ptr<Storage> storage) {
   const auto bytes = static_cast<int64_t>(storage->bytes);
   return make_handle<Storage>(env, std::move(storage), bytes);
+}
+
+/// [[variable, node], …]
+inline std::vector<std::pair<std::shared_ptr<Storage>, NodeId>> state_writes(const Napi::Value& value) {
+  std::vector<std::pair<std::shared_ptr<Storage>, NodeId>> writes;
+  const Napi::Array given = list(value, "writes");
+  for (uint32_t i = 0; i < given.Length(); ++i) {
+    const Napi::Array write = list(given.Get(i), "write");
+    writes.emplace_back(handle<Storage>(write.Get(0u)), static_cast<NodeId>(integer(write.Get(1u), "node")));
+  }
+  return writes;
 }
 
 /// The storage of a handle, filled: blocks while it is pending, throws its job's error.

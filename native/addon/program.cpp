@@ -68,15 +68,12 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
   const auto graph = handle<Graph>(info[0]);
   PlanOptions options;
   for (int64_t id : integers(info[1], "outputs")) options.outputs.push_back(static_cast<NodeId>(id));
-  const Napi::Array targets = list(info[2], "targets"), writes = list(info[3], "writes");
+  const Napi::Array targets = list(info[2], "targets");
   for (uint32_t i = 0; i < targets.Length(); ++i) {
     const Napi::Value target = targets.Get(i);
     options.targets.push_back(target.IsNull() ? nullptr : handle<Storage>(target));
   }
-  for (uint32_t i = 0; i < writes.Length(); ++i) {
-    const Napi::Array write = list(writes.Get(i), "write");
-    options.writes.emplace_back(handle<Storage>(write.Get(0u)), static_cast<NodeId>(integer(write.Get(1u), "node")));
-  }
+  options.writes = state_writes(info[3]);
   Device& device = devices::get(text(info[4], "device"));
   std::shared_ptr<Program> program = device.compile(make_plan(*graph, options), precision(info[5]));
   return make_handle<Program>(info.Env(), std::move(program));

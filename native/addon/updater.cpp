@@ -64,19 +64,49 @@ UpdateOptions update_options(const Napi::Value& value) {
 
 int group_of(const Napi::Value& value) { return static_cast<int>(std::min<int64_t>(count(value, "group"), INT32_MAX)); }
 
+/// Graphs with their state writes, and where they find the scalars of a step.
+UpdateGraphs update_graphs(const Napi::Value& value) {
+  UpdateGraphs result;
+  if (value.IsNull()) return result;
+  const Napi::Object given = object(value, "graphs");
+  const Napi::Array programs = list(given.Get("programs"), "programs");
+  for (uint32_t i = 0; i < programs.Length(); ++i) {
+    const Napi::Object program = object(programs.Get(i), "program");
+    PlanOptions options;
+    options.writes = state_writes(program.Get("writes"));
+    result.plans.push_back(make_plan(*handle<Graph>(program.Get("graph")), options));
+  }
+  const Napi::Array scalars = list(given.Get("scalars"), "scalars");
+  for (uint32_t i = 0; i < scalars.Length(); ++i) {
+    const Napi::Object item = object(scalars.Get(i), "scalars");
+    UpdateScalars places;
+    places.group = item.Get("group").IsNull() ? kHeadScalars : group_of(item.Get("group"));
+    const Napi::Array at = list(item.Get("at"), "at");
+    for (uint32_t j = 0; j < at.Length(); ++j) places.at.push_back(*handle<Storage>(at.Get(j)));
+    result.scalars.push_back(std::move(places));
+  }
+  return result;
+}
+
 }  // namespace
 
 void export_updater(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("updaterNew", {
-    const Rule rule = rule_of(text(info[0], "rule"));
     std::vector<UpdateSegment> segments;
-    const Napi::Array given = list(info[1], "segments");
+    const Napi::Array given = list(info[0], "segments");
     for (uint32_t i = 0; i < given.Length(); ++i) segments.push_back(segment(given.Get(i)));
     std::vector<Hyper> groups;
-    const Napi::Array hypers = list(info[2], "groups");
-    for (uint32_t i = 0; i < hypers.Length(); ++i) groups.push_back(hyper(hypers.Get(i)));
+    UpdateOptions options = update_options(info[2]);
+    const Napi::Array rows = list(info[1], "groups");
+    for (uint32_t i = 0; i < rows.Length(); ++i) {
+      const Napi::Object row = object(rows.Get(i), "group");
+      options.rules.push_back(rule_of(text(row.Get("rule"), "rule")));
+      groups.push_back(hyper(row.Get("hyper")));
+    }
+    options.graphs = update_graphs(info[3]);
+    const Rule first = options.rules.empty() ? Rule::sgd : options.rules.front();
     return make_handle<Updater>(
-        info.Env(), std::make_shared<Updater>(rule, std::move(segments), std::move(groups), update_options(info[3])));
+        info.Env(), std::make_shared<Updater>(first, std::move(segments), std::move(groups), std::move(options)));
   });
   DH_EXPORT("updaterSet", {
     handle<Updater>(info[0])->set(group_of(info[1]), text(info[2], "name"), number(info[3], "value"));

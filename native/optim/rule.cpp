@@ -15,13 +15,21 @@ namespace {
 
 struct RuleRow {
   const char* name;
-  int slots;
+  int slots, scalars;
   bool norms, own_decay;
 };
 
+template <typename Functor>
+constexpr int scalars_of_functor() {
+  if constexpr (std::is_base_of_v<DH_ISA::ProgramRule, Functor>)
+    return static_cast<int>(sizeof(Functor) / sizeof(float));
+  return 0;
+}
+
 constexpr RuleRow kRules[] = {
-#define RULE(name, functor) \
-  {#name, DH_ISA::functor::kSlots, DH_ISA::kUsesNorms<DH_ISA::functor>, DH_ISA::kDecaysItself<DH_ISA::functor>},
+#define RULE(name, functor)                                                                                    \
+  {#name, DH_ISA::functor::kSlots, scalars_of_functor<DH_ISA::functor>(), DH_ISA::kUsesNorms<DH_ISA::functor>, \
+   DH_ISA::kDecaysItself<DH_ISA::functor>},
 #include "optim/rules.def"
 };
 
@@ -82,6 +90,7 @@ Rule rule_of(std::string_view name) {
 
 const char* name_of(Rule rule) { return kRules[static_cast<int>(rule)].name; }
 int slots_of(Rule rule) { return kRules[static_cast<int>(rule)].slots; }
+int scalars_of(Rule rule) { return kRules[static_cast<int>(rule)].scalars; }
 bool uses_norms(Rule rule) { return kRules[static_cast<int>(rule)].norms; }
 bool decays_itself(Rule rule) { return kRules[static_cast<int>(rule)].own_decay; }
 

@@ -31,6 +31,8 @@ inline constexpr int kRuleCount = static_cast<int>(Rule::count_);
 Rule rule_of(std::string_view name);
 const char* name_of(Rule rule);
 int slots_of(Rule rule);
+/// How many scalars of a step its graph program reads: the first floats of the functor. 0: it has no program.
+int scalars_of(Rule rule);
 /// Whether the rule needs norms of each variable before it moves it, and whether it decays weights itself
 /// (update_element.h).
 bool uses_norms(Rule rule);

@@ -34,7 +34,12 @@ void Updater::resolve(Pass& pass) {
   }
 }
 
+void Updater::prepare() {
+  if (!programs_ && !options_.graphs.plans.empty()) programs_ = std::make_unique<UpdatePrograms>(options_.graphs);
+}
+
 void Updater::apply() {
+  prepare();
   plan(position(), 1, &head_, steps_.data());
   if (!head_.apply) {
     resolve(merged_);
@@ -54,7 +59,7 @@ void Updater::apply() {
   }
   bool clipped = false;
   for (const GroupStep& group : steps_) clipped = clipped || group.clip_norm > 0;
-  const bool by_variable = clipped || units_ > 0 || uses_norms(rule_);
+  const bool by_variable = clipped || units_ > 0 || measures();
   if (by_variable || head_.global_clip_norm > 0) resolve(by_variable_);
   if (clipped || head_.global_clip_norm > 0)
     measure_norms();
@@ -65,6 +70,7 @@ void Updater::apply() {
   Pass& pass = by_variable ? by_variable_ : merged_;
   if (!by_variable) resolve(pass);
   update(pass);
+  if (programs_) programs_->run(head_, steps_.data());
   count(1);
 }
 
@@ -135,21 +141,24 @@ void Updater::measure_units() {
 
 /// The norms that the rule asks for, and what it makes of them.
 void Updater::measure_rule() {
-  if (!uses_norms(rule_)) return;
-  const cpu::MeasureFn kernel = cpu::kernels().measure[static_cast<int>(rule_)];
+  if (!measures()) return;
+  const cpu::KernelTable& table = cpu::kernels();
   cpu::parallel_for(static_cast<int64_t>(by_variable_.chunks.size()), [&](int64_t i) {
     const Chunk& chunk = by_variable_.chunks[static_cast<size_t>(i)];
     const UpdateSpan& span = by_variable_.spans[static_cast<size_t>(chunk.span)];
-    kernel(steps_[static_cast<size_t>(span.group)].rule.bytes, scale_of(span), row_of(by_variable_, chunk), chunk.size,
-           &measured_[2 * static_cast<size_t>(i)]);
+    if (!uses_norms(span.rule)) return;
+    table.measure[static_cast<int>(span.rule)](steps_[static_cast<size_t>(span.group)].rule.bytes, scale_of(span),
+                                               row_of(by_variable_, chunk), chunk.size,
+                                               &measured_[2 * static_cast<size_t>(i)]);
   });
   size_t chunk = 0;
   for (size_t s = 0; s < by_variable_.spans.size(); ++s) {
     double squares[2] = {0, 0};
     for (; chunk < by_variable_.chunks.size() && by_variable_.chunks[chunk].span == static_cast<int>(s); ++chunk)
       for (size_t k = 0; k < 2; ++k) squares[k] += measured_[2 * chunk + k];
-    const GroupStep& group = steps_[static_cast<size_t>(by_variable_.spans[s].group)];
-    trust_[s] = trust_of(rule_, group.rule, std::sqrt(squares[0]), std::sqrt(squares[1]));
+    const UpdateSpan& span = by_variable_.spans[s];
+    const GroupStep& group = steps_[static_cast<size_t>(span.group)];
+    trust_[s] = trust_of(span.rule, group.rule, std::sqrt(squares[0]), std::sqrt(squares[1]));
   }
 }
 
@@ -185,11 +194,12 @@ cpu::UpdateRow Updater::row_of(const Pass& pass, const Chunk& chunk) const {
 }
 
 void Updater::update(const Pass& pass) {
-  const cpu::UpdateFn kernel = cpu::kernels().update[static_cast<int>(rule_)];
+  const cpu::KernelTable& table = cpu::kernels();
   cpu::parallel_for(static_cast<int64_t>(pass.chunks.size()), [&](int64_t i) {
     const Chunk& chunk = pass.chunks[static_cast<size_t>(i)];
     const UpdateSpan& span = pass.spans[static_cast<size_t>(chunk.span)];
-    kernel(steps_[static_cast<size_t>(span.group)].rule.bytes, scale_of(span), row_of(pass, chunk), chunk.size);
+    table.update[static_cast<int>(span.rule)](steps_[static_cast<size_t>(span.group)].rule.bytes, scale_of(span),
+                                              row_of(pass, chunk), chunk.size);
   });
 }
 

@@ -27,12 +27,15 @@ struct StepHead {
 /// g ← clip(g, ±clip_value), g ← g + l2·p, p ← rule(g, p - decay·p). With unit_clip the gradient of each unit (a column
 /// of a kernel, a bias as a whole) is scaled to at most unit_clip·max(‖p‖, unit_epsilon) first.
 struct GroupStep {
-  RuleBytes rule;                       // the functor of updater.rule()
+  RuleBytes rule;                       // the functor of the group's rule
   float l2 = 0;                         // coupled decay
   float decay = 0;                      // decoupled decay, times the rate
   float clip_value = 0, clip_norm = 0;  // 0: none
   float unit_clip = 0, unit_epsilon = 0;
 };
+
+/// In place of a group, for the scalars of StepHead that graph programs read (optim/update_scalars.h).
+inline constexpr int kHeadScalars = -1;
 
 /// Elements of a span that squares are summed up over for norms; a multiple of the alignment, so that chunks never
 /// share a cache line.
@@ -50,6 +53,7 @@ struct UpdateSpan {
   int64_t columns = 1;           // units; element i is of unit i mod columns
   int64_t first_unit = -1;       // number of its first one among those of all variables; -1: never clipped by units
   int group = 0;
+  Rule rule = {};   // of the group
   int segment = 0;  // the first one
 };
 

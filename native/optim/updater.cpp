@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "training/locks.h"
 
 namespace downhill {
 
@@ -39,8 +40,7 @@ void check_group(int group, size_t groups) {
                                        std::to_string(groups) + " groups.");
 }
 
-void check_segment(const UpdateSegment& segment, size_t index, Rule rule, size_t groups, const UpdateOptions& options) {
-  check_group(segment.group, groups);
+void check_segment(const UpdateSegment& segment, size_t index, Rule rule, const UpdateOptions& options) {
   if (static_cast<int>(segment.slots.size()) != slots_of(rule))
     throw Error(code::kInvalidArgument,
                 "Rule " + std::string(name_of(rule)) + " needs " + std::to_string(slots_of(rule)) +
@@ -50,7 +50,7 @@ void check_segment(const UpdateSegment& segment, size_t index, Rule rule, size_t
   check_storage(segment.gradient, bytes, index, "gradient");
   for (const Storage& slot : segment.slots) check_storage(slot, bytes, index, "slot");
   if (options.accumulation_steps > 1) check_storage(segment.accumulator, bytes, index, "accumulator");
-  if (options.average) check_storage(segment.average, bytes, index, "average");
+  if (options.average && scalars_of(rule) == 0) check_storage(segment.average, bytes, index, "average");
   const auto size = static_cast<int64_t>(bytes / sizeof(float));
   if (segment.columns < 1 || size % segment.columns != 0)
     throw Error(code::kInvalidArgument, "Variable " + std::to_string(index) + " of " + std::to_string(size) +
@@ -104,14 +104,24 @@ void extend(UpdateSpan& span, const UpdateSegment& next) {
 }  // namespace
 
 Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyper> groups, UpdateOptions options)
-    : rule_(rule), options_(options) {
+    : options_(std::move(options)), rules_(options_.rules) {
   check_options(options_);
+  if (rules_.empty()) rules_.assign(groups.size(), rule);
+  if (rules_.size() != groups.size())
+    throw Error(code::kInvalidArgument, "An updater with " + std::to_string(groups.size()) + " groups has " +
+                                            std::to_string(rules_.size()) + " rules.");
+  for (const Rule own : rules_)
+    if (std::find(distinct_rules_.begin(), distinct_rules_.end(), own) == distinct_rules_.end())
+      distinct_rules_.push_back(own);
+  check_graphs(options_.graphs, rules_);
   std::vector<UpdateSpan> single, merged;
   for (size_t i = 0; i < segments.size(); ++i) {
     UpdateSegment& segment = segments[i];
-    check_segment(segment, i, rule_, groups.size(), options_);
+    check_group(segment.group, groups.size());
+    const Rule own = rules_[static_cast<size_t>(segment.group)];
+    check_segment(segment, i, own, options_);
     if (options_.accumulation_steps == 1) segment.accumulator = {};
-    if (!options_.average) segment.average = {};
+    if (!options_.average || scalars_of(own) > 0) segment.average = {};
     UpdateSpan span;
     span.parameter = segment.parameter;
     span.gradient = segment.gradient;
@@ -120,6 +130,7 @@ Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyp
     span.average = segment.average;
     span.size = static_cast<int64_t>(segment.parameter.bytes / sizeof(float));
     span.group = segment.group;
+    span.rule = own;
     span.segment = static_cast<int>(i);
     span.columns = segment.columns;
     if (groups[static_cast<size_t>(segment.group)].adaptive_clip > 0) {
@@ -140,7 +151,7 @@ Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyp
   partial_.resize(by_variable_.chunks.size());
   norm_factor_.resize(segments.size(), 1);
   trust_.resize(segments.size(), 1);
-  if (uses_norms(rule_)) measured_.resize(2 * by_variable_.chunks.size());
+  if (measures()) measured_.resize(2 * by_variable_.chunks.size());
   cut_units();
 }
 
@@ -178,9 +189,16 @@ void Updater::collect_buffers(const std::vector<UpdateSegment>& segments) {
   }
   add_distinct(written_, options_.dynamic.scale.buffer);
   add_distinct(written_, options_.dynamic.finite_steps.buffer);
-  for (const UpdateSegment& segment : segments)
-    if (std::find(written_.begin(), written_.end(), segment.gradient.buffer) == written_.end())
-      add_distinct(read_, segment.gradient.buffer);
+  for (const UpdateScalars& scalars : options_.graphs.scalars)
+    for (const Storage& place : scalars.at) add_distinct(written_, place.buffer);
+  const auto reads = [this](const std::shared_ptr<Buffer>& buffer) {
+    if (std::find(written_.begin(), written_.end(), buffer) == written_.end()) add_distinct(read_, buffer);
+  };
+  for (const Plan& plan : options_.graphs.plans)
+    for (const std::shared_ptr<Buffer>& buffer : access_of(plan).writes) add_distinct(written_, buffer);
+  for (const Plan& plan : options_.graphs.plans)
+    for (const std::shared_ptr<Buffer>& buffer : access_of(plan).reads) reads(buffer);
+  for (const UpdateSegment& segment : segments) reads(segment.gradient.buffer);
 }
 
 StepHead Updater::head_of(int64_t step) const {
@@ -202,14 +220,16 @@ StepHead Updater::head_of(int64_t step) const {
   return head;
 }
 
-GroupStep Updater::group_step(const Group& group, int64_t step_index) const {
+GroupStep Updater::group_step(const Group& group, Rule rule, int64_t step_index) const {
   const int64_t update = step_index / options_.accumulation_steps;
   const int64_t scheduled = options_.schedule_by_step ? step_index : update;
   Hyper hyper = group.hyper;
   if (group.schedule) hyper.learning_rate = group.schedule->at(static_cast<double>(scheduled));
   GroupStep step;
-  step.rule = build_rule(rule_, hyper, update + 1);
-  if (!decays_itself(rule_))
+  Hyper scaled = hyper;
+  scaled.learning_rate *= hyper.rate_ratio;
+  step.rule = build_rule(rule, scaled, update + 1);
+  if (!decays_itself(rule))
     (hyper.coupled_decay ? step.l2 : step.decay) =
         static_cast<float>(hyper.weight_decay * (hyper.coupled_decay ? 1 : hyper.learning_rate));
   step.clip_value = static_cast<float>(hyper.clip_value);
@@ -223,9 +243,12 @@ void Updater::plan(int64_t first, int64_t count, StepHead* heads, GroupStep* gro
   const std::lock_guard<std::mutex> lock(mutex_);
   for (int64_t step = first; step < first + count; ++step) {
     const StepHead head = *heads++ = head_of(step);
-    for (const Group& group : groups_) *groups++ = head.apply ? group_step(group, step) : GroupStep{};
+    for (size_t i = 0; i < groups_.size(); ++i)
+      *groups++ = head.apply ? group_step(groups_[i], rules_[i], step) : GroupStep{};
   }
 }
+
+bool Updater::measures() const { return std::any_of(rules_.begin(), rules_.end(), uses_norms); }
 
 void Updater::set(int group, std::string_view name, double value) {
   const std::lock_guard<std::mutex> lock(mutex_);

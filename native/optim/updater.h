@@ -11,6 +11,7 @@
 #include "optim/rule.h"
 #include "optim/schedule.h"
 #include "optim/update_plan.h"
+#include "optim/update_programs.h"
 
 namespace downhill {
 
@@ -21,7 +22,8 @@ struct UpdateRow;
 struct UpdateScale;
 }  // namespace cpu
 
-/// One variable with its gradient and slots, all float32 and of the same size.
+/// One variable with its gradient and slots, all float32 and of the same size. Where a program does the update, slot 0
+/// takes the gradient to it, and the program has the rest: slots of any shape and the average.
 struct UpdateSegment {
   Storage parameter, gradient;
   std::vector<Storage> slots;
@@ -47,6 +49,8 @@ struct UpdateOptions {
   bool skip_non_finite = false;         // an update with a gradient that is not finite changes nothing
   double loss_scale = 1;                // fixed: gradients are divided by it
   DynamicLossScale dynamic = {};        // skips as well
+  std::vector<Rule> rules = {};         // by group, in place of one rule for all; empty: none
+  UpdateGraphs graphs = {};             // run after the pass
 };
 
 class Updater {
@@ -54,6 +58,8 @@ class Updater {
   /// Throws INVALID_ARGUMENT when sizes, slot counts, groups or options do not fit.
   Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyper> groups, UpdateOptions options = {});
 
+  /// Compiles the programs for the CPU, so that no step does.
+  void prepare();
   /// One step: plans, does and counts it. The caller holds the buffers of `written()` alone. Results do not depend on
   /// the number of threads. Allocates nothing.
   void apply();
@@ -68,7 +74,11 @@ class Updater {
     skipped_.fetch_add(skipped, std::memory_order_relaxed);
   }
 
-  Rule rule() const { return rule_; }
+  /// Distinct rules of the groups; the pass is made once for each of them.
+  const std::vector<Rule>& rules() const { return distinct_rules_; }
+  bool measures() const;  // whether one of them uses norms
+  /// Whether a step of plan() makes an update, or only accumulates.
+  bool applies(int64_t step) const { return head_of(step).apply != 0; }
   size_t groups() const { return groups_.size(); }
   bool skips() const { return options_.skip_non_finite || options_.dynamic.scale.buffer; }
   /// Units of the variables that may be clipped by units.
@@ -132,7 +142,7 @@ class Updater {
   static void resolve(Pass& pass);
   void collect_buffers(const std::vector<UpdateSegment>& segments);
   StepHead head_of(int64_t step) const;
-  GroupStep group_step(const Group& group, int64_t step_index) const;
+  GroupStep group_step(const Group& group, Rule rule, int64_t step_index) const;
   cpu::UpdateRow row_of(const Pass& pass, const Chunk& chunk) const;
   cpu::UpdateScale scale_of(const UpdateSpan& span) const;
   bool all_finite(const Pass& pass) const;
@@ -142,14 +152,16 @@ class Updater {
   void update(const Pass& pass);
   void accumulate(const Pass& pass);
 
-  const Rule rule_;
   const UpdateOptions options_;
+  std::vector<Rule> rules_, distinct_rules_;  // by group
   std::vector<std::shared_ptr<Buffer>> written_, read_;
   Pass by_variable_, merged_;
 
   mutable std::mutex mutex_;  // of groups_
   std::vector<Group> groups_;
   std::atomic<int64_t> iterations_{0}, skipped_{0};
+
+  std::unique_ptr<UpdatePrograms> programs_;  // null: none, or not needed so far
 
   StepHead head_;                    // of the step in hand
   std::vector<GroupStep> steps_;     // of the step in hand, by group

@@ -161,6 +161,7 @@ void Session::prepare() {
     prepare_loops();
   else
     place_columns();
+  if (!where_ && options_.updater) options_.updater->prepare();
   versions_.reserve(8);
   prepared_ = true;
 }

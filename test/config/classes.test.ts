@@ -1,6 +1,7 @@
 // Every registered class, built with options away from their defaults, survives JSON text: options and behaviour.
 import {
   callbacks,
+  constraints,
   deserialize,
   initializers,
   type Kind,
@@ -61,6 +62,8 @@ const rows: Record<string, Record<string, Row>> = {
         biasInitializer: initializers.constant({ value: 0.25 }),
         kernelRegularizer: regularizers.l1l2({ l1: 0.5, l2: 0.25 }),
         biasRegularizer: regularizers.l1({ l1: 0.125 }),
+        kernelConstraint: constraints.maxNorm({ maxValue: 3, axis: 1 }),
+        biasConstraint: constraints.nonNeg(),
       },
       also: [
         { units: 2, kernelInitializer: initializers.ones(), biasInitializer: initializers.randomUniform({ seed: 9 }) },
@@ -103,6 +106,12 @@ const rows: Record<string, Record<string, Row>> = {
     L1L2: { factory: 'l1l2', options: { l1: 0.3, l2: 0.7 } },
     L2: { factory: 'l2', options: { l2: 0.7 } },
     OrthogonalRegularizer: { factory: 'orthogonal', options: { factor: 0.7, mode: 'columns' } },
+  },
+  constraint: {
+    MaxNorm: { factory: 'maxNorm', options: { maxValue: 3, axis: 1 } },
+    MinMaxNorm: { factory: 'minMaxNorm', options: { minValue: 0.25, maxValue: 3, rate: 0.5, axis: [1, 2] } },
+    NonNeg: { factory: 'nonNeg', options: {} },
+    UnitNorm: { factory: 'unitNorm', options: { axis: [0, 2] } },
   },
   loss: {
     BinaryCrossentropy: {
@@ -183,6 +192,57 @@ const rows: Record<string, Record<string, Row>> = {
     ZeroOneLoss: { factory: 'zeroOneLoss', options: { name: 'mine' } },
   },
   optimizer: {
+    Adafactor: {
+      factory: 'adafactor',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        clipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 3,
+        groups: [{ match: 'b', weightDecay: 0, epsilon2: 0.01 }],
+        beta2Decay: -0.5,
+        epsilon1: 1e-4,
+        epsilon2: 0.1,
+        clipThreshold: 2,
+        relativeStep: false,
+        preset: 'keras',
+      },
+      also: [{ preset: 'torch', clipValue: 0.25 }, { globalClipNorm: 0.25 }],
+    },
+    Muon: {
+      factory: 'muon',
+      options: {
+        name: 'mine',
+        learningRate: 0.3,
+        weightDecay: 0.1,
+        clipNorm: 0.5,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 2,
+        gradientAccumulationSteps: 3,
+        groups: [{ match: 'b', weightDecay: 0 }],
+        momentum: 0.5,
+        nesterov: false,
+        nsSteps: 2,
+        muonA: 3,
+        muonB: -4,
+        muonC: 1.5,
+        rmsRate: 0.4,
+        excludeLayers: ['b$'],
+        excludeEmbeddings: false,
+        adamLrRatio: 0.5,
+        adamBeta1: 0.5,
+        adamBeta2: 0.75,
+        adamWeightDecay: 0.3,
+        epsilon: 0.01,
+        preset: 'keras',
+      },
+      also: [{ preset: 'torch', clipValue: 0.25, adjustLrFn: 'matchRmsAdamw' }, { globalClipNorm: 0.25 }],
+    },
     Adam: {
       factory: 'adam',
       options: {
@@ -403,6 +463,7 @@ const exported: Record<string, Record<string, unknown>> = {
   layer: layers,
   initializer: initializers,
   regularizer: regularizers,
+  constraint: constraints,
   loss: losses,
   metric: metrics,
   optimizer: optimizers,
@@ -457,6 +518,9 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
     for (let step = 0; step < 3; step++) await optimizer.applyGradients([[tensor([0.5, step, -1]), w]]);
     return [optimizer.name, optimizer.learningRate, ...w.dataSync()];
   },
+  constraint: (constraint: constraints.Projection) => [
+    ...constraint(tensor(randomArray(2 * 3 * 4, 7), [2, 3, 4])).dataSync(),
+  ],
   schedule: (schedule: schedules.ScheduleLike) => [0, 1, 2, 3, 5, 8].map((step) => schedule(step)),
   callback: (callback: object) => Object.keys(callback),
 };

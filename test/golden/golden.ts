@@ -21,7 +21,7 @@ export interface LossSpec {
 export interface OptimizerSpec {
   /** Its factory. */
   optimizer: string;
-  options: Record<string, number | boolean | string | object>;
+  options: Record<string, number | boolean | string | object | null>;
 }
 
 export function read<Body>(name: string): Body {

@@ -21,8 +21,8 @@ export function stateOf(net: Model): Record<string, unknown> {
   const state: Record<string, unknown> = { iterations, steps, learningRate };
   for (const weight of net.parameters) {
     state[weight.name] = bytes(binding.storageRead(storageOf(weight), 'float32'));
-    for (const [i, slot] of (optimizer.slotsOf(weight) ?? []).entries())
-      state[`${optimizer.slotNames[i]}/${weight.name}`] = bytes(binding.storageRead(slot, 'float32'));
+    for (const { name, storage } of optimizer.slotsOf(weight) ?? [])
+      state[`${name}/${weight.name}`] = bytes(binding.storageRead(storage, 'float32'));
   }
   return state;
 }
@@ -34,6 +34,16 @@ export const optimizersByName = {
   torchMomentum: () => optimizers.sgd({ learningRate: 0.03, momentum: 0.9, dampening: 0.1, preset: 'torch' }),
   adam: () => optimizers.adam({ learningRate: 0.01, weightDecay: 0.01 }),
   torchAdam: () => optimizers.adam({ learningRate: 0.01, preset: 'torch', globalClipNorm: 0.3 }),
+  adafactor: () =>
+    optimizers.adafactor({
+      learningRate: 0.05,
+      weightDecay: 0.01,
+      useEma: true,
+      emaMomentum: 0.8,
+      emaOverwriteFrequency: 5,
+    }),
+  muon: () => optimizers.muon({ learningRate: 0.01, globalClipNorm: 0.3, gradientAccumulationSteps: 4 }),
+  torchMuon: () => optimizers.muon({ learningRate: 0.01, preset: 'torch', excludeLayers: ['^dense/'] }),
   adagrad: () => optimizers.adagrad({ learningRate: 0.05, preset: 'torch', lrDecay: 0.1 }),
   nadam: () => optimizers.nadam({ learningRate: 0.01, clipNorm: 0.5 }),
   rprop: () => optimizers.rprop({ learningRate: schedules.inverseTime({ initial: 0.02, decay: 0.3 }) }),

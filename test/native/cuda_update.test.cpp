@@ -156,7 +156,7 @@ void run_steps(Model& model, int steps, bool clipped, cuda::StepState& state) {
       }
       commands.push_back(cuda::command(decide));
     }
-    cuda::UpdateArgs update{table, clipped ? factors : nullptr, nullptr, nullptr, updater.rule()};
+    cuda::UpdateArgs update{table, clipped ? factors : nullptr, nullptr, nullptr, updater.rules().front()};
     if (clipped) {
       commands.push_back(cuda::command(cuda::GradientNormsArgs{table, squares}));
       commands.push_back(cuda::command(cuda::ClipFactorsArgs{table, squares, scratch, factors}));
@@ -168,9 +168,9 @@ void run_steps(Model& model, int steps, bool clipped, cuda::StepState& state) {
       commands.push_back(cuda::command(cuda::UnitFactorsArgs{units, unit_factors}));
       update.units = unit_factors;
     }
-    if (uses_norms(updater.rule())) {
+    if (uses_norms(updater.rules().front())) {
       commands.push_back(cuda::command(cuda::MeasureArgs{update, measured}));
-      commands.push_back(cuda::command(cuda::TrustArgs{table, measured, trust, updater.rule()}));
+      commands.push_back(cuda::command(cuda::TrustArgs{table, measured, trust, updater.rules().front()}));
       update.trust = trust;
     }
     commands.push_back(cuda::command(update));

@@ -13,7 +13,7 @@ afterAll(goHome);
 type Spec = OptimizerSpec & { name: string };
 const golden = new URL('../golden/', import.meta.url);
 const trajectories = readdirSync(golden)
-  .filter((file) => /^update-rules-.*\.json$/.test(file))
+  .filter((file) => /^update-(rules|programs)-.*\.json$/.test(file))
   .flatMap((file) => read<{ cases: Spec[] }>(file.slice(0, -'.json'.length)).cases);
 
 const factories = Object.entries(optimizers)
@@ -36,8 +36,12 @@ const presetsOf = (factory: string) =>
 describe('tables', () => {
   it('every row of native/optim/rules.def has a class and a golden trajectory', async () => {
     const made = vi.spyOn(binding, 'updaterNew');
-    for (const spec of trajectories) await makeOptimizer(spec).applyGradients([[[1], variable([1])]]);
-    const used = new Set(made.mock.calls.map(([rule]) => rule));
+    for (const spec of trajectories)
+      await makeOptimizer(spec).applyGradients([
+        [[1], variable([1])],
+        [[[1]], variable([[1]])],
+      ]);
+    const used = new Set(made.mock.calls.flatMap(([, groups]) => groups.map(({ rule }) => rule)));
     made.mockRestore();
     expect([...used].sort()).toEqual(
       binding

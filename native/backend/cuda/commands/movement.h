@@ -14,7 +14,7 @@ struct CopyArgs {
   const void* from;
   void* to;
   Nest nest;                        // operand 0: to; 1: from
-  const StepState* unless_stopped;  // nothing is copied once that step has failed; null: always copied
+  const StepState* unless_stopped;  // nothing is copied once that step has failed or is skipped; null: always copied
 };
 
 struct FillArgs {

@@ -19,6 +19,7 @@ struct DeviceSpan {
   int64_t columns;      // units: element i is of unit i mod columns
   int64_t first_unit;   // number of its first unit; -1: not clipped by units
   int32_t group;
+  Rule rule;  // of the group
 };
 
 /// Rows [row, row + kUnitRows) and columns [column, column + kUnitColumns) of a span, as far as it has them.
@@ -89,6 +90,7 @@ struct UnitFactorsArgs {
   float* factors;  // (units)
 };
 
+/// The spans of one rule.
 struct UpdateArgs {
   UpdateTable table;
   const float* factors;  // (span_count); null: no clipping by norms
@@ -109,6 +111,13 @@ struct TrustArgs {
   const float* squares;  // (chunk_count, 2)
   float* trust;          // (span_count)
   Rule rule;
+};
+
+/// to[i · stride] = scalar i of the step (optim/update_scalars.h) for the programs that follow.
+struct UpdateScalarsArgs {
+  UpdateTable table;
+  float* to;
+  int32_t group, count, stride;
 };
 
 }  // namespace downhill::cuda

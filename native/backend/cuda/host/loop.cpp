@@ -77,6 +77,7 @@ class CudaLoop final : public StepLoop {
   struct Captured {
     std::vector<const void*> addresses;
     std::unique_ptr<CudaGraph> graph;
+    std::unique_ptr<CudaGraph> accumulating;  // of steps without an update, where these differ
   };
 
   Captured& captured() { return captured_[feed_.side()]; }
@@ -90,11 +91,22 @@ class CudaLoop final : public StepLoop {
     state.counter = update_ ? static_cast<uint64_t>(options_.updater->iterations()) : launch.counter;
     stream_.upload(state_at_, &state, sizeof state);
     if (update_) update_->stage(stream_, steps);
-    stream_.launch(captured().graph->get(), steps);
+    launch_graphs(steps);
     stream_.download(&state, state_at_, sizeof state);
     if (elements_ > 0) stream_.download(host_log_.data(), log_at_, logs_bytes(steps));
     feed_.load_ahead(launch.position + steps * options_.batch, steps);
     stream_.synchronize();
+  }
+
+  void launch_graphs(int steps) {
+    if (!captured().accumulating) return stream_.launch(captured().graph->get(), steps);
+    // A skipped update starts its steps anew, so that the places in a window go on in turn.
+    const int64_t first = options_.updater->position();
+    for (int done = 0, run = 0; done < steps; done += run) {
+      const bool applies = options_.updater->applies(first + done);
+      for (run = 1; done + run < steps && options_.updater->applies(first + done + run) == applies;) ++run;
+      stream_.launch((applies ? captured().graph : captured().accumulating)->get(), run);
+    }
   }
 
   /// After a failure: memory may be given back only when the device is done with it.
@@ -149,20 +161,22 @@ class CudaLoop final : public StepLoop {
       for (Captured& other : captured_) other.graph.reset();
     if (captured().graph && addresses_ == captured().addresses) return;
     captured().graph.reset();
-    capture(workspace);
+    captured().accumulating.reset();
+    captured().graph = capture(workspace, true);
+    if (update_ && update_->differs()) captured().accumulating = capture(workspace, false);
     captured().addresses = addresses_;
   }
 
-  void capture(std::byte* workspace) {
+  std::unique_ptr<CudaGraph> capture(std::byte* workspace, bool updates) {
     commands_.clear();
     load_batch();
     program_.lower_steps(at_, workspace, state_at_, commands_);
     add_log();
     program_.lower_writes(at_, state_at_, commands_);
-    if (update_) update_->add(commands_, state_at_);
+    if (update_) update_->add(commands_, state_at_, updates);
     const int64_t window = update_ ? options_.updater->options().accumulation_steps : 1;
     commands_.push_back(command(AdvanceArgs{options_.batch, state_at_, window}));
-    captured().graph = std::make_unique<CudaGraph>(device_, commands_);
+    return std::make_unique<CudaGraph>(device_, commands_);
   }
 
   void load_batch() {

@@ -43,7 +43,7 @@ struct UpdateCommands::Memory {
         factors(counts.variables * sizeof(float), device.memory()),
         unit_squares(2 * counts.unit_sums * sizeof(double), device.memory()),
         unit_factors(counts.units * sizeof(float), device.memory()),
-        measured(uses_norms(updater.rule()) ? 2 * counts.chunks * sizeof(float) : 0, device.memory()),
+        measured(updater.measures() ? 2 * counts.chunks * sizeof(float) : 0, device.memory()),
         trust(counts.variables * sizeof(float), device.memory()),
         staged_heads(device, std::max<size_t>(heads.bytes(), 1)),
         staged_groups(device, std::max<size_t>(groups.bytes(), 1)) {}
@@ -95,6 +95,8 @@ UpdateCommands::UpdateCommands(CudaDevice& device, Updater& updater, int max_ste
   // A skipped update goes back to its first step, which may be of the launch before.
   const int64_t before = updater.skips() ? updater.options().accumulation_steps - 1 : 0;
   memory_ = std::make_unique<Memory>(device, updater, counts_of(updater), static_cast<size_t>(max_steps + before));
+  const UpdateGraphs& graphs = updater.options().graphs;
+  if (!graphs.plans.empty()) programs_ = std::make_unique<CudaUpdatePrograms>(device, graphs);
 }
 
 UpdateCommands::~UpdateCommands() = default;
@@ -107,7 +109,8 @@ bool UpdateCommands::bind() {
   bool norms = updater_.options().global_clip_norm > 0;
   for (size_t group = 0; group < updater_.groups(); ++group)
     norms = norms || updater_.get(static_cast<int>(group), "clipNorm") > 0;
-  if (now == memory.addresses && norms == memory.norms) return false;
+  const bool moved = programs_ && programs_->bind();
+  if (now == memory.addresses && norms == memory.norms) return moved;
 
   const UpdateTables tables = update_tables(updater_.variables(), there);
   fill(memory.spans, tables.spans, there);
@@ -127,10 +130,10 @@ bool UpdateCommands::bind() {
   return true;
 }
 
-void UpdateCommands::add(std::vector<DhCommand>& commands, StepState* state) {
+void UpdateCommands::add(std::vector<DhCommand>& commands, StepState* state, bool applies) {
   Memory& memory = *memory_;
   DeviceMemory* const there = device_.memory();
-  UpdateArgs update{memory.table, nullptr, nullptr, nullptr, updater_.rule()};
+  UpdateArgs update{memory.table, nullptr, nullptr, nullptr, Rule::count_};
   UpdateTable& table = update.table;
   table.state = state;
   if (table.span_count == 0) return;
@@ -162,14 +165,19 @@ void UpdateCommands::add(std::vector<DhCommand>& commands, StepState* state) {
     commands.push_back(command(UnitFactorsArgs{units, factors}));
     update.units = factors;
   }
-  if (uses_norms(updater_.rule())) {
-    auto* const squares = on<float>(memory.measured, there);
-    auto* const trust = on<float>(memory.trust, there);
-    commands.push_back(command(MeasureArgs{update, squares}));
-    commands.push_back(command(TrustArgs{table, squares, trust, updater_.rule()}));
-    update.trust = trust;
+  for (const Rule rule : updater_.rules()) {
+    update.rule = rule;
+    update.trust = nullptr;
+    if (uses_norms(rule)) {
+      auto* const squares = on<float>(memory.measured, there);
+      auto* const trust = on<float>(memory.trust, there);
+      commands.push_back(command(MeasureArgs{update, squares}));
+      commands.push_back(command(TrustArgs{table, squares, trust, rule}));
+      update.trust = trust;
+    }
+    commands.push_back(command(update));
   }
-  commands.push_back(command(update));
+  if (programs_ && applies) programs_->add(commands, table, state);
 }
 
 int64_t UpdateCommands::first_row() const {
@@ -202,16 +210,17 @@ class SingleUpdate final : public DeviceUpdate {
 
   void apply() override {
     auto* const state = reinterpret_cast<StepState*>(state_.write(device_.memory()));
-    if (commands_of_.bind() || commands_.empty()) {
-      commands_.clear();
-      commands_of_.add(commands_, state);
-    }
+    const bool applies = updater_.applies(updater_.position());
+    if (commands_of_.bind())
+      for (std::vector<DhCommand>& old : commands_) old.clear();
+    std::vector<DhCommand>& commands = commands_[commands_of_.differs() && !applies];
+    if (commands.empty()) commands_of_.add(commands, state, applies);
     StepState now;
     now.row = commands_of_.first_row();
     const StreamLease stream(device_);
     stream->upload(state, &now, sizeof now);
     commands_of_.stage(*stream, 1);
-    stream->run(commands_);
+    stream->run(commands);
     if (updater_.skips()) stream->download(&now, state, sizeof now);
     stream->synchronize();
     updater_.count(1, now.skip);
@@ -222,7 +231,7 @@ class SingleUpdate final : public DeviceUpdate {
   UpdateCommands commands_of_;
   Updater& updater_;
   Buffer state_;
-  std::vector<DhCommand> commands_;
+  std::vector<DhCommand> commands_[2];  // of updates, and of steps that only accumulate where these differ
 };
 
 }  // namespace

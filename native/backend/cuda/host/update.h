@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/cuda/host/device.h"
+#include "backend/cuda/host/update_programs.h"
 #include "optim/updater.h"
 
 namespace downhill::cuda {
@@ -17,7 +18,10 @@ class UpdateCommands {
   /// Moves variables and slots to the device where they are not there yet. True when commands made before no longer do
   /// what is asked for. The caller holds the buffers' locks, and nothing runs on the device that uses the tables.
   bool bind();
-  void add(std::vector<DhCommand>& commands, StepState* state);
+  /// Of steps that make an update; with `applies` false of those that only accumulate, which can be the same.
+  void add(std::vector<DhCommand>& commands, StepState* state, bool applies = true);
+  /// Whether the two differ.
+  bool differs() const { return programs_ && updater_.options().accumulation_steps > 1; }
   /// StepState::row of the next step.
   int64_t first_row() const;
   /// What the next `steps` steps do, rates and all, computed on the host and put in order on the stream.
@@ -28,6 +32,7 @@ class UpdateCommands {
   CudaDevice& device_;
   Updater& updater_;
   std::unique_ptr<Memory> memory_;
+  std::unique_ptr<CudaUpdatePrograms> programs_;  // null: none
   std::vector<const void*> addresses_;
 };
 

@@ -22,6 +22,7 @@ UpdateTables update_tables(const std::vector<UpdateSpan>& variables, DeviceMemor
     span.size = variable.size;
     span.first_chunk = static_cast<int64_t>(tables.chunks.size());
     span.group = variable.group;
+    span.rule = variable.rule;
     span.columns = variable.columns;
     span.first_unit = variable.first_unit;
     const auto index = static_cast<int32_t>(tables.spans.size());

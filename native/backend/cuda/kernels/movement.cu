@@ -10,7 +10,8 @@ namespace {
 
 constexpr int64_t kPerBlock = kBlockThreads * kQuad;  // elements
 
-__device__ bool stopped(const StepState* state) { return state && state->stopped; }
+/// Whether what outlasts the step is left alone.
+__device__ bool stopped(const StepState* state) { return state && (state->stopped || state->skip); }
 
 /// V: one element, or a quad that is one step of the nest.
 template <typename V>

@@ -11,6 +11,7 @@
 #include "backend/cuda/kernels/update_sums.cuh"
 #include "optim/rules.h"
 #include "optim/update_element.h"
+#include "optim/update_scalars.h"
 
 namespace downhill::cuda {
 
@@ -86,6 +87,7 @@ __global__ void __launch_bounds__(kThreads) measure_spans(MeasureArgs args) {
   __shared__ float squares[2][kMeasureBuffer];
   const UpdateChunk chunk = table.chunks[blockIdx.x];
   const DeviceSpan& span = table.spans[chunk.span];
+  if (span.rule != args.update.rule) return;
   const Piece piece = piece_of(span, chunk.index, kUpdateChunk);
   const Operands<Functor> from(args.update, chunk.span, piece);
   const int thread = static_cast<int>(threadIdx.x);
@@ -126,6 +128,7 @@ __global__ void __launch_bounds__(kTrustThreads) find_trust(TrustArgs args) {
   if (!updates(table)) return;
   for (int s = warp_id(); s < table.span_count; s += kTrustThreads / kWarpSize) {
     const DeviceSpan& span = table.spans[s];
+    if (span.rule != args.rule) continue;
     const double p = sum_of_chunks(span, args.squares, 2, 0), other = sum_of_chunks(span, args.squares, 2, 1);
     if (lane_id() > 0) continue;
     Functor rule;
@@ -176,6 +179,7 @@ __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
   const StepHead head = table.heads[table.state->row];
   const UpdateChunk chunk = table.chunks[blockIdx.x / kPieces];
   const DeviceSpan& span = table.spans[chunk.span];
+  if (span.rule != args.rule) return;
   const Piece piece = piece_of(span, int64_t{chunk.index} * kPieces + blockIdx.x % kPieces, kPiece);
   if (piece.count == 0) return;
   if (!head.apply) return accumulate(span, piece, head.first != 0);
@@ -203,6 +207,15 @@ __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
     for (int s = 0; s < kSlots; ++s) store_quad(at.slots[s] + i, aligned, some, rows[s]);
     if (e) store_quad(e + i, aligned, some, mean);
   }
+}
+
+__global__ void __launch_bounds__(kWarpSize) write_scalars(UpdateScalarsArgs args) {
+  const UpdateTable& table = args.table;
+  if (table.state->stopped) return;
+  const int64_t step = table.state->row;
+  const GroupStep* const groups = table.groups + step * table.group_count;
+  for (int i = static_cast<int>(threadIdx.x); i < args.count; i += kWarpSize)
+    args.to[i * args.stride] = rules::scalar_of_step(table.heads[step], groups, args.group, i);
 }
 
 }  // namespace
@@ -242,6 +255,10 @@ void launch_update(const UpdateArgs& args, Stream stream) {
     case Rule::count_:
       break;
   }
+}
+
+void launch_update_scalars(const UpdateScalarsArgs& args, Stream stream) {
+  launch(write_scalars, 1, kWarpSize, 0, stream, args);
 }
 
 }  // namespace downhill::cuda
