@@ -15,7 +15,7 @@ const BATCHES = 5;
 export interface PhotoSet {
   /** [n, 32, 32, 3] */
   x: Float32Array;
-  /** [n]: airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck */
+  /** By row, [n]: airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck */
   y: Int32Array;
 }
 

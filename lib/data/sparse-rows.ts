@@ -9,7 +9,7 @@ import { drawsOf, shuffledOrder } from './order.js';
 export interface SparseRowsOptions {
   /** [rows, columns] */
   shape: readonly number[];
-  /** [rows + 1]: row i has the values from indptr[i] up to indptr[i + 1]. */
+  /** Of length rows + 1: row i has the values from indptr[i] up to indptr[i + 1]. */
   indptr: Int32Array;
   /** Column of each value. */
   indices: Int32Array;

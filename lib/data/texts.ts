@@ -4,7 +4,7 @@ import { kFixedSeed, shuffledOrder } from './order.js';
 export interface TextSet {
   /** [n] */
   x: string[];
-  /** [n]: 1 or 0 */
+  /** By text, [n]: 1 or 0 */
   y: Int32Array;
 }
 

@@ -21,7 +21,7 @@ export class Pca {
   constructor(
     /** D [features, components]: orthonormal columns, in the order of their variances. */
     readonly components: Tensor,
-    /** [components]: mean square of each code, Σc² / n. */
+    /** By component: mean square of each code, Σc² / n. */
     readonly variances: Tensor,
     /** [features]; zeros where x was not centred */
     readonly mean: Tensor,
