@@ -60,7 +60,7 @@ describe.each(accelerators.length ? accelerators : ['no other device'])('memory 
     twin.setWeights(before);
     await twin.fit(x, oneHot, options);
 
-    setMemoryLimit(device, deviceMemory(device).bytes + 2 ** 16);
+    setMemoryLimit(device, deviceMemory(device).bytes + 2 ** 17);
     const large = net(device, 2 ** 12);
     const error = await large.fit(x, oneHot, options).then(
       () => undefined,
