@@ -313,7 +313,9 @@ const bytesOf = (storage) => Buffer.from(binding.storageRead(storage, 'float32')
 const stateOf = (net) =>
   Buffer.concat(
     net.parameters.flatMap((weight) =>
-      [storageOf(weight), ...(net.compiled?.optimizer.slotsOf(weight) ?? [])].map(bytesOf),
+      [storageOf(weight), ...(net.compiled?.optimizer.slotsOf(weight) ?? []).map(({ storage }) => storage)].map(
+        bytesOf,
+      ),
     ),
   );
 

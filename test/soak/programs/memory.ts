@@ -1,4 +1,4 @@
-// Resident memory and native buffers over 100,000 steps of a small network, after as many to warm up: prints both, in bytes.
+// Resident memory and native buffers of a small network after every 100,000 steps, in bytes.
 import { binding } from '../../../lib/binding/index.js';
 import { examples, network } from './network.js';
 
@@ -15,8 +15,9 @@ function measure(): { resident: number; native: number } {
   return { resident: process.memoryUsage().rss, native: binding.memory().bytes };
 }
 
-await steps(100_000);
-const before = measure();
-await steps(100_000);
-const after = measure();
-console.log(JSON.stringify({ before, after }));
+const readings = [];
+for (let i = 0; i < 5; i++) {
+  await steps(100_000);
+  readings.push(measure());
+}
+console.log(JSON.stringify(readings));
