@@ -1,6 +1,8 @@
 // The update commands on the emulator give the bits of Updater::apply: every rule, with clipping, decay, accumulation,
 // averages and groups, over several steps of one launch.
 #include <functional>
+#include <set>
+#include <string>
 
 #include "backend/cuda/host/update_tables.h"
 #include "cuda_runner.h"
@@ -198,26 +200,30 @@ std::string difference(const Model& a, const Model& b) {
 }
 
 void every_rule() {
+  // What stands around the rules is the same code for all of one kind: a rule of each kind goes through every case.
+  const std::set<Rule> thorough = {Rule::sgd, Rule::adam, Rule::lamb, Rule::torchLars, Rule::adafactor};
+  const std::set<std::string> always = {"plain", "off alignment", "everything"};
   for (int r = 0; r < kRuleCount; ++r)
     for (const Case& test : kCases)
-      for (const bool clipped : {true, false}) {
-        const Rule rule = static_cast<Rule>(r);
-        Model here(rule, test), there(rule, test);
-        std::vector<GroupStep> groups(2);
-        StepHead head;
-        here.updater->plan(here.updater->options().accumulation_steps - 1, 1, &head, groups.data());
-        if (!clipped && (head.global_clip_norm > 0 || groups[0].clip_norm > 0 || groups[1].clip_norm > 0)) continue;
-        for (int launch = 0; launch < kLaunches; ++launch) {
-          here.draw(1, 100u + static_cast<unsigned>(launch));
-          there.draw(1, 100u + static_cast<unsigned>(launch));
-          for (int step = 0; step < kStepsOfLaunch; ++step) here.updater->apply();
-          cuda::StepState state;
-          run_steps(there, kStepsOfLaunch, clipped, state);
-          CHECK(state.index == kStepsOfLaunch && there.updater->iterations() == here.updater->iterations());
-          const std::string where = difference(here, there);
-          CHECK(where.empty(), "%s, %s, launch %d: %s", name_of(rule), test.name, launch, where.c_str());
+      if (thorough.count(static_cast<Rule>(r)) || always.count(test.name))
+        for (const bool clipped : {true, false}) {
+          const Rule rule = static_cast<Rule>(r);
+          Model here(rule, test), there(rule, test);
+          std::vector<GroupStep> groups(2);
+          StepHead head;
+          here.updater->plan(here.updater->options().accumulation_steps - 1, 1, &head, groups.data());
+          if (!clipped && (head.global_clip_norm > 0 || groups[0].clip_norm > 0 || groups[1].clip_norm > 0)) continue;
+          for (int launch = 0; launch < kLaunches; ++launch) {
+            here.draw(1, 100u + static_cast<unsigned>(launch));
+            there.draw(1, 100u + static_cast<unsigned>(launch));
+            for (int step = 0; step < kStepsOfLaunch; ++step) here.updater->apply();
+            cuda::StepState state;
+            run_steps(there, kStepsOfLaunch, clipped, state);
+            CHECK(state.index == kStepsOfLaunch && there.updater->iterations() == here.updater->iterations());
+            const std::string where = difference(here, there);
+            CHECK(where.empty(), "%s, %s, launch %d: %s", name_of(rule), test.name, launch, where.c_str());
+          }
         }
-      }
 }
 
 /// Gradients with a NaN or an infinity: norms are NaN or infinite, as on the CPU.
