@@ -1,4 +1,4 @@
-// The learning rate: too small takes long, too large bounces from side to side, and one that decays settles (S43, S46, S47).
+// The learning rate: too small takes long, too large bounces from side to side, and one that decays settles (S43, S45–S47).
 //   node --import tsx examples/lecture/learning-rate.ts [--steps 40]
 import { ops, optimizers, schedules } from 'downhill';
 import { descend, drawPaths, last, printPaths } from './support/paths.js';
@@ -56,6 +56,15 @@ console.table(
           last: Number(last(values).toFixed(4)),
         },
       ];
+    }),
+  ),
+);
+console.log('\nDo rates go far enough, Σε = ∞, and does their noise die out, Σε² < ∞?');
+console.table(
+  Object.fromEntries(
+    Object.entries(rates).map(([title, rate]) => {
+      const { sumDiverges, squaresConverge } = schedules.check(rate);
+      return [title, { 'Σε = ∞': sumDiverges, 'Σε² < ∞': squaresConverge }];
     }),
   ),
 );

@@ -1,4 +1,4 @@
-// Ill-conditioning in two dimensions: gradient descent zigzags across a ravine, momentum does not (S41, S48, S49, S51, S61–S64).
+// Ill-conditioning in two dimensions: gradient descent zigzags across a ravine, momentum does not (S41, S48, S49, S51, S59, S61–S64).
 //   node --import tsx examples/lecture/ravine.ts [--steps 60]
 import { optimizers } from 'downhill';
 import { coordinateDescent, descend, drawPaths, type Point, printPaths } from './support/paths.js';
@@ -54,6 +54,14 @@ await drawPaths(out, 'momentum', surface, [momentum], [arrow]);
 const adaptive = [
   await descend('AdaGrad', surface, optimizers.adagrad({ learningRate: 1.5, preset: 'book' }), start, steps),
   await descend('RMSProp', surface, optimizers.rmsprop({ learningRate: 0.3, preset: 'book' }), start, steps),
+  await descend(
+    'RMSProp, Nesterov',
+    surface,
+    optimizers.rmsprop({ learningRate: 0.05, momentum: 0.8, nesterov: true, preset: 'book' }),
+    start,
+    steps,
+  ),
+  await descend('delta-bar-delta', surface, optimizers.deltaBarDelta({ learningRate: 0.02 }), start, steps),
   await descend('Adam', surface, optimizers.adam({ learningRate: 0.5, preset: 'book' }), start, steps),
 ];
 printPaths(adaptive);

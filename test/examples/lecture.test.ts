@@ -49,6 +49,11 @@ const scripts: Record<string, Script> = {
         expect(lastOf(text, adaptive), adaptive).toBeLessThan(lastOf(text, 'SGD, Nesterov'));
     },
   },
+  biases: {
+    args: ['--rows', '500', '--epochs', '1'],
+    prints: [/zeros\s+│/],
+    holds: (text) => expect(lastOf(text, 'from the targets')).toBeLessThan(lastOf(text, 'zeros')),
+  },
   cliff: { pictures: ['cliff'], prints: [/not clipped\s+│ 1[0-9]\.\d+/, /clipNorm 1\s+│ 1 /] },
   'discrete-gradient': {
     args: ['--draws', '500'],
@@ -84,7 +89,7 @@ const scripts: Record<string, Script> = {
   'learning-rate': {
     args: ['--steps', '20'],
     pictures: ['learning-rate', 'learning-rate-decay'],
-    prints: [/0\.52, diverges/, /linear decay to 0\.003/],
+    prints: [/0\.52, diverges/, /linear decay to 0\.003/, /0\.3 \/ \(1 \+ 0\.05 k\)\s+│ true\s+│ true/],
   },
   'minibatch-sizes': {
     args: ['--examples', '200', '--tests', '200', '--epochs', '1'],

@@ -210,7 +210,7 @@ void test_schedule_by_step() {
     // From the middle of an update on, with no rate more than its steps need.
     constexpr int kFirst = 4, kSteps = 8;
     const double table[] = {0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05};
-    std::vector<double> numbers = {by_step ? kFirst : kFirst / kMicro};
+    std::vector<double> numbers = {static_cast<double>(by_step ? kFirst : kFirst / kMicro)};
     numbers.insert(numbers.end(), table, table + (by_step ? kSteps : (kFirst + kSteps) / kMicro - kFirst / kMicro));
     updater.set_schedule(0, Schedule::make("table", numbers));
     std::vector<StepHead> heads(kSteps);
