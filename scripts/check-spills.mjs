@@ -25,8 +25,7 @@ const kBudgets = {
 const kBudget = 64; // of the others
 // Single kernels, by their mangled names.
 const kOwnBudgets = [
-  [/update_spans.*FtrlRuleILb0E/, 96], // powers in double
-  [/update_spans.*RmsProp.*Lb1E/, 72], // three slots
+  [/update_spans.*FtrlRuleILb0E/, 72], // powers in double
 ];
 
 const { values, positionals } = parseArgs({

@@ -82,10 +82,10 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
   column_sums.store(shared, column0);
 
   const auto epilogue = make_epilogue();
-  // Four neighbours a thread: always the same columns.
+  // Four neighbours a thread: always the same columns, worked out anew for each, as sums that did not fit in yet fill
+  // the registers until the last pass.
   constexpr int kAcross = Tile::kColumns / 4, kDown = kThreads / kAcross;
   static_assert(kThreads % kAcross == 0 && Tile::kWarpRows % kDown == 0, "every thread the same number of rows");
-  const int across = thread % kAcross * 4, down = thread / kAcross;
   // Rows are swizzled so that the two-float stores of a warp meet in no bank.
   const auto staged = [&](int row, int column) { return shared + row * Tile::kColumns + (column ^ (row & 3) << 3); };
   constexpr int kStagedRows = Shared::kStagedRows;
@@ -100,9 +100,11 @@ __device__ __forceinline__ void gemm(float* shared, const OperandA& a, const Ope
       });
     __syncthreads();
     DH_UNROLL_BY(1)
-    for (int row = down; row < kStagedRows; row += kDown)
+    for (int row = thread_again() / kAcross; row < kStagedRows; row += kDown) {
+      const int across = thread_again() % kAcross * 4;
       epilogue(row0 + pass * kStagedRows + row, column0 + across,
                *reinterpret_cast<const float4*>(staged(row, across)));
+    }
   }
 }
 

@@ -77,10 +77,11 @@ struct Operands {
 // ----------------------------------------------------------------------------------------
 
 constexpr int kMeasureBuffer = 4096;  // elements
+constexpr int kMeasureBlocks = 4;     // of a multiprocessor, by registers
 
 /// As sum_squares of update_norms.cu: both sums at once, by a half of a warp each.
 template <typename Functor>
-__global__ void __launch_bounds__(kThreads) measure_spans(MeasureArgs args) {
+__global__ void __launch_bounds__(kThreads, kMeasureBlocks) measure_spans(MeasureArgs args) {
   const UpdateTable& table = args.update.table;
   if (!updates(table)) return;
   constexpr int kRows = Operands<Functor>::kRows;
@@ -176,7 +177,7 @@ __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
   constexpr int kSlots = Functor::kSlots, kRows = Operands<Functor>::kRows;
   const UpdateTable& table = args.table;
   if (table.state->stopped || table.state->skip) return;
-  const StepHead head = table.heads[table.state->row];
+  const StepHead& head = table.heads[table.state->row];
   const UpdateChunk chunk = table.chunks[blockIdx.x / kPieces];
   const DeviceSpan& span = table.spans[chunk.span];
   if (span.rule != args.rule) return;
@@ -190,22 +191,25 @@ __global__ void __launch_bounds__(kThreads) update_spans(UpdateArgs args) {
   const bool aligned = at.aligned && is_aligned(e);
   for (int i = static_cast<int>(threadIdx.x) * kQuad; i < piece.count; i += kThreads * kQuad) {
     const int some = piece.count - i < kQuad ? piece.count - i : kQuad;
-    float x[kQuad] = {}, w[kQuad] = {}, mean[kQuad] = {}, rows[kRows][kQuad] = {};
+    float x[kQuad] = {}, w[kQuad] = {}, rows[kRows][kQuad] = {};
     at.load(args, span, i, some, x, w, rows);
-    if (e) load_quad(e + i, aligned, some, mean);
     DH_UNROLL
     for (int k = 0; k < kQuad; ++k) {
       float slot[kRows];
       for (int s = 0; s < kSlots; ++s) slot[s] = rows[s][k];
       w[k] = rules::update_element(at.rule, at.step, x[k], w[k], slot);
       for (int s = 0; s < kSlots; ++s) rows[s][k] = slot[s];
-      mean[k] = rules::moving_average(head.keep, head.take, mean[k], w[k]);
-      if (e && head.overwrite) w[k] = mean[k];
     }
-    store_quad(at.p + i, aligned, some, w);
     DH_UNROLL
     for (int s = 0; s < kSlots; ++s) store_quad(at.slots[s] + i, aligned, some, rows[s]);
-    if (e) store_quad(e + i, aligned, some, mean);
+    if (e) {
+      float mean[kQuad] = {};
+      load_quad(e + i, aligned, some, mean);
+      for (int k = 0; k < kQuad; ++k) mean[k] = rules::moving_average(head.keep, head.take, mean[k], w[k]);
+      store_quad(e + i, aligned, some, mean);
+      if (head.overwrite) memcpy(w, mean, sizeof w);
+    }
+    store_quad(at.p + i, aligned, some, w);
   }
 }
 
