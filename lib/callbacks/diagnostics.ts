@@ -1,6 +1,5 @@
 // Diagnostics every so many steps of a fit.
 import type { Config } from '../config/values.js';
-import { isPlain } from '../config/values.js';
 import { curvatureOf } from '../diagnostics/curvature.js';
 import { type Batch, compiledOf, Data } from '../diagnostics/data.js';
 import { normsOf } from '../diagnostics/gradient-norm.js';
@@ -115,9 +114,10 @@ export class Diagnostics extends Saver {
   constructor(options: DiagnosticsOptions = {}) {
     super();
     // A config holds no data: without it, a rebuilt callback looks at the batch in hand.
-    const { x, y, ...others } = isPlain(options) ? options : { ...(options as object), x: undefined, y: undefined };
-    const read = new Options<Checked>(where, isPlain(options) ? (others as Checked) : (options as Checked), [
+    const read = new Options<DiagnosticsOptions>(where, options, [
       'everySteps',
+      'x',
+      'y',
       'record',
       'batchSize',
       'training',
@@ -125,9 +125,13 @@ export class Diagnostics extends Saver {
       'iterations',
       'tolerance',
     ]);
+    const { x, y } = read.raw;
     if ((x === undefined) !== (y === undefined))
-      throw new DownhillError('INVALID_ARGUMENT', `${where}: give x and y, or neither.`);
-    this.#given = x === undefined ? null : { x: x as DataLike, y: y as DataLike };
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${where}: give x and y, or neither; received ${x === undefined ? 'y' : 'x'} alone.`,
+      );
+    this.#given = x === undefined || y === undefined ? null : { x, y };
     this.#options = {
       everySteps: read.count('everySteps', 100),
       record: checkRecord(read.raw.record),

@@ -188,7 +188,8 @@ export class EarlyStopping implements Callback {
  * Ends the fit when a number has not improved for `patience` epochs. Its state is saved and resumed with the model. What is stopped on may be
  * the loss that is meant, such as the zero-one loss, which has no gradient, while another one is trained on.
  *
- * @param options monitor ('val_loss'), minDelta (0), patience (0), mode ('auto'), baseline, restoreBestWeights (false), startFromEpoch (0)
+ * @param options monitor ('val_loss'), minDelta (0), patience (0), mode ('auto'), baseline, restoreBestWeights (false), startFromEpoch (0),
+ *   gradientRows (1024), verbose (0)
  * @throws UNKNOWN_OPTION, OUT_OF_RANGE
  * @example
  * callbacks.earlyStopping({ monitor: 'val_loss', patience: 5, restoreBestWeights: true });

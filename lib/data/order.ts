@@ -4,7 +4,7 @@
 export const kFixedSeed = 20240229;
 
 /** mulberry32: numbers in [0, 1). */
-export function drawsOf(seed: number): () => number {
+function drawsOf(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

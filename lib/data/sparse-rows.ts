@@ -1,10 +1,10 @@
 // Rows that are mostly zeros, kept as their other values: compressed sparse rows.
+import { binding } from '../binding/index.js';
 import { DownhillError, show } from '../errors.js';
 import { checkCount, checkOneOf, checkShape, Options } from '../options.js';
 import { checkSeed, drawSeed } from '../random.js';
 import { type Tensor, tensor } from '../tensor/index.js';
 import { shapeText } from '../tensor/shape.js';
-import { drawsOf, shuffledOrder } from './order.js';
 
 export interface SparseRowsOptions {
   /** [rows, columns] */
@@ -125,11 +125,11 @@ export class SparseRows {
         'SHAPE_MISMATCH',
         `${where}: y must have the same number of values for each of ${rows} rows; received ${y.length}.`,
       );
-    const seeds = drawsOf(seed);
-    const orderOf = (): Int32Array => {
-      if (shuffle === false) return Int32Array.from({ length: rows }, (_, i) => i);
-      return shuffledOrder(rows, shuffle === 'once' ? seed : Math.floor(seeds() * 2 ** 32));
-    };
+    let pass = 0;
+    const orderOf = (): Int32Array =>
+      shuffle === false
+        ? Int32Array.from({ length: rows }, (_, i) => i)
+        : Int32Array.from(binding.permutation(rows, seed, shuffle === 'once' ? 0 : pass++));
     const dense = (order: Int32Array) => this.#dense(order);
     return {
       *[Symbol.iterator]() {

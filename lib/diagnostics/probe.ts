@@ -1,5 +1,6 @@
 // Loss, gradient and Hessian-vector products of a model as functions of a copy of its weights, which training does not disturb and which
 // disturbs no training.
+import { breather } from '../breather.js';
 import { binding, type Program, type Storage } from '../binding/index.js';
 import { DownhillError } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
@@ -17,9 +18,6 @@ import { Vectors } from './vectors.js';
 
 /** Programs that are kept: a few kinds, each for a full batch and a remainder. */
 const kPrograms = 16;
-
-/** Milliseconds after which the event loop has its turn. */
-const kTurn = 20;
 
 /** What a program computes of a traced loss. `parameters`: the trained weights; `extra`: its own inputs. */
 export interface Kind {
@@ -63,7 +61,8 @@ export class Probe {
   readonly #programs = new LruCache<{ program: Program; shapes: readonly Shape[] }>(kPrograms);
   readonly #workspace = binding.workspaceNew();
   #values: readonly Storage[] = [];
-  #turn = performance.now();
+  /** Small programs run at once; others shall not wait for all of them. */
+  readonly #breathe = breather();
 
   /** types: of the rows. Takes a copy of the weights. */
   constructor(
@@ -195,13 +194,6 @@ export class Probe {
     } finally {
       trace.ended = true;
     }
-  }
-
-  /** Small programs run at once; others shall not wait for all of them. */
-  async #breathe(): Promise<void> {
-    if (performance.now() - this.#turn < kTurn) return;
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#turn = performance.now();
   }
 }
 

@@ -2,8 +2,8 @@
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
 import type { DataLike } from '../training/columns.js';
-import { type GradientNorm, gradientNorm } from './gradient-norm.js';
-import { type DataOptions, dataKeys } from './options.js';
+import { type GradientNorm, normsOf } from './gradient-norm.js';
+import { type DataOptions, dataKeys, probed } from './options.js';
 
 export interface StationaryOptions extends DataOptions {
   /** Largest ‖g‖₂ that counts as none; 1e-4 by default. */
@@ -32,9 +32,12 @@ export async function stationary(
   y: DataLike,
   options?: StationaryOptions,
 ): Promise<Stationary> {
-  const read = new Options<StationaryOptions>('diagnostics.stationary', options, [...dataKeys, 'tolerance']);
+  const where = 'diagnostics.stationary';
+  const read = new Options<StationaryOptions>(where, options, [...dataKeys, 'tolerance']);
   const tolerance = read.number('tolerance', 1e-4, { min: 0 });
-  const { tolerance: _, ...common } = read.raw;
-  const { norm, largest, loss } = await gradientNorm(net, x, y, common);
+  const { probe, batches } = await probed(where, net, x, y, read);
+  const { vector, loss } = await probe.gradient(batches);
+  const { norm, largest } = await normsOf(probe, vector, loss);
+  vector.dispose();
   return { stationary: norm <= tolerance, norm, largest, tolerance, loss };
 }

@@ -22,5 +22,7 @@ export async function trainingGradientNorm(net: Model, rows: number): Promise<nu
   }
   if (!probe) return null;
   const { vector, loss } = await probe.gradient(batches);
-  return (await normsOf(probe, vector, loss)).norm;
+  const { norm } = await normsOf(probe, vector, loss);
+  vector.dispose();
+  return norm;
 }

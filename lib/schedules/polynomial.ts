@@ -1,6 +1,6 @@
 import { Options } from '../options.js';
 import { BuiltIn } from './built-in.js';
-import { eventually, power, type Series } from './series.js';
+import { eventually, power, type Series, series } from './series.js';
 
 export interface PolynomialOptions {
   initial: number;
@@ -38,7 +38,8 @@ export class Polynomial extends BuiltIn<PolynomialOptions> {
     const { initial, final, steps, power: exponent, cycle } = this.options;
     if (exponent === 0) return eventually(initial, 0);
     // A cycle of one step ends where it begins.
-    if (final > 0 || initial === 0 || !cycle || steps === 1) return eventually(final, steps);
+    if (!cycle || steps === 1 || (final === 0 && initial === 0)) return eventually(final, steps);
+    if (final > 0) return series(`Cycle after cycle ε_k falls to ${final} and no lower`, true, false);
     return power(`In cycle i of ${steps} updates the mean of ε_k is a constant times i^−${exponent}`, exponent);
   }
 }

@@ -1,5 +1,6 @@
 // Systems with a symmetric positive definite matrix.
-import { breather, type Matrix } from './matrix.js';
+import { breather } from '../breather.js';
+import type { Matrix } from './matrix.js';
 
 /** Below this fraction of the largest diagonal element, times the size, a pivot is what rounding left of 0. */
 const kSingular = 2 ** -52 * 8;

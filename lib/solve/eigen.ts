@@ -1,6 +1,7 @@
 // Eigenvalues and eigenvectors of symmetric matrices: Householder's tridiagonal form, then implicit QR steps.
 import { DownhillError } from '../errors.js';
-import { breather, type Matrix, matrix } from './matrix.js';
+import { breather } from '../breather.js';
+import { type Matrix, matrix } from './matrix.js';
 
 export interface Eigen {
   /** Descending. */

@@ -1,4 +1,5 @@
-// Matrices in double, row by row, for exact solutions; long work lets the event loop run in between.
+// Matrices in double, row by row, for exact solutions.
+import { breather } from '../breather.js';
 import { DownhillError } from '../errors.js';
 import { type TensorLike, toSource } from '../tensor/convert.js';
 import { shapeText } from '../tensor/shape.js';
@@ -8,23 +9,6 @@ export interface Matrix {
   readonly rows: number;
   readonly columns: number;
   readonly values: Float64Array;
-}
-
-/** Milliseconds of work before the event loop has its turn. */
-const kStretch = 20;
-
-/** To be awaited now and then in long loops. */
-export function breather(): () => Promise<void> | void {
-  let since = performance.now();
-  return () => {
-    if (performance.now() - since < kStretch) return;
-    return new Promise<void>((resolve) => {
-      setImmediate(() => {
-        since = performance.now();
-        resolve();
-      });
-    });
-  };
 }
 
 export const matrix = (rows: number, columns: number): Matrix => ({

@@ -80,7 +80,12 @@ const scripts: Record<string, Script> = {
     prints: [/rows at random/, /sorted by class/],
     holds: (text) => expect(lastOf(text, 'rows at random')).toBeGreaterThan(lastOf(text, 'whole patients') + 0.2),
   },
-  'weight-space': { prints: [/units exchanged/, /8 units in one layer have 40,320 orders/] },
+  'weight-space': {
+    prints: [/8 units in one layer have 40,320 orders/],
+    holds: (text) => {
+      for (const row of ['units exchanged', 'scaled by 10']) expect(lastOf(text, row), row).toBeLessThan(1e-5);
+    },
+  },
   'generalization-gap': {
     args: ['--examples', '100', '--tests', '200', '--epochs', '6'],
     pictures: ['generalization-gap'],
@@ -105,7 +110,10 @@ const scripts: Record<string, Script> = {
     pictures: ['ravine', 'momentum', 'adaptive'],
     prints: [/Nesterov momentum\s+│/, /coordinate descent\s+│ 4/, /AdaGrad\s+│/],
   },
-  redundancy: { args: ['--copies', '50'], prints: [/Largest difference of the gradients: \S+e-\d/] },
+  redundancy: {
+    args: ['--copies', '50'],
+    prints: [/Largest difference of the gradients: (\S+e-([5-9]|\d\d)|0\.0e\+0)/],
+  },
   saddle: {
     args: ['--steps', '60'],
     pictures: ['saddle'],
@@ -115,6 +123,9 @@ const scripts: Record<string, Script> = {
     args: ['--repeats', '50', '--examples', '300'],
     pictures: ['standard-error'],
     prints: [/σ\/√n/],
+    holds: (text) => {
+      for (const n of [1, 16, 256, 1024]) expect(Math.abs(lastOf(text, `${n}`) - 1), `${n}`).toBeLessThan(0.35);
+    },
   },
   'starting-points': {
     args: ['--starts', '4', '--steps', '30'],

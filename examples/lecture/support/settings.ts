@@ -1,4 +1,5 @@
 // Numbers of a script that its command line may change: node --import tsx examples/lecture/redundancy.ts --steps 10
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /**
@@ -17,5 +18,5 @@ export function settings<T extends Record<string, number>>(defaults: T): T & { s
     if (!Number.isFinite(number)) throw new Error(`--${key} must be a number; received ${given[key]}.`);
     return [key, number];
   });
-  return { ...Object.fromEntries(numbers), out: out ?? new URL('../pictures', import.meta.url).pathname };
+  return { ...Object.fromEntries(numbers), out: out ?? fileURLToPath(new URL('../pictures', import.meta.url)) };
 }
