@@ -70,8 +70,11 @@ export class Updaters {
     return updater;
   }
 
+  /** Those that are known, and the one in use, which may have been known longer than they. */
   tellAll(): void {
-    for (const { updater } of this.#bound) this.tell(updater);
+    const updaters = new Set(this.#bound.map(({ updater }) => updater));
+    if (this.#active) updaters.add(this.#active);
+    for (const updater of updaters) this.tell(updater);
   }
 
   /** Forgets the updaters, but for the counts. */

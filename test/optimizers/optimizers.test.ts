@@ -230,3 +230,35 @@ describe('hyperparameters', () => {
     expect(optimizers.get(mine)).toBe(mine);
   });
 });
+
+describe('the learning rate', () => {
+  const updateAll = async (optimizer: optimizers.Optimizer) => {
+    const variables = Array.from({ length: 10 }, () => variable([1]));
+    const one = tensor([1]);
+    await optimizer.applyGradients([[one, variables[0]!]]);
+    // More lists than are remembered; the first is used all along.
+    for (const other of variables.slice(1)) {
+      await optimizer.applyGradients([[one, other]]);
+      await optimizer.applyGradients([[one, variables[0]!]]);
+    }
+    return { first: variables[0]!, one };
+  };
+
+  it('reaches variables that others were updated beside', async () => {
+    const optimizer = optimizers.sgd({ learningRate: 0.5 });
+    const { first, one } = await updateAll(optimizer);
+    optimizer.learningRate = 8;
+    const before = first.dataSync()[0]!;
+    await optimizer.applyGradients([[one, first]]);
+    expect(before - first.dataSync()[0]!).toBe(8);
+  });
+
+  it('of a schedule of one’s own, too', async () => {
+    const optimizer = optimizers.sgd({ learningRate: (step: number) => step + 1 });
+    const { first, one } = await updateAll(optimizer);
+    const before = first.dataSync()[0]!;
+    const step = optimizer.iterations;
+    await optimizer.applyGradients([[one, first]]);
+    expect(before - first.dataSync()[0]!).toBe(step + 1);
+  });
+});
