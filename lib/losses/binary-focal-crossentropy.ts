@@ -2,6 +2,7 @@ import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
 import type { BinaryCrossentropyOptions } from './binary-crossentropy.js';
 import { readAxis } from './axis.js';
+import { kTiny } from './epsilon.js';
 import { type Loss, makeLoss } from './loss.js';
 
 export interface BinaryFocalCrossentropyOptions extends BinaryCrossentropyOptions {
@@ -49,7 +50,7 @@ export function binaryFocalCrossentropy(options?: BinaryFocalCrossentropyOptions
       const p = fromLogits ? ops.sigmoid(yPred) : yPred;
       const q = fromLogits ? ops.sigmoid(ops.neg(yPred)) : ops.sub(1, yPred);
       const entropy = fromLogits ? ops.sub(ops.softplus(yPred), ops.mul(t, yPred)) : ops.binaryCrossEntropy(yPred, t);
-      const focus = ops.pow(ops.add(ops.mul(t, q), ops.mul(against, p)), gamma);
+      const focus = ops.pow(ops.maximum(ops.add(ops.mul(t, q), ops.mul(against, p)), kTiny), gamma);
       const focal = ops.mul(focus, entropy);
       return balanced ? ops.mul(ops.add(ops.mul(t, alpha), ops.mul(against, 1 - alpha)), focal) : focal;
     },

@@ -2,7 +2,7 @@ import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
 import { readAxis } from './axis.js';
 import type { CategoricalCrossentropyOptions } from './categorical-crossentropy.js';
-import { kEpsilon } from './epsilon.js';
+import { kEpsilon, kTiny } from './epsilon.js';
 import { type Loss, makeLoss } from './loss.js';
 
 export interface CategoricalFocalCrossentropyOptions extends CategoricalCrossentropyOptions {
@@ -46,7 +46,7 @@ export function categoricalFocalCrossentropy(options?: CategoricalFocalCrossentr
         ? ops.softmax(yPred)
         : ops.clip(ops.div(yPred, ops.sum(yPred, -1, { keepDims: true })), kEpsilon, 1 - kEpsilon);
       const log = fromLogits ? ops.logSoftmax(yPred) : ops.log(p);
-      const focus = ops.pow(ops.sub(1, p), gamma);
+      const focus = ops.pow(ops.maximum(ops.sub(1, p), kTiny), gamma);
       return ops.mul(ops.sum(ops.mul(focus, ops.mul(t, log)), -1), -alpha);
     },
     { axis, config: { alpha, gamma, fromLogits, labelSmoothing: smoothing, axis } },

@@ -2,6 +2,7 @@ import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
 import { kEpsilon } from './epsilon.js';
 import { type Loss, type LossOptions, makeLoss } from './loss.js';
+import { toFloat } from './weights.js';
 
 /**
  * Kullback-Leibler divergence Σ_c t_c log(t_c / p_c) over the last axis: (t [n, …, c], p [n, …, c]) → [n]. Targets and predictions are
@@ -18,7 +19,7 @@ export function klDivergence(options?: LossOptions): Loss {
     read,
     'output',
     (yTrue, yPred) => {
-      const [t, p] = [ops.clip(yTrue, kEpsilon, 1), ops.clip(yPred, kEpsilon, 1)];
+      const [t, p] = [ops.clip(toFloat(yTrue), kEpsilon, 1), ops.clip(yPred, kEpsilon, 1)];
       return ops.sum(ops.mul(t, ops.log(ops.div(t, p))), -1);
     },
     { className: 'KLDivergence' },

@@ -242,3 +242,23 @@ test('options out of their range', () => {
   for (const axis of [0, -2, 2])
     throwsAtOnce('OUT_OF_RANGE', /axis .* of rank 2/, () => losses.cosineSimilarity({ axis })(oneHot, logits));
 });
+
+test('focal losses of what is surely right have a gradient, for every gamma', async () => {
+  const cases: [ReturnType<typeof losses.huber>, number[][], number[][]][] = [
+    [losses.categoricalFocalCrossentropy({ gamma: 0.5, fromLogits: true }), [[1, 0]], [[30, -30]]],
+    [losses.categoricalFocalCrossentropy({ gamma: 0.5 }), [[1, 0]], [[1, 0]]],
+    [losses.binaryFocalCrossentropy({ gamma: 0.5, fromLogits: true }), [[1]], [[200]]],
+    [losses.binaryFocalCrossentropy({ gamma: 0.5 }), [[1]], [[1]]],
+  ];
+  for (const [loss, t, p] of cases) {
+    const gradient = await grad((x: SymbolicTensor) => loss(t, x) as SymbolicTensor)(tensor(p));
+    for (const value of await gradient.data()) expect(Math.abs(value)).toBeLessThan(1e-3);
+  }
+});
+
+test('klDivergence of whole targets is that of the same as floats', async () => {
+  const p = tensor([[0.25, 0.75]]);
+  const whole = losses.klDivergence()(tensor([[0, 1]], [1, 2], 'int32'), p) as Tensor;
+  const floats = losses.klDivergence()(tensor([[0, 1]]), p) as Tensor;
+  expect(await whole.array()).toBe(await floats.array());
+});
