@@ -35,7 +35,7 @@ function readWeights(read: Options<AucOptions>): number[] | null {
   const given: unknown = read.raw.labelWeights;
   if (given === undefined || given === null) return null;
   if (Array.isArray(given) && given.length > 0 && given.every((item) => Number.isFinite(item) && item >= 0))
-    return given as number[];
+    return [...given] as number[];
   throw new DownhillError(
     'INVALID_ARGUMENT',
     `${read.what('labelWeights')} must be a list of numbers at least 0; received ${JSON.stringify(given)}.`,

@@ -104,7 +104,7 @@ export function readThresholds(read: Options<{ thresholds?: number | readonly nu
   if (given === undefined || given === null) return null;
   const list: unknown[] = Array.isArray(given) ? given : [given];
   const fits = list.length > 0 && list.every((item) => typeof item === 'number' && item >= 0 && item <= 1);
-  if (fits) return list as number[];
+  if (fits) return [...list] as number[];
   const what = `${read.what('thresholds')} must be a number in [0, 1], or a list of them; received`;
   const wrong = list.find((item) => !(typeof item === 'number' && item >= 0 && item <= 1));
   throw new DownhillError(

@@ -44,7 +44,7 @@ function make(kind: string, options: PrecisionOptions | undefined, rate: Rate): 
     return thresholds.length === 1 ? rates[0] : thresholds.map((threshold) => rates[sorted.indexOf(threshold)]);
   };
   const sizes = () => [sorted.length + 1, sorted.length + 1];
-  const { thresholds: shown = null } = read.raw;
+  const shown = Array.isArray(read.raw.thresholds) ? thresholds : (read.raw.thresholds ?? null);
   return makeMetric(kind, read, { sizes, contribute, result }, { thresholds: shown, topK, classId });
 }
 

@@ -81,9 +81,14 @@ export function resolveMetric(what: string, value: unknown): Measure {
 
 /** Whether it is a loss under whose name the metrics have something else, so that a config must say which it is. */
 export function isLossApart(source: object): boolean {
-  return (
-    isLoss(source) && Object.values(own).some((make) => isMetric(make()) && className(make()) === source.className)
+  // Once it is asked for: the factories may not be there yet when this file is read.
+  apart ??= new Set(
+    Object.values(own)
+      .map((make): LossParts | MetricParts => make())
+      .filter(isMetric)
+      .map(({ className }) => className),
   );
+  return isLoss(source) && apart.has(source.className);
 }
 
-const className = (made: LossParts | MetricParts) => made.className;
+let apart: ReadonlySet<string> | undefined;

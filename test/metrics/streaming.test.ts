@@ -391,3 +391,15 @@ test('what they refuse', async () => {
   twice.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: both });
   await fails('INVALID_ARGUMENT', /two metrics.*"precision_1"/, () => twice.evaluate(x, oneHot));
 });
+
+test('thresholds are taken as they are, and left so', () => {
+  const thresholds = Object.freeze([0.9, 0.1, 0.5]);
+  for (const make of [metrics.auc, metrics.precision, metrics.recall]) {
+    const given = [...thresholds];
+    const metric = make({ thresholds: given });
+    given[0] = 0.2;
+    expect(() => make({ thresholds })).not.toThrow();
+    expect(JSON.stringify(metric.getConfig())).not.toContain('0.2');
+  }
+  expect(thresholds).toEqual([0.9, 0.1, 0.5]);
+});
