@@ -11,26 +11,7 @@ import { Rate } from './rate.js';
 export type Match = RegExp | string | readonly string[] | { readonly regExp: string; readonly flags?: string };
 
 /** Options that no group can have: they are of the whole optimizer. */
-type OfAll =
-  | 'globalClipNorm'
-  | 'useEma'
-  | 'emaMomentum'
-  | 'emaOverwriteFrequency'
-  | 'gradientAccumulationSteps'
-  | 'name'
-  | 'preset'
-  | 'groups'
-  | 'skipNonFinite'
-  | 'lossScaleFactor'
-  | 'lossScale';
-
-/** Options of the variables that match; what is not given is the optimizer's. */
-export type GroupOptions<All> = Partial<Omit<All, OfAll>> & {
-  /** Names of variables, such as "dense/kernel". */
-  match: Match;
-};
-
-const ofAll: readonly string[] = [
+const ofAll = [
   'globalClipNorm',
   'useEma',
   'emaMomentum',
@@ -42,7 +23,14 @@ const ofAll: readonly string[] = [
   'skipNonFinite',
   'lossScaleFactor',
   'lossScale',
-] satisfies OfAll[];
+] as const;
+type OfAll = (typeof ofAll)[number];
+
+/** Options of the variables that match; what is not given is the optimizer's. */
+export type GroupOptions<All> = Partial<Omit<All, OfAll>> & {
+  /** Names of variables, such as "dense/kernel". */
+  match: Match;
+};
 
 const clips = ['clipNorm', 'clipValue', 'adaptiveClipFactor'];
 
@@ -76,7 +64,7 @@ export class CheckedGroup {
     const { match, ...own } = given as Config;
     this.match = matchOf(`${where}: match`, match);
     for (const key of Object.keys(own))
-      if (ofAll.includes(key))
+      if ((ofAll as readonly string[]).includes(key))
         throw new DownhillError(
           'INVALID_ARGUMENT',
           `${where}: ${key} is an option of the whole optimizer. Leave it out of the group.`,

@@ -72,7 +72,7 @@ function givenWeights(name: string, data: unknown, rows: number, elements: Shape
 /** What a number of the library would be rounded to by NumPy: halves to even. */
 function rounded(value: number): number {
   const down = Math.floor(value);
-  return value - down === 0.5 ? down + (down % 2) : Math.round(value);
+  return value - down === 0.5 ? down + Math.abs(down % 2) : Math.round(value);
 }
 
 interface Classes {
