@@ -104,9 +104,9 @@ void export_updater(Napi::Env env, Napi::Object exports) {
       groups.push_back(hyper(row.Get("hyper")));
     }
     options.graphs = update_graphs(info[3]);
-    const Rule first = options.rules.empty() ? Rule::sgd : options.rules.front();
     return make_handle<Updater>(
-        info.Env(), std::make_shared<Updater>(first, std::move(segments), std::move(groups), std::move(options)));
+        info.Env(),  // options.rules has the rule of each group
+        std::make_shared<Updater>(Rule::sgd, std::move(segments), std::move(groups), std::move(options)));
   });
   DH_EXPORT("updaterSet", {
     handle<Updater>(info[0])->set(group_of(info[1]), text(info[2], "name"), number(info[3], "value"));

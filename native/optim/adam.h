@@ -9,6 +9,12 @@
 
 namespace downhill::DH_ISA {
 
+/// m ← m + (1 - β1)(g - m), v ← v + (1 - β2)(g² - v); blend: 1 - β.
+DH_HOST_DEVICE void adam_means(float g, float blend1, float blend2, float& m, float& v) {
+  m += blend1 * (g - m);
+  v += blend2 * (g * g - v);
+}
+
 /// m ← m + (1 - β1)(g - m), v ← v + (1 - β2)(g² - v), p ← p - a·m / (√v + ε), a = rate·√(1 - β2ᵗ) / (1 - β1ᵗ).
 /// The paper's section 2, "epsilon hat": ε is not bias-corrected. Keras `Adam`.
 struct Adam {
@@ -21,10 +27,7 @@ struct Adam {
     return {static_cast<float>(rate), static_cast<float>(1 - h.beta1), static_cast<float>(1 - h.beta2),
             static_cast<float>(h.epsilon)};
   }
-  DH_HOST_DEVICE void average(float g, float& m, float& v) const {
-    m += blend1 * (g - m);
-    v += blend2 * (g * g - v);
-  }
+  DH_HOST_DEVICE void average(float g, float& m, float& v) const { adam_means(g, blend1, blend2, m, v); }
   DH_HOST_DEVICE float move(float p, float m, float v) const { return p - rate * m / (math::sqrt(v) + epsilon); }
   DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
     average(g, slot[0], slot[1]);

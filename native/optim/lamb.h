@@ -4,6 +4,7 @@
 
 #include "core/host_device.h"
 #include "core/math.h"
+#include "optim/adam.h"
 #include "optim/rule.h"
 
 namespace downhill::DH_ISA {
@@ -26,8 +27,7 @@ struct LambOf {
             static_cast<float>(kDecayed ? h.weight_decay : 0)};
   }
   DH_HOST_DEVICE float measured(float g, float p, float (&slot)[kSlots]) const {
-    slot[0] += blend1 * (g - slot[0]);
-    slot[1] += blend2 * (g * g - slot[1]);
+    adam_means(g, blend1, blend2, slot[0], slot[1]);
     const float u = slot[0] / correction1 / (math::sqrt(slot[1] / correction2) + epsilon);
     return kDecayed ? u + decay * p : u;
   }

@@ -4,6 +4,7 @@
 
 #include "core/host_device.h"
 #include "core/math.h"
+#include "optim/adam.h"
 #include "optim/rule.h"
 
 namespace downhill::DH_ISA {
@@ -40,8 +41,7 @@ struct Nadam {
             static_cast<float>(h.epsilon)};
   }
   DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
-    slot[0] += blend1 * (g - slot[0]);
-    slot[1] += blend2 * (g * g - slot[1]);
+    adam_means(g, blend1, blend2, slot[0], slot[1]);
     return p - (of_mean * slot[0] + of_gradient * g) / (math::sqrt(slot[1]) * scale + epsilon);
   }
 };

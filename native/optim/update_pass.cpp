@@ -68,7 +68,7 @@ void Updater::apply() {
   measure_units();
   measure_rule();
   Pass& pass = by_variable ? by_variable_ : merged_;
-  if (!by_variable) resolve(pass);
+  if (!by_variable && !skips()) resolve(pass);
   update(pass);
   if (programs_) programs_->run(head_, steps_.data());
   count(1);

@@ -57,4 +57,19 @@ struct UpdateSpan {
   int segment = 0;  // the first one
 };
 
+/// tile(span, row, column, at) for each tile of the variables that may be clipped by units: where it begins, and where
+/// its sums do. Gives the number of sums.
+template <typename F>
+int64_t each_unit_tile(const std::vector<UpdateSpan>& variables, F tile) {
+  int64_t sums = 0;
+  for (size_t i = 0; i < variables.size(); ++i) {
+    const UpdateSpan& variable = variables[i];
+    if (variable.first_unit < 0) continue;
+    for (int64_t row = 0; row < variable.size / variable.columns; row += kUnitRows, sums += variable.columns)
+      for (int64_t column = 0; column < variable.columns; column += kUnitColumns)
+        tile(static_cast<int>(i), row, column, sums + column);
+  }
+  return sums;
+}
+
 }  // namespace downhill

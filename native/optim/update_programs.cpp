@@ -19,7 +19,7 @@ void check_plan(const Plan& plan) {
     if (index_domain(plan, step).count > 0)
       throw Error(code::kUnsupported, std::string(name_of(step.op)) +
                                           " cannot be part of an update or a constraint: an index out of range would "
-                                          "leave it half done.");
+                                          "leave it half done. Write it with ops that take no indices.");
 }
 
 void check_scalars(const UpdateScalars& scalars, const std::vector<Rule>& rules) {

@@ -26,7 +26,7 @@ struct UpdateGraphs {
   std::vector<UpdateScalars> scalars;
 };
 
-/// Throws INVALID_ARGUMENT and UNSUPPORTED for what no update can run.
+/// Throws UNSUPPORTED, OUT_OF_RANGE or INTERNAL for what no update can run.
 void check_graphs(const UpdateGraphs& graphs, const std::vector<Rule>& rules);
 
 /// The programs of one updater on the CPU.

@@ -166,16 +166,12 @@ Updater::Pass Updater::cut(std::vector<UpdateSpan> spans) {
 }
 
 void Updater::cut_units() {
-  int64_t sums = 0;
-  for (size_t i = 0; i < by_variable_.spans.size(); ++i) {
-    const UpdateSpan& span = by_variable_.spans[i];
-    if (span.first_unit < 0) continue;
-    const int64_t rows = span.size / span.columns;
-    for (int64_t row = 0; row < rows; row += kUnitRows, sums += span.columns)
-      for (int64_t column = 0; column < span.columns; column += kUnitColumns)
-        tiles_.push_back({static_cast<int>(i), row, column, std::min(kUnitRows, rows - row),
-                          std::min(kUnitColumns, span.columns - column), sums + column});
-  }
+  const auto add = [this](int span, int64_t row, int64_t column, int64_t at) {
+    const UpdateSpan& variable = by_variable_.spans[static_cast<size_t>(span)];
+    tiles_.push_back({span, row, column, std::min(kUnitRows, variable.size / variable.columns - row),
+                      std::min(kUnitColumns, variable.columns - column), at});
+  };
+  const int64_t sums = each_unit_tile(by_variable_.spans, add);
   for (auto& squares : unit_squares_) squares.resize(static_cast<size_t>(sums));
   unit_factor_.resize(static_cast<size_t>(units_), 1);
 }
@@ -226,12 +222,12 @@ GroupStep Updater::group_step(const Group& group, Rule rule, int64_t step_index)
   Hyper hyper = group.hyper;
   if (group.schedule) hyper.learning_rate = group.schedule->at(static_cast<double>(scheduled));
   GroupStep step;
-  Hyper scaled = hyper;
-  scaled.learning_rate *= hyper.rate_ratio;
-  step.rule = build_rule(rule, scaled, update + 1);
+  const double rate = hyper.learning_rate;  // what decoupled decay keeps to
+  hyper.learning_rate *= hyper.rate_ratio;
+  step.rule = build_rule(rule, hyper, update + 1);
   if (!decays_itself(rule))
     (hyper.coupled_decay ? step.l2 : step.decay) =
-        static_cast<float>(hyper.weight_decay * (hyper.coupled_decay ? 1 : hyper.learning_rate));
+        static_cast<float>(hyper.weight_decay * (hyper.coupled_decay ? 1 : rate));
   step.clip_value = static_cast<float>(hyper.clip_value);
   step.clip_norm = static_cast<float>(hyper.clip_norm);
   step.unit_clip = static_cast<float>(hyper.adaptive_clip);

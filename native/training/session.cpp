@@ -173,6 +173,7 @@ void Session::prepare_loops() {
   const bool room = device_order_ && device_order_->bytes() == bytes;
   if (listed_ && !(room && order_there_)) {
     if (!room) {
+      order_there_ = false;
       for (Entry& entry : entries_) entry.loop.reset();
       device_order_ = std::make_unique<Buffer>(bytes, where_);
     }

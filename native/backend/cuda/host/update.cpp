@@ -18,13 +18,9 @@ Counts counts_of(const Updater& updater) {
   Counts counts;
   counts.variables = updater.variables().size();
   counts.units = static_cast<size_t>(updater.units());
-  for (const UpdateSpan& variable : updater.variables()) {
-    counts.chunks += parts(variable.size, kUpdateChunk);
-    if (variable.first_unit < 0) continue;
-    const size_t rows = parts(variable.size / variable.columns, kUnitRows);
-    counts.tiles += rows * parts(variable.columns, kUnitColumns);
-    counts.unit_sums += rows * static_cast<size_t>(variable.columns);
-  }
+  for (const UpdateSpan& variable : updater.variables()) counts.chunks += parts(variable.size, kUpdateChunk);
+  counts.unit_sums =
+      static_cast<size_t>(each_unit_tile(updater.variables(), [&](int, int64_t, int64_t, int64_t) { ++counts.tiles; }));
   return counts;
 }
 

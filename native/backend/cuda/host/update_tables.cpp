@@ -26,15 +26,12 @@ UpdateTables update_tables(const std::vector<UpdateSpan>& variables, DeviceMemor
     span.columns = variable.columns;
     span.first_unit = variable.first_unit;
     const auto index = static_cast<int32_t>(tables.spans.size());
-    if (variable.first_unit >= 0) {
-      const int64_t rows = variable.size / variable.columns;
-      for (int64_t row = 0; row < rows; row += kUnitRows, tables.unit_sums += variable.columns)
-        for (int64_t column = 0; column < variable.columns; column += kUnitColumns)
-          tables.tiles.push_back({row, column, tables.unit_sums + column, index});
-    }
     for (int32_t i = 0; i * kUpdateChunk < span.size; ++i) tables.chunks.push_back({index, i});
     tables.spans.push_back(span);
   }
+  tables.unit_sums = each_unit_tile(variables, [&](int span, int64_t row, int64_t column, int64_t at) {
+    tables.tiles.push_back({row, column, at, span});
+  });
   return tables;
 }
 
