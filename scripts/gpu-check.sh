@@ -38,6 +38,7 @@ logs=${out:-$work}/logs
 mkdir -p "$logs" || exit 2
 steps=$logs/steps.tsv
 : >"$steps"
+rm -f "$logs"/tests-*.json "$logs/bench.json" # of an earlier run
 failed=0
 echo "Logs: $logs"
 
@@ -125,7 +126,7 @@ if [ -z "$node" ] || [ ! -d node_modules/vitest ]; then
   exit 2
 fi
 export PATH="$(dirname "$(command -v "$node")"):$PATH"
-[ -e .git ] || [ -f "$work/commit" ] || from_bundle "$work/commit" || true
+[ -e .git ] || from_bundle "$work/commit" || true
 
 command -v nvcc >/dev/null || [ ! -x /usr/local/cuda/bin/nvcc ] || export PATH="$PATH:/usr/local/cuda/bin"
 # "name, driver, compute capability, memory" of the first GPU: by nvidia-smi, which some containers lack, else by the driver itself.
