@@ -89,6 +89,7 @@ const scripts: Record<string, Script> = {
   'generalization-gap': {
     args: ['--examples', '100', '--tests', '200', '--epochs', '6'],
     pictures: ['generalization-gap'],
+    holds: (text) => expect(lastOf(text, 'epoch 6')).toBeGreaterThan(lastOf(text, 'epoch 1')),
     prints: [/epoch 6\s+│/],
   },
   'learning-rate': {
@@ -108,6 +109,7 @@ const scripts: Record<string, Script> = {
   ravine: {
     args: ['--steps', '30'],
     pictures: ['ravine', 'momentum', 'adaptive'],
+    holds: (text) => expect(lastOf(text, 'momentum')).toBeLessThan(0.1 * lastOf(text, 'gradient descent')),
     prints: [/Nesterov momentum\s+│/, /coordinate descent\s+│ 4/, /AdaGrad\s+│/],
   },
   redundancy: {
@@ -135,6 +137,10 @@ const scripts: Record<string, Script> = {
   surrogate: {
     args: ['--examples', '60', '--tests', '100', '--epochs', '60'],
     pictures: ['surrogate'],
+    holds: (text) => {
+      const [, then, least] = /then was ([\d.]+), and fell to ([\d.]+\d)/.exec(text)!;
+      expect(Number(least)).toBeLessThan(Number(then));
+    },
     prints: [/The training 0-1 loss is zero from epoch \d+ on/],
   },
   symmetry: {

@@ -6,6 +6,7 @@
 
 #include "backend/cuda/host/update_tables.h"
 #include "cuda_runner.h"
+#include "hypers.h"
 #include "optim/updater.h"
 
 using namespace downhill;
@@ -52,19 +53,6 @@ const std::vector<Case> kCases = {
      3},
 };
 
-Hyper unusual() {
-  Hyper h;
-  h.learning_rate = 0.013;
-  h.momentum = 0.83;
-  h.dampening = 0.21;
-  h.beta1 = 0.81;
-  h.beta2 = 0.967;
-  h.epsilon = 3e-3;
-  h.trust_coefficient = 0.07;
-  h.nesterov = 1;
-  return h;
-}
-
 /// Variables in one buffer per purpose, and an updater of them.
 struct Model {
   std::vector<std::shared_ptr<Buffer>> buffers;  // parameters, gradients, slots, accumulators, averages
@@ -72,7 +60,9 @@ struct Model {
   std::unique_ptr<Updater> updater;
 
   Model(Rule rule, const Case& test) {
-    Hyper first = unusual(), second = unusual();
+    Hyper first = unusual();
+    first.nesterov = 1;
+    Hyper second = first;
     UpdateOptions options;
     second.learning_rate = 0.1;
     test.change(first, second, options);

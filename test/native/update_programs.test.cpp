@@ -1,6 +1,7 @@
 // Graph programs that follow an update's pass: scalars of the step, averages, accumulation, mixed rules, and what is
 // refused.
 #include "optim/update_programs.h"
+#include "errors.h"
 
 #include <cmath>
 #include <cstring>
@@ -129,16 +130,6 @@ void test_rates() {
   CHECK(values[0] == 0.25f, "at most 1/√t");
   CHECK(values[1] == static_cast<float>(1 - std::pow(16, -0.8)) && values[2] == static_cast<float>(std::pow(16, -0.8)));
   CHECK(values[3] == 0.03f && scalars_of(Rule::torchAdafactor) == 4 && scalars_of(Rule::sgd) == 0);
-}
-
-template <typename F>
-std::string code_of(F&& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return "none";
 }
 
 void test_refused() {

@@ -1,6 +1,7 @@
 // Every update rule against a double-precision reference with each hyperparameter away from its default, clipping and
 // decay, and equal bits for every instruction set and number of threads.
 #include "optim/updater.h"
+#include "errors.h"
 
 #include <algorithm>
 #include <cmath>
@@ -379,16 +380,6 @@ void test_momentum_product() {
               decay, beta1, static_cast<long long>(until), found, static_cast<double>(product));
       }
     }
-}
-
-template <typename F>
-std::string code_of(F&& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return "none";
 }
 
 void test_hyperparameters_and_errors() {

@@ -13,6 +13,7 @@
 #include "backend/cpu/pool.h"
 #include "check.h"
 #include "core/error.h"
+#include "errors.h"
 #include "optim/schedule.h"
 #include "optim/updater.h"
 #include "updater_model.h"
@@ -250,16 +251,6 @@ void test_no_allocation() {
   const int64_t before = allocations.load();
   for (int s = 0; s < 6; ++s) updater.apply();
   CHECK(allocations.load() == before, "%d allocations", static_cast<int>(allocations.load() - before));
-}
-
-template <typename F>
-std::string code_of(F&& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return "none";
 }
 
 bool close(double a, double b) { return std::fabs(a - b) <= 1e-14 * std::max(1.0, std::fabs(b)); }

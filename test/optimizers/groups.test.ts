@@ -240,6 +240,9 @@ describe('files', () => {
     for (const net of [straight, loaded]) await net.fit(x, y, { batchSize: 4, epochs: 2, shuffle: false });
     expect(bits(loaded)).toEqual(bits(straight));
     expect(resumed.compiled!.optimizer.groups[0]!.learningRate).toBe(0.5);
+    const again = build();
+    await again.fit(x, y, { batchSize: 4, epochs: 4, resume: path });
+    expect(bits(again)).toEqual(bits(resumed)); // built with another rate: the file's counts
   });
 
   it('of other groups are refused', async () => {

@@ -202,3 +202,18 @@ test('options of adafactor and muon', () => {
     epsilon1: 2 ** -23,
   });
 });
+
+test('PyTorch’s epsilon1 limits the mean of the rows and the root', async () => {
+  const w = variable([
+    [1, 1],
+    [1, 1],
+  ]);
+  const optimizer = optimizers.adafactor({ preset: 'torch', learningRate: 0.25, epsilon1: 0.05, clipThreshold: 10 });
+  const gradient = tensor([
+    [0.1, 0.1],
+    [0.1, 0.1],
+  ]);
+  // The mean 0.01 becomes 0.05, the root √0.002 then 0.05: u = 2. Without the first 1, without the second 2.24.
+  await optimizer.applyGradients([[gradient, w]]);
+  for (const value of w.dataSync()) expect(value).toBeCloseTo(0.5, 5);
+});

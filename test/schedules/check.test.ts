@@ -132,3 +132,10 @@ test('what is not known is said to be unknown', () => {
   expect(codeOf(() => check('linear' as never))).toBe('INVALID_ARGUMENT');
   expect(codeOf(() => check(-1))).toBe('OUT_OF_RANGE');
 });
+
+test('cycles above 0 come back to their lowest rate, and do not stay there', () => {
+  const cycles = schedules.polynomial({ initial: 0.1, steps: 100, cycle: true });
+  const { sumDiverges, squaresConverge, reason } = schedules.check(cycles);
+  expect([sumDiverges, squaresConverge]).toEqual([true, false]);
+  expect(reason).toContain('Cycle after cycle');
+});
