@@ -25,7 +25,6 @@ const kBudgets = {
 const kBudget = 64; // of the others
 // Single kernels, by their mangled names.
 const kOwnBudgets = [
-  [/update_spans.*FtrlRuleILb0E/, 72], // powers in double
 ];
 
 const { values, positionals } = parseArgs({
