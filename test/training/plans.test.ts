@@ -1,5 +1,6 @@
 // How often something is planned, and what runs within a call.
 import { binding } from '../../lib/binding/index.js';
+import { compile, layers, ops, sequential, tensor } from 'downhill';
 import { afterEach, expect, test, vi } from 'vitest';
 import { classifier, quadrants } from '../support.js';
 
@@ -33,4 +34,17 @@ test('a tight loop of predictions lets timers run', async () => {
   let predictions = 0;
   for (; !rung; predictions++) (await net.predict(x.subarray(0, 2))).dispose();
   expect(predictions).toBeGreaterThan(0);
+});
+
+test('a brief prediction does not overtake what was queued before it', async () => {
+  const net = sequential([layers.dense({ units: 1, useBias: false, inputShape: [3] })]);
+  const [kernel] = net.parameters;
+  const fill = compile((x) => {
+    const zero = ops.mul(ops.sum(ops.matmul(x, x)), 0);
+    kernel.assign(ops.add(ops.mul(kernel, 0), ops.add(zero, 1)));
+    return zero;
+  });
+  const filling = fill(tensor(new Float32Array(400 * 400), [400, 400]));
+  expect([...(await net.predict(Float32Array.of(1, 2, 4))).dataSync()]).toEqual([7]);
+  await filling;
 });
