@@ -40,7 +40,8 @@ class Queue {
 
   napi_env env_;
   napi_threadsafe_function call_ = nullptr;
-  int outstanding_ = 0, computing_ = 0;  // promises not yet settled, those of the compute lane; JavaScript's thread only
+  int outstanding_ = 0,
+      computing_ = 0;  // promises not yet settled, those of the compute lane; JavaScript's thread only
   std::vector<std::weak_ptr<Session>> sessions_;
   size_t sessions_kept_ = 0;  // of them, when those that are gone were last dropped
 };

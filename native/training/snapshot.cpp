@@ -69,7 +69,8 @@ std::shared_ptr<const Snapshot> snapshot_if_training(const std::shared_ptr<Buffe
     const auto& latest = entry->second.latest;
     if (latest && latest->version == buffer->version.load(std::memory_order_acquire)) return latest;
     if (latest && latest.use_count() == 1 && latest->copy.home() == buffer->home())
-      snapshot = std::exchange(entry->second.latest, nullptr);  // nobody reads the old copy: the new one takes its place
+      snapshot =
+          std::exchange(entry->second.latest, nullptr);  // nobody reads the old copy: the new one takes its place
   }
   if (!snapshot) snapshot = std::make_shared<Snapshot>(buffer, buffer->home());  // allocated before the lock is held
   {

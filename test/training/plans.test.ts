@@ -44,7 +44,10 @@ test('a brief prediction does not overtake what was queued before it', async () 
     kernel.assign(ops.add(ops.mul(kernel, 0), ops.add(zero, 1)));
     return zero;
   });
+  const large = tensor(new Float32Array(1000 * 1000), [1000, 1000]);
+  const busy = ops.matmul(large, large);
   const filling = fill(tensor(new Float32Array(400 * 400), [400, 400]));
   expect([...(await net.predict(Float32Array.of(1, 2, 4))).dataSync()]).toEqual([7]);
   await filling;
+  await busy.data();
 });
