@@ -95,7 +95,7 @@ Napi::Value run_program(const Napi::CallbackInfo& info) {
     }
     Storage output;
     output.bytes = plan.values[value].bytes();
-    output.buffer = std::make_shared<Buffer>(output.bytes, run->program->device().memory());
+    output.buffer = Buffer::later(output.bytes, run->program->device().memory());
     run->outputs.push_back(std::move(output));
   }
 
