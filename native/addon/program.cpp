@@ -1,7 +1,12 @@
+#include <algorithm>
+#include <string>
+
 #include "addon/check.h"
 #include "addon/exports.h"
 #include "addon/handles.h"
 #include "addon/queue.h"
+#include "backend/backend.h"
+#include "backend/cpu/pool.h"
 #include "backend/device.h"
 #include "plan/plan.h"
 #include "training/run_once.h"
@@ -14,13 +19,22 @@ namespace {
 /// Work that is over sooner than queueing would pay for: about 100 µs.
 constexpr double kInlineFlops = 2e6, kInlineBytes = 2e6;
 
-bool is_small(const Plan& plan) {
+/// On the CPU it follows from what its threads do in that time.
+double inline_flops(Device& device) {
+  if (device.memory()) return kInlineFlops;
+  const std::string isa = cpu::isa();
+  const double of_thread = isa == "avx512" ? 2e7 : isa == "avx2" ? 1e7 : kInlineFlops;
+  return of_thread * std::min(cpu::threads(), 4);
+}
+
+bool is_small(Program& program) {
+  const Plan& plan = program.plan();
   double flops = 0, bytes = 0;
   for (const Step& step : plan.steps) {
     flops += flops_of(plan, step);
     bytes += bytes_of(plan, step);
   }
-  return flops <= kInlineFlops && bytes <= kInlineBytes;
+  return bytes <= kInlineBytes && flops <= inline_flops(program.device());
 }
 
 /// One run of a program: everything it needs, kept alive until it is over.
@@ -33,7 +47,7 @@ struct Run {
   void now() { run_once(*program, *workspace, inputs, outputs, step); }
 
   bool can_run_at_once() const {
-    if (!is_small(program->plan())) return false;
+    if (!is_small(*program)) return false;
     for (const Storage& input : inputs)
       if ((input.pending && !input.pending->done()) || is_training(*input.buffer)) return false;
     for (const auto& variable : program->plan().variables)

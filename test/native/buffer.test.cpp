@@ -122,6 +122,19 @@ void host_memory_is_counted() {
   CHECK(Buffer::total_bytes() == before, "the host's copy is given back when it is out of date");
 }
 
+void results_take_memory_when_it_is_asked_for() {
+  const int64_t before = Buffer::total_bytes();
+  const std::shared_ptr<Buffer> read = Buffer::later(kBytes, nullptr), written = Buffer::later(kBytes, nullptr);
+  CHECK(Buffer::total_bytes() == before && read->home() == nullptr);
+  CHECK(holds(read->read(nullptr), 0), "zeros, where nobody has written");
+  std::byte* const memory = written->overwrite(nullptr);
+  std::memset(memory, 4, kBytes);
+  CHECK(written->data() == memory && holds(written->read(nullptr), 4) && written->is_in(nullptr));
+  CHECK(Buffer::total_bytes() == before + 2 * static_cast<int64_t>(kBytes));
+  FakeMemory device("device");
+  CHECK(holds(Buffer::later(kBytes, nullptr)->read(&device), 0));
+}
+
 void a_full_device_loses_nothing() {
   FakeMemory device("device");
   Buffer buffer(kBytes);
@@ -161,6 +174,7 @@ int main() {
   random_moves();
   no_needless_copies();
   host_memory_is_counted();
+  results_take_memory_when_it_is_asked_for();
   a_full_device_loses_nothing();
   readers_at_once();
   return downhill::test::report("buffer");
