@@ -236,6 +236,7 @@ void long_paths() {
       {130, 700, 520, true, false, 0, 0, 0, true, false},
       {60, 150, 1024, false, false},  // small a, packed or not
       {60, 150, 1023, false, true, 1},
+      {20, 100, 3000, false, false, 0, 0, 0, true, true},
   };
   uint32_t seed = 1000;
   for (Case shape : shapes) {

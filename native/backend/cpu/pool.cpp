@@ -1,7 +1,7 @@
-// A region's chunks are dealt to the threads in ranges, always in the same order, so that a thread finds in its own cache
-// what it wrote in the region before; who has finished takes from the ends of the others' ranges. A range is one 64-bit
-// word: generation (32 bits) | next group (16) | end (16). A claim is one compare-and-swap of the whole word, so it can
-// only succeed for the region that is running.
+// A region's chunks are dealt to the threads in ranges, always in the same order, so that a thread finds in its own
+// cache what it wrote in the region before; who has finished takes from the ends of the others' ranges. A range is one
+// 64-bit word: generation (32 bits) | next group (16) | end (16). A claim is one compare-and-swap of the whole word, so
+// it can only succeed for the region that is running.
 #include "backend/cpu/pool.h"
 
 #include <algorithm>

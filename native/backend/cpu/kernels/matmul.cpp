@@ -1,6 +1,6 @@
-// Matrix product by blocks. A chunk of rows by columns of c belongs to one thread; per block of k it packs a few panels of
-// b (each a tile wide) on its stack and runs the inner kernel down the rows of a, which are packed once for all chunks or
-// read in place.
+// Matrix product by blocks. A chunk of rows by columns of c belongs to one thread; per block of k it packs a few panels
+// of b (each a tile wide) on its stack and runs the inner kernel down the rows of a, which are packed once for all
+// chunks or read in place.
 #include "backend/cpu/kernels/matmul_entry.h"
 #include "backend/cpu/kernels/matmul_pack.h"
 #include "backend/cpu/kernels/matmul_tile.h"
