@@ -1,10 +1,11 @@
 #include "core/storage.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstdint>
 #include <cstring>
 
 #include "core/error.h"
+#include "core/host_blocks.h"
 
 namespace downhill {
 
@@ -32,22 +33,23 @@ Buffer::~Buffer() {
   drop_copies(nullptr);
 }
 
-void Buffer::allocate_host(bool zeroed) const {
+size_t Buffer::host_size() const {
   const size_t padded = (bytes_ + kAlignment - 1) / kAlignment * kAlignment;
-  const size_t size = padded ? padded : kAlignment;
-  void* memory = nullptr;
-  if (padded < bytes_ || posix_memalign(&memory, kAlignment, size) != 0)
+  return padded ? padded : kAlignment;
+}
+
+void Buffer::allocate_host(bool zeroed) const {
+  if (bytes_ <= SIZE_MAX - kAlignment) host_ = host_blocks::take(host_size(), zeroed);
+  if (!host_)
     throw Error(code::kOutOfMemory,
                 "Cannot allocate " + std::to_string(bytes_) +
                     " bytes of memory. Use smaller batches or a smaller model, or dispose of tensors.");
-  if (zeroed) std::memset(memory, 0, size);
-  host_ = static_cast<std::byte*>(memory);
   live_bytes.fetch_add(static_cast<int64_t>(bytes_), std::memory_order_relaxed);
 }
 
 void Buffer::free_host() const {
   if (host_) live_bytes.fetch_sub(static_cast<int64_t>(bytes_), std::memory_order_relaxed);
-  std::free(host_);
+  host_blocks::give(host_, host_size());
   host_ = nullptr;
   host_valid_ = false;
 }

@@ -67,6 +67,7 @@ class Buffer {
   std::byte* bring(DeviceMemory* where, bool filled) const;
   Copy& copy_on(DeviceMemory* where) const;
   void fill_host() const;
+  size_t host_size() const;  // of the block, in bytes
   void allocate_host(bool zeroed) const;
   void free_host() const;
   void drop_copies(const DeviceMemory* except) const;
