@@ -40,7 +40,14 @@ void run_once(Program& program, Workspace& workspace, const std::vector<Storage>
   for (const Storage& input : inputs)
     input_pointers.push_back(input.buffer.get() == source ? copy + input.offset : input.read(where));
   std::vector<void*> output_pointers;
-  for (const Storage& output : outputs) output_pointers.push_back(output.buffer ? output.write(where) : nullptr);
+  for (const Storage& output : outputs) {
+    if (!output.buffer)
+      output_pointers.push_back(nullptr);
+    else if (output.bytes == output.buffer->bytes())
+      output_pointers.push_back(output.buffer->overwrite(where));
+    else
+      output_pointers.push_back(output.write(where));
+  }
 
   Bindings bindings;
   bindings.inputs = input_pointers.data();
