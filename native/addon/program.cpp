@@ -9,6 +9,7 @@
 #include "backend/cpu/pool.h"
 #include "backend/device.h"
 #include "plan/plan.h"
+#include "training/brief.h"
 #include "training/run_once.h"
 #include "training/snapshot.h"
 
@@ -16,25 +17,17 @@ namespace downhill::addon {
 
 namespace {
 
-/// Work that is over sooner than queueing would pay for: about 100 µs.
-constexpr double kInlineFlops = 2e6, kInlineBytes = 2e6;
-
-/// On the CPU it follows from what its threads do in that time.
-double inline_flops(Device& device) {
-  if (device.memory()) return kInlineFlops;
+/// What the CPU's threads do in about 100 µs: products do more per byte than is_brief expects.
+double flops_at_once() {
   const std::string isa = cpu::isa();
-  const double of_thread = isa == "avx512" ? 2e7 : isa == "avx2" ? 1e7 : kInlineFlops;
+  const double of_thread = isa == "avx512" ? 2e7 : isa == "avx2" ? 1e7 : 2e6;
   return of_thread * std::min(cpu::threads(), 4);
 }
 
-bool is_small(Program& program) {
-  const Plan& plan = program.plan();
-  double flops = 0, bytes = 0;
-  for (const Step& step : plan.steps) {
-    flops += flops_of(plan, step);
-    bytes += bytes_of(plan, step);
-  }
-  return bytes <= kInlineBytes && flops <= inline_flops(program.device());
+bool is_over_soon(Program& program) {
+  const Work work = work_of(program.plan());
+  if (is_brief(work)) return true;
+  return !program.device().memory() && !anything_trains() && work.bytes <= 2e6 && work.flops <= flops_at_once();
 }
 
 /// One run of a program: everything it needs, kept alive until it is over.
@@ -47,7 +40,7 @@ struct Run {
   void now() { run_once(*program, *workspace, inputs, outputs, step); }
 
   bool can_run_at_once() const {
-    if (!is_small(*program)) return false;
+    if (!is_over_soon(*program)) return false;
     for (const Storage& input : inputs)
       if ((input.pending && !input.pending->done()) || is_training(*input.buffer)) return false;
     for (const auto& variable : program->plan().variables)
@@ -152,16 +145,12 @@ void export_program(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("programStats", {
     const auto program = handle<Program>(info[0]);
     const Plan& plan = program->plan();
-    double flops = 0, bytes = 0;
-    for (const Step& step : plan.steps) {
-      flops += flops_of(plan, step);
-      bytes += bytes_of(plan, step);
-    }
+    const Work work = work_of(plan);
     Napi::Object stats = Napi::Object::New(info.Env());
     stats.Set("steps", static_cast<double>(plan.steps.size()));
     stats.Set("arenaBytes", static_cast<double>(plan.arena_bytes));
-    stats.Set("flops", flops);
-    stats.Set("bytes", bytes);
+    stats.Set("flops", work.flops);
+    stats.Set("bytes", work.bytes);
     return stats;
   });
   DH_EXPORT("programRun", { return run_program(info); });
