@@ -37,13 +37,19 @@ struct Elementwise {
 
 }  // namespace
 
+ElementwiseFn elementwise_kernel(const Build& build) {
+  const Op op = build.step.op;
+  const ElementwiseFn kernel = build.table.elementwise[static_cast<int>(op)][static_cast<int>(build.in(0).dtype)];
+  if (!kernel)
+    throw Error(code::kUnsupported,
+                std::string(name_of(op)) + " has no kernel for " + name_of(build.in(0).dtype) + " on the CPU.");
+  return kernel;
+}
+
 std::unique_ptr<Launch> compile_elementwise(const Build& build) {
   const Step& step = build.step;
   Elementwise body;
-  body.function = build.table.elementwise[static_cast<int>(step.op)][static_cast<int>(build.in(0).dtype)];
-  if (!body.function)
-    throw Error(code::kUnsupported,
-                std::string(name_of(step.op)) + " has no kernel for " + name_of(build.in(0).dtype) + " on the CPU.");
+  body.function = elementwise_kernel(build);
   const Shape& shape = build.out().shape;
   std::vector<std::vector<int64_t>> strides{strides_of(shape)};
   body.ids[0] = step.output;
