@@ -99,7 +99,7 @@ void compare(const Case& item, const Shape& shape) {
     std::sort(contenders[i].samples.begin(), contenders[i].samples.end());
     median[i] = contenders[i].samples[contenders[i].samples.size() / 2];
   }
-  std::printf("%-16s %-16s %2d threads  %10.2f  one by one %10.2f  %5.2f times\n", item.name, shape.to_string().c_str(),
+  std::printf("%-10s %-14s %d threads  %10.2f  one by one %10.2f  %5.2f times\n", item.name, shape.to_string().c_str(),
               cpu::threads(), median[0], median[1], median[1] / median[0]);
 }
 

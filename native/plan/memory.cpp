@@ -60,9 +60,9 @@ bool contains(const std::vector<int>& values, int value) {
   return std::find(values.begin(), values.end(), value) != values.end();
 }
 
-/// Whether result `made` of a step may lie where an operand of its shape does that dies there. In a chain all steps that
-/// read the operand must come before the one that makes the result, or be that one. A reduction's result is written
-/// while other blocks are still being read.
+/// Whether result `made` of a step may lie where an operand of its shape does that dies there. In a chain all steps
+/// that read the operand must come before the one that makes the result, or be that one. A reduction's result is
+/// written while other blocks are still being read.
 template <typename IsOperand>
 bool may_overwrite(const Step& step, int made, IsOperand&& is_operand) {
   if (step.chain.empty()) return is_elementwise(step.op);

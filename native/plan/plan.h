@@ -49,9 +49,9 @@ struct Step {
   NodeId node = -1;   // of the graph, for messages
   std::string label;  // layer or variable, for messages and describe()
   /// What this step runs block by block, in this order: elementwise steps, casts and dropouts over arrays of one shape,
-  /// and reductions of their results along rows (passes/chains.h). Empty: the step is one op. `inputs` are then all that
-  /// they read from outside, op and attributes those of the last of them, `output` and `more_outputs` all results that
-  /// others read; the other results never reach memory.
+  /// and reductions of their results along rows (passes/chains.h). Empty: the step is one op. `inputs` are then all
+  /// that they read from outside, op and attributes those of the last of them, `output` and `more_outputs` all results
+  /// that others read; the other results never reach memory.
   std::vector<Step> chain;
   std::vector<int> more_outputs;
 

@@ -1,5 +1,5 @@
-// Chains: a block of all operands goes through the kernels of the single ops, one after the other, before the next block
-// begins. What lies between two ops is in buffers on the stack, which stay in the first cache.
+// Chains: a block of all operands goes through the kernels of the single ops, one after the other, before the next
+// block begins. What lies between two ops is in buffers on the stack, which stay in the first cache.
 #include <algorithm>
 #include <numeric>
 
@@ -151,7 +151,8 @@ class Chain {
     Call call{};
     call.op = step.op;
     for (int input : step.inputs) {
-      const auto outside = std::find_if(direct_.begin(), direct_.end(), [&](const auto& d) { return d.first == input; });
+      const auto outside =
+          std::find_if(direct_.begin(), direct_.end(), [&](const auto& d) { return d.first == input; });
       call.in[call.operands++] = outside != direct_.end() ? outside->second : places.of(input);
     }
     call.out = places.make(i, step);
@@ -208,7 +209,8 @@ class Chain {
   void begin_piece(Piece& piece) const {
     for (const Reader& reader : readers_)
       if (reader.once)
-        reader.read(*movement_, values(piece, reader.value), piece.buffers + reader.buffer * pitch_, 0, std::min(block_, size_));
+        reader.read(*movement_, values(piece, reader.value), piece.buffers + reader.buffer * pitch_, 0,
+                    std::min(block_, size_));
   }
 
   void elementwise(Piece& piece, int64_t at, int64_t count) const {
@@ -277,9 +279,9 @@ class Chain {
   }
 
   const MovementKernels* movement_;
-  int64_t size_;            // elements of the chain's shape
-  int64_t row_ = 0;         // of the rows that are reduced; 0: none are
-  int64_t pieces_ = 1;      // of a row longer than a block
+  int64_t size_;        // elements of the chain's shape
+  int64_t row_ = 0;     // of the rows that are reduced; 0: none are
+  int64_t pieces_ = 1;  // of a row longer than a block
   int64_t block_ = 0, pitch_ = 0, piece_ = 0;
   std::vector<std::pair<int, Place>> direct_;  // by input of the step
   std::vector<Reader> readers_;
