@@ -98,6 +98,8 @@ void one_step_after_the_other_again() {
   CHECK(describe(plan) == describe(expected), "%s\n%s", describe(plan).c_str(), describe(expected).c_str());
 }
 
+// ---- random graphs ------------------------------------------------------------------------------------------------
+
 /// No two values that are alive at once overlap, with steps of chains one after the other; and within a chain nothing
 /// is written where something is read later.
 void check_arena(const Plan& plan) {
@@ -137,8 +139,6 @@ void check_arena(const Plan& plan) {
             "values %d and %d share memory:\n%s", a.value, b.value, describe(plan).c_str());
   }
 }
-
-// ---- random graphs ------------------------------------------------------------------------------------------------
 
 Shape chain_shape() {
   const int columns[] = {1, 2, 3, 10, 16, 100, 333, 1000, 1500, 2100, 17000, 33000};
@@ -180,6 +180,7 @@ struct RandomGraph {
   std::vector<Array> inputs;
   std::vector<NodeId> pool, outputs;
 
+  RandomGraph() = default;
   explicit RandomGraph(const Shape& shape) {
     const int arrays = pick(1, 3), broadcasts = pick(0, 3);
     for (int i = 0; i < arrays + broadcasts; ++i) {
@@ -316,6 +317,33 @@ void random_graphs_give_the_same_bits() {
         chains, steps, reductions, draws, several);
 }
 
+/// As many results as a chain can have, all alive at once, with operands that have to be brought into buffers.
+void long_chains_are_cut() {
+  for (const Shape& shape : {Shape{7, 300}, Shape{3, 5000}}) {
+    RandomGraph wide;
+    Graph& g = wide.graph;
+    const auto input = [&](const Shape& own) {
+      wide.inputs.push_back(floats(own));
+      return g.input(own, DType::float32);
+    };
+    const NodeId x = input(shape);
+    std::vector<NodeId> products;
+    for (int i = 0; i < 100; ++i)
+      products.push_back(g.add(Op::where, {x, input(Shape{shape[0], 1}), input(Shape{shape[1]})}));
+    NodeId total = x;
+    for (int i = 100; i-- > 0;) total = g.add(Op::sub, {products[static_cast<size_t>(i)], total});
+    wide.outputs = {total, g.add(Op::sum, {total})};
+    const Plan plan = plan_of(g, wide.outputs);
+    check_arena(plan);
+    size_t longest = 0;
+    for (const Step& step : plan.steps) longest = std::max(longest, step.chain.size());
+    CHECK(longest > kMaxChain / 2 && longest <= kMaxChain, "%zu steps", longest);
+    cpu::select_isa(cpu::available_isas().back());
+    const std::vector<Array> fused = run(wide, true, 0), unfused = run(wide, false, 0);
+    CHECK(same_bits(fused[0], unfused[0]) && same_bits(fused[1], unfused[1]));
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -325,5 +353,6 @@ int main() {
   shapes_stay_apart();
   one_step_after_the_other_again();
   random_graphs_give_the_same_bits();
+  long_chains_are_cut();
   return report("chains");
 }

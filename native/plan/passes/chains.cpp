@@ -74,12 +74,13 @@ class Fuser {
     return makers;
   }
 
-  /// One after the other takes the units that step i reads, where all of it stays one pass without a cycle.
+  /// One after the other takes the units that step i reads, where all of it stays one pass without a cycle. A reshape
+  /// between two steps changes nothing: they have as many elements, so none is repeated.
   void join(int i, const std::vector<int>& makers) {
     units_[at(i)].draws = plan_.steps[at(i)].op == Op::dropout;
     for (int maker : makers) {
       const int unit = unit_of_[at(maker)], own = unit_of_[at(i)];
-      if (unit == own || !fits(units_[at(unit)], units_[at(own)]) || !reads_alike(i, unit)) continue;
+      if (unit == own || !fits(units_[at(unit)], units_[at(own)])) continue;
       merge(unit, own);
       if (has_cycle(own)) {
         unmerge(unit, own);
@@ -97,7 +98,7 @@ class Fuser {
     const int unit = unit_of_[at(maker)];
     Unit& chain = units_[at(unit)];
     const int64_t row = reduced_row(plan_, step);
-    if (!chain.open || row == 0 || !reads_alike(i, unit)) return;
+    if (!chain.open || row == 0 || is_reduction(plan_.steps[at(maker)].op)) return;
     if (chain.steps.size() >= kMaxChain || chain.reductions >= kMaxReductions) return;
     if ((chain.row != 0 && chain.row != row) || (chain.draws && row % kDraw != 0)) return;
     chain.row = row;
@@ -113,17 +114,6 @@ class Fuser {
     if (shape_of(a.steps[0]) != shape_of(b.steps[0])) return false;
     const int64_t row = std::max(a.row, b.row);
     return (a.row == 0 || b.row == 0 || a.row == b.row) && (row % kDraw == 0 || !(a.draws || b.draws));
-  }
-
-  /// What step i reads of a unit is read element by element, and was not reduced.
-  bool reads_alike(int i, int unit) const {
-    for (int input : plan_.steps[at(i)].inputs) {
-      const int maker = maker_[at(root(input))];
-      if (maker < 0 || unit_of_[at(maker)] != unit) continue;
-      if (value(input).shape != shape_of(units_[at(unit)].steps[0]) || is_reduction(plan_.steps[at(maker)].op))
-        return false;
-    }
-    return true;
   }
 
   void merge(int from, int to) {

@@ -5,7 +5,7 @@
 
 namespace downhill {
 
-inline constexpr size_t kMaxChain = 64;      // steps of a chain: bounds the blocks that are alive at once
+inline constexpr size_t kMaxChain = 60;      // steps of a chain: bounds the blocks that are alive at once
 inline constexpr size_t kMaxReductions = 8;  // of a chain
 
 /// Groups steps whose values live somewhere already (plan.cpp), and puts them into an order in which everything is

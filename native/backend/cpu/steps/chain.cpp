@@ -17,6 +17,9 @@ constexpr int64_t kLine = 16;          // elements of a cache line
 constexpr int64_t kLanes = 64;         // elements that a reduction takes at a time
 constexpr int64_t kWork = 4 * kChunk;  // elements times ops of one piece of parallel work
 
+// A chain of n steps has at most n results and, since its steps hang together, 2n + 1 operands from outside.
+static_assert((3 * kMaxChain + 1) * kLanes <= kStack, "every buffer has room for a block");
+
 /// Where a block of an operand or result lies: in a value, or in a buffer.
 struct Place {
   int id = -1;
