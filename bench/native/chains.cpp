@@ -45,6 +45,10 @@ std::vector<Expr> normalise(Graph& g, const Shape& shape) {
   return {(x - input(g, column)) * input(g, column) * input(g, row) + input(g, row)};
 }
 
+std::vector<Expr> one(Graph& g, const Shape& shape) {
+  return {input(g, shape) * input(g, Shape{shape[shape.rank() - 1]})};
+}
+
 std::vector<Expr> two(Graph& g, const Shape& shape) {
   const Expr x = input(g, shape);
   return {apply(Op::relu, {x * 2})};
@@ -106,7 +110,7 @@ void compare(const Case& item, const Shape& shape) {
 }  // namespace
 
 int main() {
-  const Case cases[] = {{"two", two},         {"cheap", cheap},     {"user loss", user_loss}, {"with sum", user_loss_sum},
+  const Case cases[] = {{"one", one},             {"two", two},         {"cheap", cheap},     {"user loss", user_loss}, {"with sum", user_loss_sum},
                         {"normalise", normalise}, {"squares", sum_of_squares}};
   const Shape shapes[] = {{32, 10}, {128, 100}, {128, 1000}, {100000, 10}, {1000, 1000}, {1000, 5000}};
   for (int threads : {1, 2}) {

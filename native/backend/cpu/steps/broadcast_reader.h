@@ -24,6 +24,15 @@ class BroadcastReader {
     return period;
   }
 
+  /// Where elements begin … begin + count lie, `stride` apart; null where they are not evenly spaced.
+  const int32_t* in_place(const int32_t* from, int64_t begin, int64_t count, int64_t& stride) const {
+    const int last = nest_.rank - 1;
+    const int64_t column = begin % nest_.dims[last];
+    if (column + count > nest_.dims[last]) return nullptr;
+    stride = nest_.stride[1][last];
+    return from + Walk(nest_, 1, begin / nest_.dims[last]).offset(1) + column * stride;
+  }
+
   /// to[0 … count) = elements begin … begin + count of the result's order.
   void operator()(const MovementKernels& kernels, const int32_t* from, int32_t* to, int64_t begin,
                   int64_t count) const {

@@ -14,16 +14,17 @@ namespace {
 constexpr int64_t kBlock = 1024;       // elements of a block, at most
 constexpr int64_t kStack = 12288;      // elements of a thread's buffers: 48 KiB
 constexpr int64_t kLine = 16;          // elements of a cache line
+constexpr int64_t kDraw = 4;           // elements that dropout draws at a time
 constexpr int64_t kLanes = 64;         // elements that a reduction takes at a time
 constexpr int64_t kWork = 4 * kChunk;  // elements times ops of one piece of parallel work
 
 // A chain of n steps has at most n results and, since its steps hang together, 2n + 1 operands from outside.
 static_assert((3 * kMaxChain + 1) * kLanes <= kStack, "every buffer has room for a block");
 
-/// Where a block of an operand or result lies: in a value, or in a buffer.
+/// Where a block of an operand or result lies: in a value or a buffer, or where its reader says.
 struct Place {
+  enum Kind : uint8_t { value, buffer, reader } kind = value;
   int id = -1;
-  bool buffered = false;
   int64_t stride = 1;  // 0: a scalar
 };
 
@@ -51,6 +52,10 @@ struct Reader {
 struct Piece {
   explicit Piece(const Run& r) : run(r) {}
   const Run& run;
+  struct {
+    const int32_t* at;
+    int64_t stride;
+  } broadcast[2 * kMaxChain + 1];  // by reader: this block of its operand
   alignas(kAlignment) int32_t buffers[kStack];
 };
 
@@ -67,7 +72,7 @@ class Places {
         int& last = last_read_[root(input)];  // reductions come when all others have seen the block
         last = std::max(last, is_reduction(part.op) ? static_cast<int>(kMaxChain) : static_cast<int>(i));
       }
-      if (visible[static_cast<size_t>(part.output)]) of_[root(part.output)] = {part.output, false, 1};
+      if (visible[static_cast<size_t>(part.output)]) of_[root(part.output)] = {Place::value, part.output, 1};
     }
   }
 
@@ -83,12 +88,12 @@ class Places {
   Place make(int i, const Step& part) {
     for (int input : part.inputs) {
       Place& place = of(input);
-      if (!place.buffered || last_read_[root(input)] != i) continue;
+      if (place.kind != Place::buffer || last_read_[root(input)] != i) continue;
       free_.push_back(place.id);
       place = {};  // an operand read twice is given back once
     }
     Place& result = of(part.output);
-    if (result.id < 0) result = {take(), true, 1};
+    if (result.id < 0) result = {Place::buffer, take(), 1};
     return result;
   }
   int count() const { return count_; }
@@ -120,10 +125,9 @@ class Chain {
     if (row_ > block_) return reduce_long_rows(run);
     for_pieces(size_, piece_, [&](int64_t begin, int64_t end) {
       Piece piece(run);
-      begin_piece(piece);
       for (int64_t at = begin; at < end; at += block_) {
         const int64_t count = std::min(block_, end - at);
-        elementwise(piece, at, count);
+        elementwise(piece, at, count, at == begin);
         for (const Call& call : reductions_)
           call.rows(read(piece, call.in[0], at), write(piece, call.out, at / row_), count / row_, row_);
       }
@@ -138,13 +142,11 @@ class Chain {
     const Shape& shape = build.plan.values[build.step.chain[0].output].shape;
     for (int input : build.step.inputs) {
       BroadcastReader reader(build.plan.values[input].shape, shape);
-      // Two shapes of one array: the same elements, or one of them repeated; the buffer of the first is enough.
       if (reader.is_linear() || reader.is_scalar()) {
-        direct_.push_back({input, {input, false, reader.is_scalar() ? 0 : 1}});
+        direct_.push_back({input, {Place::value, input, reader.is_scalar() ? 0 : 1}});
       } else {
-        const int buffer = places.take();
-        readers_.push_back({reader, input, buffer});
-        direct_.push_back({input, {buffer, true, 1}});
+        direct_.push_back({input, {Place::reader, static_cast<int>(readers_.size())}});
+        readers_.push_back({reader, input, places.take()});
       }
     }
   }
@@ -182,7 +184,7 @@ class Chain {
   /// Blocks are whole rows where rows are reduced, and whole periods of broadcast operands where these are short.
   void choose_block(int buffers) {
     const int64_t limit = std::min(kBlock, kStack / std::max(buffers, 1) / kLanes * kLanes);
-    int64_t unit = row_ > 0 ? row_ : kLine;
+    int64_t unit = row_ > 0 ? row_ : kDraw;
     if (row_ > limit) {
       unit = kLanes;
       pieces_ = (row_ + kRowPiece - 1) / kRowPiece;
@@ -192,6 +194,7 @@ class Chain {
         const int64_t both = period <= limit ? std::lcm(unit, period) : limit + 1;
         if (both <= limit) unit = both;
       }
+      if (std::lcm(unit, kLine) <= limit) unit = std::lcm(unit, kLine);
     }
     block_ = limit / unit * unit;
     pitch_ = (block_ + kLine - 1) / kLine * kLine;
@@ -202,31 +205,42 @@ class Chain {
 
   // ---- running ----
   static const int32_t* values(const Piece& piece, int id) { return static_cast<const int32_t*>(piece.run.at[id]); }
-  const int32_t* read(const Piece& piece, const Place& place, int64_t at) const {
-    return place.buffered ? piece.buffers + place.id * pitch_ : values(piece, place.id) + at * place.stride;
+  int32_t* buffer(Piece& piece, int id) const { return piece.buffers + id * pitch_; }
+  const int32_t* read(Piece& piece, const Place& place, int64_t at) const {
+    if (place.kind == Place::reader) return piece.broadcast[place.id].at;
+    return place.kind == Place::buffer ? buffer(piece, place.id) : values(piece, place.id) + at * place.stride;
   }
   int32_t* write(Piece& piece, const Place& place, int64_t at) const {
-    return place.buffered ? piece.buffers + place.id * pitch_ : static_cast<int32_t*>(piece.run.at[place.id]) + at;
+    return place.kind == Place::buffer ? buffer(piece, place.id) : static_cast<int32_t*>(piece.run.at[place.id]) + at;
+  }
+  static int64_t stride(const Piece& piece, const Place& place) {
+    return place.kind == Place::reader ? piece.broadcast[place.id].stride : place.stride;
   }
 
-  void begin_piece(Piece& piece) const {
-    for (const Reader& reader : readers_)
-      if (reader.once)
-        reader.read(*movement_, values(piece, reader.value), piece.buffers + reader.buffer * pitch_, 0,
-                    std::min(block_, size_));
+  /// `begin`: of the piece; a reader whose blocks are all the same is asked no more.
+  void read_broadcasts(Piece& piece, int64_t at, int64_t count, bool begin) const {
+    for (size_t i = 0; i < readers_.size(); ++i) {
+      const Reader& reader = readers_[i];
+      if (reader.once && !begin) continue;
+      const int32_t* const from = values(piece, reader.value);
+      auto& to = piece.broadcast[i];
+      if ((to.at = reader.read.in_place(from, at, count, to.stride)) != nullptr) continue;
+      int32_t* const copy = buffer(piece, reader.buffer);
+      reader.read(*movement_, from, copy, at, count);
+      to = {copy, 1};
+    }
   }
 
-  void elementwise(Piece& piece, int64_t at, int64_t count) const {
-    for (const Reader& reader : readers_)
-      if (!reader.once)
-        reader.read(*movement_, values(piece, reader.value), piece.buffers + reader.buffer * pitch_, at, count);
+  void elementwise(Piece& piece, int64_t at, int64_t count, bool begin) const {
+    read_broadcasts(piece, at, count, begin);
     for (const Call& call : calls_) {
       const void* in[kMaxOperands - 1];
-      int64_t stride[kMaxOperands - 1];
-      for (int k = 0; k < call.operands; ++k) in[k] = read(piece, call.in[k], at), stride[k] = call.in[k].stride;
+      int64_t strides[kMaxOperands - 1];
+      for (int k = 0; k < call.operands; ++k)
+        in[k] = read(piece, call.in[k], at), strides[k] = stride(piece, call.in[k]);
       int32_t* const out = write(piece, call.out, at);
       if (call.elementwise)
-        call.elementwise(in, stride, out, count, call.params);
+        call.elementwise(in, strides, out, count, call.params);
       else if (call.op == Op::dropout)
         movement_->dropout(static_cast<const float*>(in[0]), reinterpret_cast<float*>(out), at, count, call.rate,
                            call.key, piece.run.step);
@@ -269,7 +283,7 @@ class Chain {
     for (size_t k = 0; k < reductions_.size(); ++k) reductions_[k].parts.begin(accumulators[k]);
     for (int64_t at = 0; at < n; at += block_) {
       const int64_t count = std::min(block_, n - at);
-      elementwise(piece, first + at, count);
+      elementwise(piece, first + at, count, true);
       for (size_t k = 0; k < reductions_.size(); ++k) {
         const Call& call = reductions_[k];
         const int32_t* const x = read(piece, call.in[0], first + at);

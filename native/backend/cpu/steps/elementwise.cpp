@@ -7,6 +7,8 @@ namespace downhill::cpu {
 
 namespace {
 
+constexpr int64_t kShortRow = 256;  // elements: shorter rows are cheaper in blocks of several
+
 struct Elementwise {
   ElementwiseFn function;
   Nest nest;  // operand 0: the output; then the inputs
@@ -58,6 +60,11 @@ std::unique_ptr<Launch> compile_elementwise(const Build& build) {
     body.ids[i + 1] = step.inputs[i];
   }
   body.nest = collapse(shape, strides);
+  if (shape.size() > 0 && body.nest.rank > 1 && body.nest.dims[body.nest.rank - 1] < kShortRow) {
+    Step chain = step;
+    chain.chain = {step};
+    return compile_chain({build.plan, chain, build.table});
+  }
   read_params(step.op, step.attrs, body.params);
   return launch(body);
 }
