@@ -12,6 +12,7 @@ namespace downhill::cpu {
 namespace {
 
 std::unique_ptr<Launch> compile_step(const Build& build) {
+  if (!build.step.chain.empty()) return compile_chain(build);
   switch (family_of(build.step.op)) {
     case Family::elementwise:
       return compile_elementwise(build);

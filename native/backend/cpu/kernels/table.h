@@ -62,12 +62,20 @@ struct RowKernels {
 enum class Reduction : uint8_t { sum, max, min };
 inline constexpr int kReductionCount = 3;
 
+/// One row of a reduction that comes in parts, with the bits of ReduceKernels::rows. Accumulators: 64 values.
+struct RowParts {
+  void (*begin)(void* accumulators);
+  void (*part)(const void* x, int64_t n, void* accumulators);                // n: a multiple of 64
+  void (*end)(const void* x, int64_t n, const void* accumulators, void* y);  // the last n elements, any number
+};
+
 /// Reductions in an order that depends on shapes alone. First index: Reduction; second: DType.
 struct ReduceKernels {
   /// y[r] = reduction of x[r, 0 … n) for r in [0, rows); x (rows, n)
   void (*rows[kReductionCount][kDTypeCount])(const void* x, void* y, int64_t rows, int64_t n);
   /// y[j] = reduction of x[0 … n, j] for j in [0, columns); rows of x are `stride` elements apart.
   void (*columns[kReductionCount][kDTypeCount])(const void* x, int64_t stride, void* y, int64_t n, int64_t columns);
+  RowParts parts[kReductionCount][kDTypeCount];
   void (*argmax_rows[kDTypeCount])(const void* x, int32_t* y, int64_t rows, int64_t n);
   void (*argmax_columns[kDTypeCount])(const void* x, int64_t stride, int32_t* y, int64_t n, int64_t columns);
 };
