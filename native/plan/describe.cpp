@@ -28,6 +28,8 @@ std::string place_of(const Value& value) {
   }
 }
 
+}  // namespace
+
 std::string name_of(const Step& step) {
   std::string text = downhill::name_of(step.op);
   if (step.op == Op::identity) text = "copy";
@@ -36,8 +38,6 @@ std::string name_of(const Step& step) {
   if (step.column_sums >= 0) text += "+columnSums";
   return text;
 }
-
-}  // namespace
 
 double flops_of(const Plan& plan, const Step& step) {
   const double out = static_cast<double>(plan.values[step.output].shape.size());
