@@ -1,4 +1,4 @@
-export type Precision = 'float32' | 'bfloat16';
+export type Precision = 'float32' | 'tf32' | 'bfloat16';
 
 interface Common {
   name: string;

@@ -66,8 +66,7 @@ async function trainingJob(
   const trained = network.weights.filter((weight) => weight.trainable);
   const [copies, gradients] = [arenaLike(trained, network.device), arenaLike(trained, network.device)];
   const variables = trained.map(
-    ({ shape, variable, constraint }, i) =>
-      new Variable(copies[i], shape, 'float32', variable.name, true, constraint),
+    ({ shape, variable, constraint }, i) => new Variable(copies[i], shape, 'float32', variable.name, true, constraint),
   );
   const stands = new Map(trained.map(({ variable }, i) => [variable, variables[i]]));
   const program = trainProgram(network, compiled, rows, types, trained, gradients, stands);

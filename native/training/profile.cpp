@@ -23,8 +23,8 @@ class Batches {
  public:
   Batches(const Dataset& data, int64_t rows, bool shuffled) : data_(data), rows_(rows) {
     if (rows < 1 || rows > data.rows())
-      throw Error(code::kInternal, "A batch of " + std::to_string(rows) + " rows of a data set of " +
-                                       std::to_string(data.rows()) + ".");
+      throw Error(code::kInternal,
+                  "A batch of " + std::to_string(rows) + " rows of a data set of " + std::to_string(data.rows()) + ".");
     if (shuffled) {
       order_.resize(static_cast<size_t>(data.rows()));
       permute(order_, 0, 0);
@@ -90,8 +90,7 @@ std::vector<ProfileRun> profile(const ProfileOptions& options, int64_t first, in
   if (options.data) batches = std::make_unique<Batches>(*options.data, options.rows, options.shuffled);
   LockSet locks;
   if (options.updater) {
-    if (program.device().memory())
-      throw Error(code::kUnsupported, "Updates are profiled on the CPU only.");
+    if (program.device().memory()) throw Error(code::kUnsupported, "Updates are profiled on the CPU only.");
     options.updater->prepare();
     locks.own(options.updater->written());
     locks.share(options.updater->read());
