@@ -1,4 +1,5 @@
 // Where the time of a step goes: what is in a profile, and that making one changes nothing.
+import { Worker } from 'node:worker_threads';
 import {
   compile,
   constraints,
@@ -196,6 +197,35 @@ test('a compiled function', async () => {
   expect([...total.dataSync()]).toEqual([1, 2]);
   await f(a, b);
   expect([...total.dataSync()]).toEqual([2, 3]);
+});
+
+/** A worker that runs `body`, the text of an asynchronous function of the library and its port. */
+function worker(body: string): Worker {
+  const url = JSON.stringify(new URL('../../lib/index.ts', import.meta.url).href);
+  const load = "import('tsx/esm/api').then(({ register }) => register())";
+  const port = "require('node:worker_threads').parentPort";
+  return new Worker(`${load}.then(() => import(${url})).then((dh) => (${body})(dh, ${port}))`, { eval: true });
+}
+
+const profiling = `async ({ layers, sequential }, port) => {
+  const net = sequential([layers.dense({ units: 8, inputShape: [4] })]);
+  net.compile({ optimizer: 'adam', loss: 'mse' });
+  const profile = await net.program('train').profile({ runs: 3 });
+  port.postMessage(profile.steps.map(({ op }) => op));
+  for (;;) await net.program('train').profile({ runs: 2000 });
+}`;
+
+test('in a worker, which may be terminated meanwhile', async () => {
+  const other = worker(profiling);
+  const ops = await new Promise((resolve, reject) => {
+    other.once('message', resolve);
+    other.once('error', reject);
+  });
+  const net = sequential([layers.dense({ units: 8, inputShape: [4] })]);
+  net.compile({ optimizer: 'adam', loss: 'mse' });
+  const meanwhile = net.program('train').profile({ runs: 200 });
+  await other.terminate();
+  expect((await meanwhile).steps.map(({ op }) => op)).toEqual(ops);
 });
 
 test('errors', async () => {
