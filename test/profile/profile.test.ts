@@ -128,7 +128,8 @@ test.each(rules)('changes nothing: %s', async (_, make) => {
   const trained: unknown[] = [];
   for (const profiled of [false, true]) {
     seed(5);
-    const net = classifier(make(), 0.25);
+    const optimizer = make();
+    const net = classifier(optimizer, 0.25);
     await net.fit(x, labels, { batchSize: 16 });
     if (profiled) {
       const before = state(net);
@@ -139,7 +140,7 @@ test.each(rules)('changes nothing: %s', async (_, make) => {
       expect(state(net)).toEqual(before);
     }
     const { history } = await net.fit(x, labels, { batchSize: 16, epochs: 2 });
-    trained.push([state(net), history]);
+    trained.push([state(net), history, optimizer.state, optimizer.learningRate]);
   }
   expect(trained[1]).toEqual(trained[0]);
 });
@@ -214,6 +215,25 @@ const profiling = `async ({ layers, sequential }, port) => {
   port.postMessage(profile.steps.map(({ op }) => op));
   for (;;) await net.program('train').profile({ runs: 2000 });
 }`;
+
+test('microseconds are microseconds', async () => {
+  const side = 256;
+  const f = compile((a: SymbolicTensor) => ops.matmul(a, a));
+  const program = f.program(tensor(randomArray(side * side, 1), [side, side]));
+  const start = performance.now();
+  const { steps, microseconds } = await program.profile({ runs: 20 });
+  // Half of the runs took at least the median.
+  expect(10 * microseconds).toBeLessThan(1000 * (performance.now() - start));
+  // No step is much faster than the machine.
+  expect(steps.find(({ op }) => op === 'matmul')!.ofLimit).toBeLessThan(10);
+});
+
+test('a schedule whose rates were computed for the steps made so far', async () => {
+  const net = classifier(optimizers.sgd({ learningRate: () => 0.1 }));
+  const { x, labels } = quadrants(8);
+  await net.trainOnBatch(x, labels);
+  consistent(await net.program('train').profile({ runs }));
+});
 
 test('in a worker, which may be terminated meanwhile', async () => {
   const other = worker(profiling);

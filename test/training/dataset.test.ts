@@ -21,7 +21,10 @@ test('a data set counts what it has copied, not the Tensors that it reads in pla
   const during = async (data: Parameters<typeof binding.datasetNew>[0][number], times: number) => {
     await sleep(50);
     const before = collections;
-    for (let i = 0; i < times; i++) binding.datasetNew([data], size, false);
+    for (let i = 0; i < times; i++) {
+      binding.datasetNew([data], size, false);
+      await sleep(1);
+    }
     await sleep(50);
     return collections - before;
   };
