@@ -44,8 +44,8 @@ export class Measurement {
     readonly how: Measuring,
   ) {}
 
-  /** All rounds of a case. */
-  async row(one: Case): Promise<Row> {
+  /** All rounds of a case; null where our side cannot do it. */
+  async row(one: Case): Promise<Row | null> {
     let busiest = 0;
     let contenders = this.contenders.filter((contender) => contender.takes(one));
     const medians: Record<string, number[]> = Object.fromEntries(contenders.map(({ name }) => [name, []]));
@@ -56,6 +56,7 @@ export class Measurement {
         const ran = await this.#run(contender, one);
         if (typeof ran === 'string') {
           console.log(`${one.name}: ${contender.name} is left out: ${ran}`);
+          if (contender === ours) return null;
           contenders = contenders.filter((other) => other !== contender);
           continue;
         }
@@ -109,7 +110,7 @@ function rowOf(
 ): Row {
   const times = Object.fromEntries(contenders.map(({ name }) => [name, spread(medians[name]!)]));
   const own = medians[ours.name]!;
-  const peers = own.length > 0 ? contenders.filter((contender) => contender !== ours) : [];
+  const peers = contenders.filter((contender) => contender !== ours);
   const ratios = Object.fromEntries(
     peers.map(({ name }) => [name, spread(medians[name]!.map((time, round) => time / own[round]!))]),
   );

@@ -73,10 +73,10 @@ async function main(): Promise<void> {
     for (const one of options.quick ? some.map(shorten) : some) {
       const start = performance.now();
       const row = await measurement.row(one);
+      if (!row) continue;
       rows.push(row);
-      const time = row.times[ours.name];
       const seconds = ((performance.now() - start) / 1000).toFixed(0);
-      console.log(`${one.name}: ${time ? `${format(time)} ${row.unit}` : 'not measured'}, ${seconds} s`);
+      console.log(`${one.name}: ${format(row.times[ours.name]!)} ${row.unit}, ${seconds} s`);
     }
   } finally {
     await measurement.end();

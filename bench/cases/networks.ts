@@ -27,6 +27,11 @@ const wide: TrainCase = {
   samples: 3,
 };
 
+/** Beside our own float32. */
+function bfloat16(one: TrainCase): TrainCase {
+  return { ...one, name: `${one.name}-bfloat16`, title: `${one.title}, bfloat16`, precision: 'bfloat16' };
+}
+
 export const networks: TrainCase[] = [
   lecture,
   { ...lecture, name: 'lecture-net-shuffled', title: `${lecture.title}, shuffled`, shuffle: true },
@@ -48,4 +53,6 @@ export const networks: TrainCase[] = [
     batches: 10,
     epochs: 40,
   },
+  bfloat16(lecture),
+  bfloat16(wide),
 ];
