@@ -20,6 +20,12 @@ function measure(one: Case): Promise<number[]> {
 
 let before = { user: 0, system: 0 };
 
+/** Why there is no such thing; throws other errors. */
+function refusal(error: unknown): string {
+  if (error instanceof DownhillError && error.code === 'UNSUPPORTED') return error.message;
+  throw error;
+}
+
 async function outcome(one: Case): Promise<Outcome | Refusal> {
   try {
     const samples = await measure(one);
@@ -28,12 +34,11 @@ async function outcome(one: Case): Promise<Outcome | Refusal> {
     before = { user, system };
     return { versions: { downhill: version, node: process.version }, samples, cpuSeconds };
   } catch (error) {
-    if (error instanceof DownhillError && error.code === 'UNSUPPORTED') return { unsupported: error.message };
-    throw error;
+    return { unsupported: refusal(error) };
   }
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
   const one = JSON.parse(line) as Case;
-  console.log(JSON.stringify(mode === 'profile' ? { text: await profile(one) } : await outcome(one)));
+  console.log(JSON.stringify(mode === 'profile' ? { text: await profile(one).catch(refusal) } : await outcome(one)));
 }
