@@ -28,6 +28,8 @@ std::string place_of(const Value& value) {
   }
 }
 
+}  // namespace
+
 std::string name_of(const Step& step) {
   if (!step.chain.empty()) return "chain of " + std::to_string(step.chain.size());
   std::string text = downhill::name_of(step.op);
@@ -37,8 +39,6 @@ std::string name_of(const Step& step) {
   if (step.column_sums >= 0) text += "+columnSums";
   return text;
 }
-
-}  // namespace
 
 double flops_of(const Plan& plan, const Step& step) {
   if (!step.chain.empty()) {

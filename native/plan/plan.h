@@ -92,6 +92,8 @@ Plan make_plan(const Graph& graph, const PlanOptions& options);
 /// By value: whether a step or a state write changes it.
 std::vector<bool> written_values(const Plan& plan);
 
+/// The op with what is fused into it: "matmul+bias+relu".
+std::string name_of(const Step& step);
 /// Steps with shapes, bytes and FLOPs, and the totals, as text.
 std::string describe(const Plan& plan);
 /// Estimates for describe(), profiles and the choice between running at once and queueing.

@@ -18,7 +18,7 @@ bool holds(const std::vector<std::shared_ptr<Buffer>>& buffers, const std::share
 }  // namespace
 
 void run_once(Program& program, Workspace& workspace, const std::vector<Storage>& inputs,
-              const std::vector<Storage>& outputs, uint64_t step) {
+              const std::vector<Storage>& outputs, uint64_t step, double* seconds) {
   for (const Storage& input : inputs)
     if (input.pending) input.pending->wait();
   Access access = access_of(program.plan());
@@ -56,7 +56,10 @@ void run_once(Program& program, Workspace& workspace, const std::vector<Storage>
   bindings.step = step;
   bindings.rebase_from = source;
   bindings.rebase_to = copy;
-  program.run(bindings);
+  if (seconds)
+    program.profile(bindings, seconds);
+  else
+    program.run(bindings);
 }
 
 }  // namespace downhill

@@ -128,6 +128,8 @@ struct KernelTable {
   bool (*sums_finite)(const float* x, const float* y, int64_t n);  // x, or x + y where y is not null
   void (*add_to)(const float* x, float* y, int64_t n);             // y += x
   bool (*all_finite)(const float* x, int64_t n);
+  /// So many rounds of multiply-adds in registers, to learn what the processor can do; gives their FLOPs.
+  double (*multiply_adds)(int64_t rounds, float* sums);
 };
 
 const KernelTable& table_of_baseline();
