@@ -10,5 +10,6 @@ void fill_rows(RowKernels& rows);
 void fill_reduce(ReduceKernels& reduce);
 void fill_movement(MovementKernels& movement);
 void fill_random(RandomKernels& random);
+void fill_sparse(SparseKernels& sparse);
 
 }  // namespace downhill::cpu::DH_ISA
