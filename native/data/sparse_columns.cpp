@@ -1,10 +1,11 @@
 #include "data/sparse_columns.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <map>
+#include <functional>
 #include <numeric>
 
 #include "backend/cpu/pool.h"
@@ -15,15 +16,22 @@ namespace downhill {
 
 namespace {
 
-constexpr int64_t kChunkValues = 1 << 12;  // of a batch that one chunk copies, about
+constexpr int64_t kChunkValues = 1 << 15;  // of a batch that one chunk copies, about
+constexpr int64_t kLine = 16;              // values of a cache line
 
 std::string text(int64_t number) { return std::to_string(number); }
 
-Storage storage_of(const void* from, size_t count) {
+/// Runs body(begin, end) over the rows, on the pool.
+template <typename F>
+void for_rows(int64_t rows, F&& body) {
+  constexpr int64_t kRows = 256;
+  cpu::parallel_for((rows + kRows - 1) / kRows,
+                    [&](int64_t chunk) { body(chunk * kRows, std::min(rows, (chunk + 1) * kRows)); });
+}
+
+Storage storage_of(size_t count) {
   const size_t bytes = count * sizeof(float);
-  Storage storage{std::make_shared<Buffer>(bytes), 0, bytes, nullptr};
-  if (bytes > 0) std::memcpy(storage.data(), from, bytes);
-  return storage;
+  return {std::make_shared<Buffer>(bytes), 0, bytes, nullptr};
 }
 
 void check_starts(const std::string& name, const SparseSource& source, int64_t rows) {
@@ -42,24 +50,40 @@ void check_starts(const std::string& name, const SparseSource& source, int64_t r
     throw Error(code::kOutOfRange, name + ": indptr must ascend from 0 to the number of values, " + text(count) + ".");
 }
 
-void check_row(const std::string& name, const SparseSource& source, int64_t row, bool finite) {
-  for (int64_t k = source.indptr[row]; k < source.indptr[row + 1]; ++k) {
-    const int32_t column = source.indices[k];
-    if (column < 0 || column >= source.columns)
-      throw Error(code::kOutOfRange, name + ": indices must lie from 0 to " + text(source.columns - 1) + "; element " +
-                                         text(k) + " is " + text(column) + ".");
-    if (!finite || std::isfinite(source.values[k])) continue;
-    throw Error(code::kNonFinite, name + "[row " + text(row) + ", element " + text(column) + "] is " +
-                                      (std::isnan(source.values[k]) ? "NaN"
-                                       : source.values[k] > 0       ? "inf"
-                                                                    : "-inf") +
-                                      "; expected finite numbers. Remove or replace such rows first.");
-  }
+/// The first value of the row that is wrong; the row's end where none is.
+int64_t first_wrong(const SparseSource& source, int64_t row, bool finite) {
+  int64_t k = source.indptr[row];
+  for (const int64_t end = source.indptr[row + 1]; k < end; ++k)
+    if (source.indices[k] < 0 || source.indices[k] >= source.columns || (finite && !std::isfinite(source.values[k])))
+      break;
+  return k;
+}
+
+[[noreturn]] void throw_wrong(const std::string& name, const SparseSource& source, int64_t row, int64_t k) {
+  const int32_t column = source.indices[k];
+  const float value = source.values[k];
+  if (column < 0 || column >= source.columns)
+    throw Error(code::kOutOfRange, name + ": indices must lie from 0 to " + text(source.columns - 1) + "; element " +
+                                       text(k) + " is " + text(column) + ".");
+  throw Error(code::kNonFinite, name + "[row " + text(row) + ", element " + text(column) + "] is " +
+                                    (std::isnan(value) ? "NaN" : value > 0 ? "inf" : "-inf") +
+                                    "; expected finite numbers. Remove or replace such rows first.");
+}
+
+void check_values(const std::string& name, const SparseSource& source, int64_t rows, bool finite) {
+  std::atomic<int64_t> first{rows};
+  for_rows(rows, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end && r < first.load(std::memory_order_relaxed); ++r) {
+      if (first_wrong(source, r, finite) == source.indptr[r + 1]) continue;
+      for (int64_t seen = first.load(); r < seen && !first.compare_exchange_weak(seen, r);) {
+      }
+    }
+  });
+  if (const int64_t row = first.load(); row < rows) throw_wrong(name, source, row, first_wrong(source, row, finite));
 }
 
 /// Values of one column stay in their order.
 void sort_row(int32_t* indices, float* values, int64_t count) {
-  if (std::is_sorted(indices, indices + count)) return;
   std::vector<int32_t> place(static_cast<size_t>(count));
   std::iota(place.begin(), place.end(), 0);
   std::stable_sort(place.begin(), place.end(), [&](int32_t a, int32_t b) { return indices[a] < indices[b]; });
@@ -73,10 +97,15 @@ void sort_row(int32_t* indices, float* values, int64_t count) {
 
 std::shared_ptr<const SparseIndex> index_of(const SparseSource& source, int64_t rows) {
   auto index = std::make_shared<SparseIndex>();
-  index->indptr = storage_of(source.indptr, source.starts);
-  std::map<int64_t, int64_t, std::greater<>> lengths;
-  for (int64_t r = 0; r < rows; ++r) ++lengths[source.indptr[r + 1] - source.indptr[r]];
-  index->lengths.assign(lengths.begin(), lengths.end());
+  index->indptr = storage_of(source.starts);
+  std::memcpy(index->indptr.data(), source.indptr, source.starts * sizeof(int32_t));
+  std::vector<int32_t> lengths(static_cast<size_t>(rows));
+  for (int64_t r = 0; r < rows; ++r) lengths[static_cast<size_t>(r)] = source.indptr[r + 1] - source.indptr[r];
+  std::sort(lengths.begin(), lengths.end(), std::greater<>());
+  for (const int32_t length : lengths) {
+    if (index->lengths.empty() || index->lengths.back().first != length) index->lengths.emplace_back(length, 0);
+    ++index->lengths.back().second;
+  }
   return index;
 }
 
@@ -102,7 +131,7 @@ int64_t SparseIndex::room(int64_t rows, bool repeats) const {
 
 std::vector<Column> sparse_columns(const std::string& name, const SparseSource& source, int64_t rows, bool finite) {
   check_starts(name, source, rows);
-  for (int64_t r = 0; r < rows; ++r) check_row(name, source, r, finite);
+  check_values(name, source, rows, finite);
   const std::shared_ptr<const SparseIndex> index = index_of(source, rows);
   const auto column = [&](Column::Layout layout, const Storage& storage, Element element, DType dtype) {
     Column made;
@@ -115,11 +144,19 @@ std::vector<Column> sparse_columns(const std::string& name, const SparseSource& 
     made.sparse = index;
     return made;
   };
-  const Storage indices = storage_of(source.indices, source.index_count);
-  const Storage values = storage_of(source.values, source.value_count);
-  for (int64_t r = 0; r < rows; ++r)
-    sort_row(reinterpret_cast<int32_t*>(indices.data()) + source.indptr[r],
-             reinterpret_cast<float*>(values.data()) + source.indptr[r], source.indptr[r + 1] - source.indptr[r]);
+  const Storage indices = storage_of(source.index_count), values = storage_of(source.value_count);
+  auto* const columns = reinterpret_cast<int32_t*>(indices.data());
+  auto* const numbers = reinterpret_cast<float*>(values.data());
+  std::atomic<bool> ascend{true};
+  for_rows(rows, [&](int64_t begin, int64_t end) {
+    const int64_t from = source.indptr[begin], to = source.indptr[end];
+    std::copy(source.indices + from, source.indices + to, columns + from);
+    std::copy(source.values + from, source.values + to, numbers + from);
+    for (int64_t r = begin; r < end; ++r)
+      if (!std::is_sorted(columns + source.indptr[r], columns + source.indptr[r + 1])) ascend.store(false);
+  });
+  for (int64_t r = 0; r < rows && !ascend.load(); ++r)
+    sort_row(columns + source.indptr[r], numbers + source.indptr[r], source.indptr[r + 1] - source.indptr[r]);
   return {column(Column::Layout::starts, index->indptr, Element::int32, DType::int32),
           column(Column::Layout::values, indices, Element::int32, DType::int32),
           column(Column::Layout::values, values, Element::float32, DType::float32)};
@@ -144,8 +181,9 @@ void gather_values(const Column& column, int64_t begin, const uint32_t* order, i
                    std::byte* to) {
   const int32_t* const indptr = column.sparse->starts() + begin;
   const std::byte* const from = column.storage.host();
+  const auto row_at = [&](int64_t i) { return order ? int64_t{order[i]} : i; };
   const auto copy = [&](int64_t i) {
-    const int64_t row = order ? int64_t{order[i]} : i;
+    const int64_t row = row_at(i);
     std::memcpy(to + static_cast<size_t>(starts[i]) * sizeof(float),
                 from + static_cast<size_t>(indptr[row]) * sizeof(float),
                 static_cast<size_t>(starts[i + 1] - starts[i]) * sizeof(float));
@@ -153,7 +191,15 @@ void gather_values(const Column& column, int64_t begin, const uint32_t* order, i
   const int64_t rows =
       std::max<int64_t>(1, kChunkValues / std::max<int64_t>(1, starts[count] / std::max<int64_t>(1, count)));
   cpu::parallel_for((count + rows - 1) / rows, [&](int64_t chunk) {
-    for (int64_t i = chunk * rows; i < std::min(count, (chunk + 1) * rows); ++i) copy(i);
+    const int64_t end = std::min(count, (chunk + 1) * rows);
+    for (int64_t i = chunk * rows; i < end; ++i) {
+      if (order && i + 1 < end) {
+        const int64_t next = row_at(i + 1);
+        for (int64_t k = indptr[next]; k < indptr[next + 1]; k += kLine)
+          __builtin_prefetch(from + static_cast<size_t>(k) * sizeof(float));
+      }
+      copy(i);
+    }
   });
 }
 

@@ -14,18 +14,20 @@ constexpr int kMany = 64;  // in wide registers
 template <int N>
 void product_of(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
   constexpr int kSums = N <= kFew ? 4 : 1;
+  const int32_t* const indices = a.indices;
+  const float* const values = a.values;
   for (int64_t r = begin; r < end; ++r) {
     float sum[kSums][N] = {};
     int64_t k = a.indptr[r];
     const int64_t stop = a.indptr[r + 1];
     for (; k + kSums <= stop; k += kSums)
       for (int j = 0; j < kSums; ++j) {
-        const float value = a.values[k + j];
-        const float* const from = b + a.indices[k + j] * n;
+        const float value = values[k + j];
+        const float* const from = b + indices[k + j] * n;
         for (int u = 0; u < N; ++u) sum[j][u] += value * from[u];
       }
     for (; k < stop; ++k)
-      for (int u = 0; u < N; ++u) sum[0][u] += a.values[k] * b[a.indices[k] * n + u];
+      for (int u = 0; u < N; ++u) sum[0][u] += values[k] * b[indices[k] * n + u];
     for (int u = 0; u < N; ++u)
       y[r * n + u] = kSums == 4 ? (sum[0][u] + sum[1 % kSums][u]) + (sum[2 % kSums][u] + sum[3 % kSums][u]) : sum[0][u];
   }
@@ -44,18 +46,35 @@ int64_t first_from(const SparseRows& a, int64_t r, int64_t column) {
   return low;
 }
 
-/// y[c, :] += value · b[r, :], row by row; N: columns of b, 0: n.
+/// y[c, :] += value · b[r, :], row by row; b has N columns.
 template <int N>
-void transposed_of(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
-  const int64_t width = N > 0 ? N : n;
+void transposed_of(const SparseRows& a, const float* b, float* y, int64_t, int64_t begin, int64_t end) {
+  const int32_t* const indices = a.indices;
+  const float* const values = a.values;
   for (int64_t r = 0; r < a.rows; ++r) {
     const int64_t stop = a.indptr[r + 1];
-    const float* const from = b + r * width;
+    float row[N];
+    for (int u = 0; u < N; ++u) row[u] = b[r * N + u];
+    for (int64_t k = first_from(a, r, begin); k < stop && indices[k] < end; ++k) {
+      float* const to = y + int64_t{indices[k]} * N;
+      const float value = values[k];
+      float sum[N];
+      for (int u = 0; u < N; ++u) sum[u] = to[u] + value * row[u];
+      for (int u = 0; u < N; ++u) to[u] = sum[u];
+    }
+  }
+}
+
+/// The same for any number of columns.
+void transposed_of_many(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const int64_t stop = a.indptr[r + 1];
     for (int64_t k = first_from(a, r, begin); k < stop && a.indices[k] < end; ++k) {
-      float* const to = y + a.indices[k] * width;
+      const float* const from = b + r * n;
+      float* const to = y + a.indices[k] * n;
       const float value = a.values[k];
 #pragma GCC ivdep
-      for (int64_t u = 0; u < width; ++u) to[u] += value * from[u];
+      for (int64_t u = 0; u < n; ++u) to[u] += value * from[u];
     }
   }
 }
@@ -66,9 +85,9 @@ constexpr Product kProducts[kFew + 1] = {nullptr,        product_of<1>,  product
                                          product_of<5>,  product_of<6>,  product_of<7>,  product_of<8>,  product_of<9>,
                                          product_of<10>, product_of<11>, product_of<12>, product_of<13>, product_of<14>,
                                          product_of<15>, product_of<16>};
-constexpr Product kTransposed[] = {transposed_of<0>, transposed_of<1>, transposed_of<2>,
-                                   transposed_of<3>, transposed_of<4>, transposed_of<5>,
-                                   transposed_of<6>, transposed_of<7>, transposed_of<8>};
+constexpr Product kTransposed[] = {transposed_of_many, transposed_of<1>, transposed_of<2>,
+                                   transposed_of<3>,   transposed_of<4>, transposed_of<5>,
+                                   transposed_of<6>,   transposed_of<7>, transposed_of<8>};
 constexpr int64_t kMostTransposed = static_cast<int64_t>(sizeof kTransposed / sizeof kTransposed[0]);
 
 void product(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
@@ -128,15 +147,14 @@ int64_t first_wrong(const SparseRows& a, int64_t count) {
     if (a.indptr[r] < before || a.indptr[r] > count) return count + r;
     before = a.indptr[r];
   }
-  const auto limit = static_cast<uint32_t>(a.columns);
   for (int64_t r = 0; r < a.rows; ++r) {
     const int64_t begin = a.indptr[r], end = a.indptr[r + 1];
-    uint32_t wrong = 0;
-    for (int64_t k = begin; k < end; ++k) wrong |= static_cast<uint32_t>(a.indices[k]) >= limit;
-    for (int64_t k = begin + 1; k < end; ++k) wrong |= a.indices[k] < a.indices[k - 1];
-    if (!wrong) continue;
+    if (begin == end) continue;
+    int32_t descents = 0;
+    for (int64_t k = begin + 1; k < end; ++k) descents |= a.indices[k] < a.indices[k - 1];
+    if (!descents && a.indices[begin] >= 0 && a.indices[end - 1] < a.columns) continue;
     for (int64_t k = begin; k < end; ++k)
-      if (static_cast<uint32_t>(a.indices[k]) >= limit || (k > begin && a.indices[k] < a.indices[k - 1])) return k;
+      if (a.indices[k] < (k > begin ? a.indices[k - 1] : 0) || a.indices[k] >= a.columns) return k;
   }
   return -1;
 }

@@ -9,6 +9,8 @@ namespace downhill::cpu {
 
 namespace {
 
+constexpr int64_t kTask = 1 << 16;  // multiplications of one task: shorter ones gain nothing from a second thread
+
 /// What all of them have: the matrix, and how its rows are cut into tasks.
 struct Sparse {
   int indptr, indices, values;  // -1: it has none
@@ -37,10 +39,11 @@ struct Sparse {
     return a;
   }
 
-  /// Runs body(begin, end) over the rows; each value costs `width`.
+  /// Runs body(begin, end) over the rows; each value costs `width` multiplications.
   template <typename F>
   void for_rows(int64_t width, F&& body) const {
-    for_pieces(rows, items_per_piece(std::max<int64_t>(room / std::max<int64_t>(rows, 1), 1) * width), body);
+    const int64_t row = std::max<int64_t>(room / std::max<int64_t>(rows, 1), 1) * std::max<int64_t>(width, 1);
+    for_pieces(rows, std::max<int64_t>(kTask / row, 1), body);
   }
 };
 
@@ -57,7 +60,6 @@ std::unique_ptr<Launch> compile_product(const Build& build) {
 }
 
 constexpr int64_t kMostRanges = 16;      // of columns, each a task
-constexpr int64_t kRangeWork = 1 << 14;  // multiplications that make one
 constexpr int64_t kSamples = 8;          // of indices, for each of them
 
 /// Ranges of columns with about as many values each, as samples tell. Any ranges give the same result.
@@ -77,7 +79,7 @@ std::unique_ptr<Launch> compile_transposed(const Build& build) {
   const Sparse sparse(build, build.step.attrs.integer("columns"), true);
   const int b = build.id(3), y = build.step.output;
   const int64_t n = build.out().shape[1];
-  const int64_t ranges = std::clamp<int64_t>(sparse.room * n / kRangeWork, 1, kMostRanges);
+  const int64_t ranges = std::clamp<int64_t>(sparse.room * n / kTask, 1, kMostRanges);
   return launch([=](const Run& run) {
     const SparseRows a = sparse.at(run);
     const float* const from = static_cast<const float*>(run.at[b]);
