@@ -17,10 +17,11 @@ import {
   setDevice,
   setMemoryLimit,
   setThreads,
+  tensor,
 } from 'downhill';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { close, fails, random } from '../support.js';
-import { accelerators, goHome, testDevices } from '../support-devices.js';
+import { accelerators, goHome, goTo, isEmulated, places, testDevices } from '../support-devices.js';
 
 const threads = 2;
 const folder = mkdtempSync(join(tmpdir(), 'sparse-'));
@@ -51,6 +52,20 @@ function make(count = rows, draws = random(5)): data.SparseRows {
 }
 const x = make();
 const dense = x.toDense();
+/** The same, every row in the order of its columns. */
+const sorted = (() => {
+  const { indptr, indices, values } = make();
+  for (let row = 0; row < rows; row++) {
+    const [begin, end] = [indptr[row], indptr[row + 1]];
+    const order = Array.from({ length: end - begin }, (_, i) => begin + i).sort((p, q) => indices[p] - indices[q]);
+    const picked = order.map((k) => [indices[k], values[k]]);
+    picked.forEach(([column, value], i) => {
+      indices[begin + i] = column;
+      values[begin + i] = value;
+    });
+  }
+  return { indptr, indices, values };
+})();
 
 interface Build {
   device?: string;
@@ -131,10 +146,76 @@ describe.each(testDevices)('on %s', (device) => {
   });
 
   test('many outputs', async () => {
-    const options: FitOptions = { epochs: 1 };
+    const options: FitOptions = { epochs: 1, batchSize: 128 };
     const how = { device, units: device === 'simt' ? 70 : 301, dropout: 0 };
     close((await trained(x, options, how)).weights, (await trained(dense, options, how)).weights, 2e-4);
   });
+});
+
+test('rows that are drawn again and again have room', async () => {
+  const long = new data.SparseRows({
+    shape: [5, 900],
+    indptr: Int32Array.from([0, 0, 900, 900, 901, 901]),
+    indices: Int32Array.from([...Array(900).keys(), 5]),
+    values: new Float32Array(901).fill(0.01),
+  });
+  const net = sequential([layers.dense({ units: 1, inputShape: [900] })]);
+  net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+  const sampling = { replacement: true };
+  const { history } = await net.fit(long, [1, 2, 3, 4, 5], { batchSize: 64, stepsPerEpoch: 9, sampling, verbose: 0 });
+  expect(history.loss[0]).toBeGreaterThan(0);
+});
+
+// Enough values that the columns are cut into ranges, most of them in the first columns.
+describe.each(places)('large products, $title', (place) => {
+  const draws = random(3);
+  const [many, wide, filled] = isEmulated(place.device) ? [40, 30, 10] : [700, 500, 100];
+  const indptr = Int32Array.from({ length: many + 1 }, (_, i) => i * filled);
+  const indices = new Int32Array(many * filled);
+  for (let i = 0; i < many; i++) {
+    const row = Int32Array.from({ length: filled }, () => Math.floor(wide ** draws()) % wide);
+    indices.set(row.sort(), i * filled);
+  }
+  const values = Float32Array.from(indices, () => draws() - 0.5);
+  const a = new data.SparseRows({ shape: [many, wide], indptr, indices, values }).toDense();
+  afterAll(goHome);
+
+  test.each([1, 2, 3, 8, 9, 40])('%d columns', async (n) => {
+    goTo(place);
+    for (const transposeA of [false, true]) {
+      const shape = [transposeA ? many : wide, n];
+      const b = tensor(
+        Float32Array.from({ length: shape[0] * n }, () => draws() - 0.5),
+        shape,
+      );
+      const product = () => ops.sparseMatmul(indptr, indices, values, b, { transposeA, columns: wide });
+      const found = product();
+      close(found, ops.matmul(a, b, { transposeA }), 1e-4);
+      for (const count of place.threads) {
+        setThreads(count);
+        expect(product().dataSync()).toEqual(found.dataSync());
+      }
+    }
+  });
+});
+
+test('every instruction set has the same bits', () => {
+  const results: unknown[] = [];
+  for (const place of places.filter(({ isa }) => isa)) {
+    goTo(place);
+    const b = tensor(
+      Float32Array.from({ length: columns * 21 }, (_, i) => Math.sin(i)),
+      [columns, 21],
+    );
+    const d = ops.sparseMatmul(sorted.indptr, sorted.indices, sorted.values, b);
+    const options = { transposeA: true, columns };
+    results.push([
+      d.dataSync(),
+      ops.sparseMatmul(sorted.indptr, sorted.indices, sorted.values, d, options).dataSync(),
+    ]);
+  }
+  goHome();
+  for (const result of results) expect(result).toEqual(results[0]);
 });
 
 test('no number of threads changes a bit', async () => {
