@@ -66,7 +66,9 @@ int64_t first_wrong(const SparseSource& source, int64_t row, bool finite) {
     throw Error(code::kOutOfRange, name + ": indices must lie from 0 to " + text(source.columns - 1) + "; element " +
                                        text(k) + " is " + text(column) + ".");
   throw Error(code::kNonFinite, name + "[row " + text(row) + ", element " + text(column) + "] is " +
-                                    (std::isnan(value) ? "NaN" : value > 0 ? "inf" : "-inf") +
+                                    (std::isnan(value) ? "NaN"
+                                     : value > 0       ? "inf"
+                                                       : "-inf") +
                                     "; expected finite numbers. Remove or replace such rows first.");
 }
 

@@ -209,10 +209,7 @@ test('every instruction set has the same bits', () => {
     );
     const d = ops.sparseMatmul(sorted.indptr, sorted.indices, sorted.values, b);
     const options = { transposeA: true, columns };
-    results.push([
-      d.dataSync(),
-      ops.sparseMatmul(sorted.indptr, sorted.indices, sorted.values, d, options).dataSync(),
-    ]);
+    results.push([d.dataSync(), ops.sparseMatmul(sorted.indptr, sorted.indices, sorted.values, d, options).dataSync()]);
   }
   goHome();
   for (const result of results) expect(result).toEqual(results[0]);
@@ -245,34 +242,37 @@ test('a fit that is resumed in the middle of an epoch has the bits of one that n
   expect(history).toEqual(whole.history);
 });
 
-test.each(accelerators)('sparse rows that do not fit on %s are gathered by the host, with the same result', async (device) => {
-  const values = 150_000;
-  const indptr = Int32Array.from({ length: 501 }, (_, i) => i * (values / 500));
-  const indices = Int32Array.from({ length: values }, (_, k) => (k % 300) * 2);
-  const big = new data.SparseRows({
-    shape: [500, 600],
-    indptr,
-    indices,
-    values: Float32Array.from({ length: values }, (_, k) => Math.sin(k)),
-  });
-  const targets = Int32Array.from({ length: 500 }, (_, i) => i % 2);
-  const run = async () => {
-    seed(2);
-    const net = sequential([layers.dense({ units: 2, activation: 'softmax', inputShape: [600] })], { device });
-    net.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy' });
-    const { history } = await net.fit(big, targets, { batchSize: 20, epochs: 2, verbose: 0 });
-    const result = { history, weights: bits(net) };
-    net.dispose();
-    return result;
-  };
-  const whole = await run();
-  setMemoryLimit(device, deviceMemory(device).bytes + 4 * values);
-  try {
-    expect(await run()).toEqual(whole);
-  } finally {
-    setMemoryLimit(device, undefined);
-  }
-});
+test.each(accelerators)(
+  'sparse rows that do not fit on %s are gathered by the host, with the same result',
+  async (device) => {
+    const values = 150_000;
+    const indptr = Int32Array.from({ length: 501 }, (_, i) => i * (values / 500));
+    const indices = Int32Array.from({ length: values }, (_, k) => (k % 300) * 2);
+    const big = new data.SparseRows({
+      shape: [500, 600],
+      indptr,
+      indices,
+      values: Float32Array.from({ length: values }, (_, k) => Math.sin(k)),
+    });
+    const targets = Int32Array.from({ length: 500 }, (_, i) => i % 2);
+    const run = async () => {
+      seed(2);
+      const net = sequential([layers.dense({ units: 2, activation: 'softmax', inputShape: [600] })], { device });
+      net.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy' });
+      const { history } = await net.fit(big, targets, { batchSize: 20, epochs: 2, verbose: 0 });
+      const result = { history, weights: bits(net) };
+      net.dispose();
+      return result;
+    };
+    const whole = await run();
+    setMemoryLimit(device, deviceMemory(device).bytes + 4 * values);
+    try {
+      expect(await run()).toEqual(whole);
+    } finally {
+      setMemoryLimit(device, undefined);
+    }
+  },
+);
 
 test('diagnostics see the dense rows', async () => {
   const net = build({ dropout: 0 });
@@ -331,12 +331,16 @@ describe.each(testDevices)('ops.sparseMatmul on %s', (device) => {
 
   test('refuses indices that are out of range or descend, and rows that do', async () => {
     expect(await product([0, 2, 2, 3], [0, 2, 1])).toEqual([[5], [0], [2]]);
-    await fails('OUT_OF_RANGE', /index 3 at position 1 is out of range; expected 0 to 2, ascending within each row/, () =>
-      product([0, 2], [0, 3]),
+    await fails(
+      'OUT_OF_RANGE',
+      /index 3 at position 1 is out of range; expected 0 to 2, ascending within each row/,
+      () => product([0, 2], [0, 3]),
     );
     await fails('OUT_OF_RANGE', /index -1 at position 0/, () => product([0, 2], [-1, 2]));
     await fails('OUT_OF_RANGE', /index 0 at position 2/, () => product([0, 1, 3], [2, 1, 0]));
-    await fails('OUT_OF_RANGE', /indptr 1 at position 2 .*expected 0 to 3, ascending\./, () => product([0, 2, 1], [0, 1, 2]));
+    await fails('OUT_OF_RANGE', /indptr 1 at position 2 .*expected 0 to 3, ascending\./, () =>
+      product([0, 2, 1], [0, 1, 2]),
+    );
     await fails('OUT_OF_RANGE', /indptr 4 at position 1/, () => product([0, 4], [0, 1, 2]));
     await fails('OUT_OF_RANGE', /indptr -1 at position 0/, () => product([-1, 2], [0, 1, 2]));
   });

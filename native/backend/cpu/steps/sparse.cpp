@@ -59,8 +59,8 @@ std::unique_ptr<Launch> compile_product(const Build& build) {
   });
 }
 
-constexpr int64_t kMostRanges = 16;      // of columns, each a task
-constexpr int64_t kSamples = 8;          // of indices, for each of them
+constexpr int64_t kMostRanges = 16;  // of columns, each a task
+constexpr int64_t kSamples = 8;      // of indices, for each of them
 
 /// Ranges of columns with about as many values each, as samples tell. Any ranges give the same result.
 void choose_ranges(const SparseRows& a, int64_t ranges, int64_t* bounds) {
