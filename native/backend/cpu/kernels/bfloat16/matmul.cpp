@@ -23,7 +23,7 @@ void run_rounded(const MatmulArgs& args) {
 
 #if defined(__AMX_BF16__)
 /// Where splitting and packing, once for each element of a and b, cost less than they save.
-bool pays(int64_t m, int64_t n, int64_t k) { return k >= 16 && m * n >= 40 * (m + n); }
+bool pays(int64_t m, int64_t n, int64_t k) { return k >= 16 && m * n > 40 * (m + n); }
 
 constexpr int kMost = 125;  // exponent of what may be rounded up, and of sums
 

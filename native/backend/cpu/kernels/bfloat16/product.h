@@ -17,8 +17,11 @@ namespace {
 constexpr int64_t kSharedLines = 2048;        // packed at once
 constexpr int64_t kMostStrip = 192 << 10;     // bytes
 constexpr int64_t kMostBlock = 1 << 20;       // half of the second-level cache
+constexpr int64_t kPiece = 16;                // depths whose sums are added up in the tiles, of split operands
 constexpr int64_t kMostChunks = 16;           // there is memory for a block of each
 constexpr int64_t kChunkCost = 1 << 15;       // of packing and multiplying, in elements packed: some microseconds
+constexpr int64_t kSmall = 6;                 // of these: less than waking other threads twice would cost
+constexpr int64_t kInline = 1 << 16;          // elements that the caller packs itself
 constexpr int64_t kMultiplied = 1 << 6;       // multiplications that cost as much as packing an element, about
 
 Range part(int64_t total, int64_t parts, int64_t index) { return {total * index / parts, total * (index + 1) / parts}; }
@@ -44,11 +47,12 @@ Cut cut_of(int64_t m, int64_t n, int64_t k) {
   const int64_t most = kMostStrip / (Parts * kPartBytes) * kDepth;
   cut.depth = ceil_div(ceil_div(k, ceil_div(k, most)), kDepth) * kDepth;
   cut.strip_bytes = static_cast<size_t>(cut.depth / kDepth * Parts * kPartBytes);
-  const int64_t strips = cut.shared_strips(), wanted = strips * kStrip * cut.depth / kChunkCost;
-  cut.pieces = wanted < 2 ? 1 : smaller(ceil_div(smaller(wanted, kMostChunks), strips), cut.depth / kDepth);
-  const int64_t cost = (cut.others * cut.depth + m * n / kMultiplied * cut.depth) / kChunkCost;
+  const int64_t cost = (cut.others * cut.depth + Parts * (m * n / kMultiplied) * cut.depth) / kChunkCost;
+  const bool small = cost < kSmall;
+  const int64_t strips = cut.shared_strips(), packing = strips * kStrip * cut.depth / kChunkCost;
+  cut.pieces = small ? 1 : smaller(ceil_div(smaller(larger(packing, 1), kMostChunks), strips), cut.depth / kDepth);
   const int64_t other_strips = cut.other_strips(), most_chunks = larger(8, smaller(other_strips / 4, kMostChunks));
-  cut.chunks = cost < 2 ? 1 : smaller(smaller(cost, most_chunks), other_strips);
+  cut.chunks = small ? 1 : smaller(smaller(cost, most_chunks), other_strips);
   cut.block = smaller(larger(1, kMostBlock / static_cast<int64_t>(cut.strip_bytes)), ceil_div(other_strips, cut.chunks));
   cut.shared_bytes = static_cast<size_t>(strips) * cut.strip_bytes;
   cut.block_bytes = static_cast<size_t>(cut.block) * cut.strip_bytes;
@@ -87,7 +91,7 @@ struct Product {
 
   void pack_shared(Range lines, Range depth) const {
     const int64_t strips = ceil_div(lines.size(), kStrip), depths = ceil_div(depth.size(), kDepth);
-    parallel_for(strips * cut.pieces, [&](int64_t index) {
+    const auto one = [&](int64_t index) {
       const int64_t strip = index / cut.pieces, line = lines.begin + strip * kStrip;
       const Range piece = part(depths, cut.pieces, index % cut.pieces);
       std::byte* to = packed + static_cast<size_t>(strip) * cut.strip_bytes + piece.begin * kParts * kPartBytes;
@@ -96,7 +100,9 @@ struct Product {
                         {depth.begin + piece.begin * kDepth, smaller(depth.begin + piece.end * kDepth, depth.end)}, to,
                         cut.strip_bytes);
       if constexpr (kParts > 1) raise(most_shared[line / kStrip * cut.pieces + index % cut.pieces], most);
-    });
+    };
+    if (cut.shared * depth.size() >= kInline) return parallel_for(strips * cut.pieces, one);
+    for (int64_t index = 0; index < strips * cut.pieces; ++index) one(index);
   }
 
   static void raise(uint32_t& to, uint32_t most) { to = to > most ? to : most; }
@@ -137,12 +143,24 @@ struct Product {
       strip.c = c, strip.ldc = args.ldc, strip.accumulate = accumulate;
       return multiply_strips<kParts, 2, 2>(strip);
     }
-    alignas(64) float sums[kStrip * kStrip];
-    strip.c = sums, strip.ldc = kStrip, strip.accumulate = false;
-    if (rows > kTile)
-      cols > kTile ? multiply_strips<kParts, 2, 2>(strip) : multiply_strips<kParts, 2, 1>(strip);
-    else
-      cols > kTile ? multiply_strips<kParts, 1, 2>(strip) : multiply_strips<kParts, 1, 1>(strip);
+    // Sums of long k are added up in pieces, as the chains of the float32 kernel are.
+    const int64_t depths = strip.depths, piece = kParts == 1 ? depths : ceil_div(depths, ceil_div(depths, kPiece));
+    for (int64_t d = 0; d < depths; d += piece) {
+      alignas(64) float sums[kStrip * kStrip];
+      strip.depths = smaller(piece, depths - d), strip.c = sums, strip.ldc = kStrip, strip.accumulate = false;
+      if (rows > kTile)
+        cols > kTile ? multiply_strips<kParts, 2, 2>(strip) : multiply_strips<kParts, 2, 1>(strip);
+      else
+        cols > kTile ? multiply_strips<kParts, 1, 2>(strip) : multiply_strips<kParts, 1, 1>(strip);
+      add_sums(sums, c, rows, cols, accumulate || d > 0, d + piece >= depths ? bias : nullptr);
+      strip.a += piece * kParts * kPartBytes, strip.b += piece * kParts * kPartBytes;
+      strip.ahead_rows = 0;
+    }
+    strip.depths = depths;
+  }
+
+  /// c = or += sums, plus bias.
+  void add_sums(const float* sums, float* c, int64_t rows, int64_t cols, bool accumulate, const float* bias) const {
     for (int64_t j = 0; j < cols; j += kWidth) {
       const int width = static_cast<int>(smaller(kWidth, cols - j));
       const Vec last = bias ? load_first(bias + j, width) : zero();
@@ -197,10 +215,10 @@ size_t product_scratch(int64_t m, int64_t n, int64_t k) {
   return (bytes + 63) / 64 * 64;
 }
 
-/// m, n and k are above 0.
+/// m and n are above 0.
 template <typename Operand>
 Product<Operand> product_of(const MatmulArgs& args) {
-  const Cut cut = cut_of<Operand::kParts>(args.m, args.n, args.k);
+  const Cut cut = cut_of<Operand::kParts>(args.m, args.n, larger(args.k, 1));
   const Source a = {args.a, args.lda, !args.transpose_a, true}, b = {args.b, args.ldb, args.transpose_b, false};
   std::byte* const blocks = args.scratch + cut.shared_bytes;
   auto* const most = reinterpret_cast<uint32_t*>(blocks + static_cast<size_t>(cut.chunks) * cut.block_bytes);

@@ -41,8 +41,8 @@ DH_HOST_DEVICE void add_products() {
   if constexpr (Rows == 2 && Cols == 2) _tile_dpbf16ps(3, 5, 7);
 }
 
-/// c (16 Rows, 16 Cols) = or += a · b. Of three parts each (hi, mid, lo) the six products that matter, small ones first;
-/// every load but one serves two of them.
+/// c (16 Rows, 16 Cols) = or += a · b. Of three parts each (hi, mid, lo) the six products that matter: hi · hi last, so that
+/// the others are added to small sums.
 template <int Parts, int Rows, int Cols>
 void multiply_strips(const StripArgs& args) {
   float *const c0 = args.c, *const c2 = c0 + kTile * args.ldc;
@@ -59,29 +59,31 @@ void multiply_strips(const StripArgs& args) {
     _tile_zero(2);
     _tile_zero(3);
   }
-  const std::byte *a = args.a, *b = args.b;
+  constexpr int64_t kStep = Parts * kPartBytes;
   Ahead ahead(args);
-  for (int64_t d = args.depths; d > 0; --d, a += Parts * kPartBytes, b += Parts * kPartBytes) {
-    ahead.fetch();
-    if constexpr (Parts == 1) {
-      load_a<Rows>(a);
-      load_b<Cols>(b);
-      add_products<Rows, Cols>();
-    } else {
+  if constexpr (Parts == 3) {
+    const std::byte *a = args.a, *b = args.b;
+    for (int64_t d = args.depths; d > 0; --d, a += kStep, b += kStep) {
+      ahead.fetch();
       load_a<Rows>(a + 2 * kPartBytes);
       load_b<Cols>(b);
       add_products<Rows, Cols>();  // lo · hi
       load_a<Rows>(a + kPartBytes);
       add_products<Rows, Cols>();  // mid · hi
+      load_b<Cols>(b + kPartBytes);
+      add_products<Rows, Cols>();  // mid · mid
       load_a<Rows>(a);
-      add_products<Rows, Cols>();  // hi · hi
+      add_products<Rows, Cols>();  // hi · mid
       load_b<Cols>(b + 2 * kPartBytes);
       add_products<Rows, Cols>();  // hi · lo
-      load_b<Cols>(b + kPartBytes);
-      add_products<Rows, Cols>();  // hi · mid
-      load_a<Rows>(a + kPartBytes);
-      add_products<Rows, Cols>();  // mid · mid
     }
+  }
+  const std::byte *a = args.a, *b = args.b;
+  for (int64_t d = args.depths; d > 0; --d, a += kStep, b += kStep) {
+    ahead.fetch();
+    load_a<Rows>(a);
+    load_b<Cols>(b);
+    add_products<Rows, Cols>();
   }
   _tile_stored(0, c0, row);
   if constexpr (Cols == 2) _tile_stored(1, c0 + kTile, row);
