@@ -23,10 +23,6 @@ const kBudgets = {
   'rows.cu': 128, // a thread keeps its part of a row
 };
 const kBudget = 64; // of the others
-// Single kernels, by their mangled names.
-const kOwnBudgets = [
-  [/update_spans.*FtrlRuleILb0E/, 72], // powers in double
-];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -53,8 +49,6 @@ function blocksWanted(rows, columns) {
 /** The most registers a thread of a kernel may have; 255 is what the instruction set can name. */
 function budgetOf(file, name) {
   const tile = /GemmTileI(?:Li(\d+)E)(?:Li(\d+)E)Li\d+E(?:Li(\d+)E)(?:Li(\d+)E)Li\d+E(?:Li(\d+)E)/.exec(name);
-  const own = kOwnBudgets.find(([pattern]) => pattern.test(name));
-  if (own) return own[1];
   if (!tile) return kBudgets[basename(file)] ?? kBudget;
   const [rows, columns, warpRows, warpColumns, blocks] = tile.slice(1).map(Number);
   const threads = 32 * (rows / warpRows) * (columns / warpColumns);

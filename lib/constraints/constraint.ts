@@ -1,6 +1,7 @@
 // What a constraint is: a function that puts weights back where they are allowed to be, after each update.
 import type { Config } from '../config/values.js';
 import type { Configurable } from '../config/registry.js';
+import { kEpsilon } from '../epsilon.js';
 import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { Result } from '../graph/signatures.js';
@@ -26,9 +27,6 @@ export function projection(className: string, config: Config, formula: Constrain
   const callable = ((weights: Result) => formula(weights)) as Projection;
   return Object.assign(callable, { className, getConfig: () => ({ ...config }) });
 }
-
-/** Keras's `epsilon()`: keeps norms away from 0. */
-const kEpsilon = 1e-7;
 
 /** w · desired(‖w‖) / (ε + ‖w‖), with norms along the axes. */
 export function rescaled(

@@ -1,7 +1,14 @@
 import * as ops from '../graph/ops.js';
+import type { Result } from '../graph/signatures.js';
 import { Options } from '../options.js';
 import { readAxis } from './axis.js';
 import { type Loss, type LossOptions, makeLoss } from './loss.js';
+import { smoothed } from './smoothing.js';
+
+/** −(t log p + (1 − t) log(1 − p)), elementwise. */
+export function binaryEntropy(t: Result, p: Result, fromLogits: boolean): Result {
+  return fromLogits ? ops.sub(ops.softplus(p), ops.mul(t, p)) : ops.binaryCrossEntropy(p, t);
+}
 
 export interface BinaryCrossentropyOptions extends LossOptions {
   /** Predictions are logits instead of probabilities; false by default. */
@@ -36,12 +43,7 @@ export function binaryCrossentropy(options?: BinaryCrossentropyOptions): Loss {
     'binaryCrossentropy',
     read,
     'output',
-    (yTrue, yPred) => {
-      const targets = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), smoothing / 2);
-      return fromLogits
-        ? ops.sub(ops.softplus(yPred), ops.mul(targets, yPred))
-        : ops.binaryCrossEntropy(yPred, targets);
-    },
+    (yTrue, yPred) => binaryEntropy(smoothed(yTrue, smoothing, 2), yPred, fromLogits),
     { axis, config: { fromLogits, labelSmoothing: smoothing, axis } },
   );
 }

@@ -1,9 +1,10 @@
 import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
-import type { BinaryCrossentropyOptions } from './binary-crossentropy.js';
+import { type BinaryCrossentropyOptions, binaryEntropy } from './binary-crossentropy.js';
 import { readAxis } from './axis.js';
-import { kTiny } from './epsilon.js';
+import { kTiny } from '../epsilon.js';
 import { type Loss, makeLoss } from './loss.js';
+import { smoothed } from './smoothing.js';
 
 export interface BinaryFocalCrossentropyOptions extends BinaryCrossentropyOptions {
   /** Whether targets 1 are weighted with α and targets 0 with 1 − α; false by default. */
@@ -45,13 +46,12 @@ export function binaryFocalCrossentropy(options?: BinaryFocalCrossentropyOptions
     read,
     'output',
     (yTrue, yPred) => {
-      const t = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), smoothing / 2);
+      const t = smoothed(yTrue, smoothing, 2);
       const against = ops.sub(1, t);
       const p = fromLogits ? ops.sigmoid(yPred) : yPred;
       const q = fromLogits ? ops.sigmoid(ops.neg(yPred)) : ops.sub(1, yPred);
-      const entropy = fromLogits ? ops.sub(ops.softplus(yPred), ops.mul(t, yPred)) : ops.binaryCrossEntropy(yPred, t);
       const focus = ops.pow(ops.maximum(ops.add(ops.mul(t, q), ops.mul(against, p)), kTiny), gamma);
-      const focal = ops.mul(focus, entropy);
+      const focal = ops.mul(focus, binaryEntropy(t, yPred, fromLogits));
       return balanced ? ops.mul(ops.add(ops.mul(t, alpha), ops.mul(against, 1 - alpha)), focal) : focal;
     },
     { axis, config: { applyClassBalancing: balanced, alpha, gamma, fromLogits, labelSmoothing: smoothing, axis } },

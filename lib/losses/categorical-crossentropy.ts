@@ -2,6 +2,7 @@ import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
 import { readAxis } from './axis.js';
 import { type Loss, type LossOptions, makeLoss } from './loss.js';
+import { smoothed } from './smoothing.js';
 
 export interface CategoricalCrossentropyOptions extends LossOptions {
   /** Predictions are logits instead of probabilities; false by default. */
@@ -36,8 +37,7 @@ export function categoricalCrossentropy(options?: CategoricalCrossentropyOptions
     read,
     'output',
     (yTrue, yPred) => {
-      const uniform = smoothing / (yPred.shape.at(-1) ?? 1);
-      const targets = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), uniform);
+      const targets = smoothed(yTrue, smoothing, yPred.shape.at(-1) ?? 1);
       return fromLogits ? ops.softmaxCrossEntropy(yPred, targets) : ops.categoricalCrossEntropy(yPred, targets);
     },
     { axis, config: { fromLogits, labelSmoothing: smoothing, axis } },

@@ -2,8 +2,9 @@ import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
 import { readAxis } from './axis.js';
 import type { CategoricalCrossentropyOptions } from './categorical-crossentropy.js';
-import { kEpsilon, kTiny } from './epsilon.js';
+import { kEpsilon, kTiny } from '../epsilon.js';
 import { type Loss, makeLoss } from './loss.js';
+import { smoothed } from './smoothing.js';
 
 export interface CategoricalFocalCrossentropyOptions extends CategoricalCrossentropyOptions {
   /** α, a factor of all classes; 0.25 by default. */
@@ -40,8 +41,7 @@ export function categoricalFocalCrossentropy(options?: CategoricalFocalCrossentr
     read,
     'output',
     (yTrue, yPred) => {
-      const uniform = smoothing / (yPred.shape.at(-1) ?? 1);
-      const t = smoothing === 0 ? yTrue : ops.add(ops.mul(yTrue, 1 - smoothing), uniform);
+      const t = smoothed(yTrue, smoothing, yPred.shape.at(-1) ?? 1);
       const p = fromLogits
         ? ops.softmax(yPred)
         : ops.clip(ops.div(yPred, ops.sum(yPred, -1, { keepDims: true })), kEpsilon, 1 - kEpsilon);

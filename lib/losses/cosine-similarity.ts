@@ -1,21 +1,13 @@
+import { direction } from '../graph/direction.js';
 import * as ops from '../graph/ops.js';
-import type { Result } from '../graph/signatures.js';
 import { Options } from '../options.js';
 import { readAxis } from './axis.js';
-import { kEpsilon } from './epsilon.js';
 import { type Loss, type LossOptions, makeLoss } from './loss.js';
 import { toFloat } from './weights.js';
 
 export interface CosineSimilarityOptions extends LossOptions {
   /** The axis of the vectors that are compared; −1, the last, by default. */
   axis?: number;
-}
-
-/** x / ‖x‖ over the last axis; of a vector of zeros, zeros. */
-function direction(x: Result): Result {
-  const floats = toFloat(x);
-  const squares = ops.sum(ops.square(floats), -1, { keepDims: true });
-  return ops.mul(floats, ops.rsqrt(ops.maximum(squares, kEpsilon ** 2)));
 }
 
 /**
@@ -34,7 +26,7 @@ export function cosineSimilarity(options?: CosineSimilarityOptions): Loss {
     'cosineSimilarity',
     read,
     'output',
-    (yTrue, yPred) => ops.neg(ops.sum(ops.mul(direction(yTrue), direction(yPred)), -1)),
+    (yTrue, yPred) => ops.neg(ops.sum(ops.mul(direction(toFloat(yTrue)), direction(toFloat(yPred))), -1)),
     {
       axis,
       config: { axis },

@@ -1,7 +1,7 @@
 import * as ops from '../graph/ops.js';
 import type { Result } from '../graph/signatures.js';
 import { Options } from '../options.js';
-import { kEpsilon } from './epsilon.js';
+import { kEpsilon } from '../epsilon.js';
 import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
 const logarithm = (x: Result) => ops.log(ops.add(ops.maximum(x, kEpsilon), 1));

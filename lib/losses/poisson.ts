@@ -1,6 +1,6 @@
 import * as ops from '../graph/ops.js';
 import { Options } from '../options.js';
-import { kEpsilon } from './epsilon.js';
+import { kEpsilon } from '../epsilon.js';
 import { type Loss, type LossOptions, makeLoss } from './loss.js';
 
 /**

@@ -3,7 +3,7 @@ import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { Result } from '../graph/signatures.js';
 import { alignOutputs } from '../losses/align.js';
-import { kEpsilon } from '../losses/epsilon.js';
+import { kEpsilon } from '../epsilon.js';
 import type { LossOptions } from '../losses/loss.js';
 import { expand, toFloat } from '../losses/weights.js';
 import { checkOneOf, Options } from '../options.js';

@@ -1,4 +1,5 @@
 import { DownhillError } from '../errors.js';
+import { direction } from '../graph/direction.js';
 import * as ops from '../graph/ops.js';
 import type { Result } from '../graph/signatures.js';
 import { Options } from '../options.js';
@@ -13,9 +14,6 @@ export interface OrthogonalOptions {
 }
 
 const where = 'regularizers.orthogonal';
-
-/** Below this length a vector is divided by it instead of its length. */
-const kEpsilon = 1e-7;
 
 /**
  * factor times the mean of |cos| of the angle between two rows, or columns, of a matrix: 0 where all are orthogonal. Keras `OrthogonalRegularizer`;
@@ -39,8 +37,7 @@ function penaltyOf(weights: Result, factor: number, mode: 'rows' | 'columns'): R
     throw new DownhillError('SHAPE_MISMATCH', `${where} takes matrices; received shape ${shapeText(weights.shape)}.`);
   const along = mode === 'rows' ? 1 : 0;
   const count = weights.shape[1 - along]!;
-  const lengths = ops.sum(ops.square(weights), along, { keepDims: true });
-  const vectors = ops.mul(weights, ops.rsqrt(ops.maximum(lengths, kEpsilon ** 2)));
+  const vectors = direction(weights, along);
   const cosines =
     mode === 'rows'
       ? ops.matmul(vectors, vectors, { transposeB: true })

@@ -1,6 +1,6 @@
 // Scalar float functions for host and device. Free of branches and table look-ups, so that plain loops over them
-// vectorise; built from IEEE operations alone, so that every instruction set gives the same bits. Errors:
-// docs/numerics.md.
+// vectorise; built from IEEE operations alone (fused ones only where named), so that every instruction set gives the
+// same bits. Errors: docs/numerics.md.
 #pragma once
 #include <cstdint>
 
@@ -48,6 +48,13 @@ DH_HOST_DEVICE float select(bool condition, float a, float b) {
   return float_of((bits_of(a) & mask) | (bits_of(b) & ~mask));
 }
 
+/// a b + c, rounded once where kFused; the baseline then calls the C library.
+template <bool kFused>
+DH_HOST_DEVICE float multiply_add(float a, float b, float c) {
+  if constexpr (kFused) return __builtin_fmaf(a, b, c);
+  return a * b + c;
+}
+
 /// 2^k for an integer k in [-126, 127]; any other k gives some float, never undefined behaviour.
 DH_HOST_DEVICE float power_of_two(int32_t k) { return float_of((static_cast<uint32_t>(k) + 127u) << 23); }
 
@@ -64,20 +71,29 @@ DH_HOST_DEVICE Reduced reduce_by_log2(float x) {
 }
 
 // -- exp and log ----------------------------------------------------------------------------------------------------
+/// e^r for |r| <= ln 2 / 2.
+template <bool kFused = false>
+DH_HOST_DEVICE float exp_near_zero(float r) {
+  float p = 1.395060353e-3f;
+  p = multiply_add<kFused>(p, r, 8.368953594e-3f);
+  p = multiply_add<kFused>(p, r, 4.166620412e-2f);
+  p = multiply_add<kFused>(p, r, 1.666651831e-1f);
+  p = multiply_add<kFused>(p, r, 5.000000096e-1f);
+  return multiply_add<kFused>(p * r, r, r) + 1.0f;
+}
+
+/// p · 2^k by two factors, as 2^k itself may be out of range.
+DH_HOST_DEVICE float times_power_of_two(float p, int32_t k) {
+  const int32_t half = k >> 1;
+  return p * power_of_two(half) *
+         power_of_two(static_cast<int32_t>(static_cast<uint32_t>(k) - static_cast<uint32_t>(half)));
+}
+
 /// e^x. Overflows to inf above 88.7228, reaches 0 through the denormals below -103.97.
 DH_HOST_DEVICE float exp(float x) {
   const float low = x < -104.0f ? -104.0f : x;
   const Reduced a = reduce_by_log2(low > 89.0f ? 89.0f : low);
-  const float r = a.r;
-  float p = 1.395060353e-3f;
-  p = p * r + 8.368953594e-3f;
-  p = p * r + 4.166620412e-2f;
-  p = p * r + 1.666651831e-1f;
-  p = p * r + 5.000000096e-1f;
-  p = (p * r * r + r) + 1.0f;
-  const int32_t half = a.k >> 1;  // two factors, as 2^k itself may be out of range
-  return p * power_of_two(half) *
-         power_of_two(static_cast<int32_t>(static_cast<uint32_t>(a.k) - static_cast<uint32_t>(half)));
+  return times_power_of_two(exp_near_zero(a.r), a.k);
 }
 
 /// e^x - 1, without cancellation near 0.
@@ -97,23 +113,36 @@ DH_HOST_DEVICE float expm1(float x) {
   return abs(x) < 1e-10f ? x : y;
 }
 
+/// x = (1 + f) 2^e with 1 + f in [√½, √2), for finite x > 0.
+struct Mantissa {
+  float e, f;
+};
+DH_HOST_DEVICE Mantissa split(float x) {
+  const bool tiny = x < 1.17549435e-38f;
+  const uint32_t u = bits_of(tiny ? x * 8388608.0f : x) - 0x3f3504f3u;
+  return {static_cast<float>((static_cast<int32_t>(u) >> 23) - (tiny ? 23 : 0)),
+          float_of((u & 0x7fffffu) + 0x3f3504f3u) - 1.0f};
+}
+
+/// q in log(1 + f) = f - f²/2 + f³ q, for 1 + f in [√½, √2).
+template <bool kFused = false>
+DH_HOST_DEVICE float log_remainder(float f) {
+  float q = -7.859762261e-2f;
+  q = multiply_add<kFused>(q, f, 1.288174489e-1f);
+  q = multiply_add<kFused>(q, f, -1.312873730e-1f);
+  q = multiply_add<kFused>(q, f, 1.418117578e-1f);
+  q = multiply_add<kFused>(q, f, -1.662455481e-1f);
+  q = multiply_add<kFused>(q, f, 2.000228710e-1f);
+  q = multiply_add<kFused>(q, f, -2.500081038e-1f);
+  return multiply_add<kFused>(q, f, 3.333331671e-1f);
+}
+
 /// Natural logarithm. log(±0) = -inf, log(x < 0) = NaN.
 DH_HOST_DEVICE float log(float x) {
-  const bool tiny = x < 1.17549435e-38f;
-  const uint32_t u = bits_of(tiny ? x * 8388608.0f : x) - 0x3f3504f3u;  // mantissa in [√½, √2)
-  const float e = static_cast<float>((static_cast<int32_t>(u) >> 23) - (tiny ? 23 : 0));
-  const float f = float_of((u & 0x7fffffu) + 0x3f3504f3u) - 1.0f;
-  float q = -7.859762261e-2f;
-  q = q * f + 1.288174489e-1f;
-  q = q * f - 1.312873730e-1f;
-  q = q * f + 1.418117578e-1f;
-  q = q * f - 1.662455481e-1f;
-  q = q * f + 2.000228710e-1f;
-  q = q * f - 2.500081038e-1f;
-  q = q * f + 3.333331671e-1f;
-  const float f2 = f * f;
-  float y = q * f * f2 - e * 2.12194440e-4f;
-  y = ((y - 0.5f * f2) + f) + e * 0.693359375f;
+  const Mantissa m = split(x);
+  const float f = m.f, f2 = f * f;
+  float y = log_remainder(f) * f * f2 - m.e * 2.12194440e-4f;
+  y = ((y - 0.5f * f2) + f) + m.e * 0.693359375f;
   y = x < kInf ? y : x;  // inf and NaN
   y = x < 0.0f ? nan() : y;
   return x == 0.0f ? -kInf : y;
@@ -129,9 +158,15 @@ DH_HOST_DEVICE float log1p(float x) {
 }
 
 // -- functions of neural networks -----------------------------------------------------------------------------------
+/// Odd polynomial up to 0.625, then 1 - 2 / (1 + e^2|x|) by the exponential that cannot overflow.
 DH_HOST_DEVICE float tanh(float x) {
-  const float t = expm1(-2.0f * abs(x));
-  return copy_sign(-t / (2.0f + t), x);
+  const float a = abs(x), t = x * x, e = exp(-2.0f * a);
+  float p = -5.704784715e-3f;
+  p = p * t + 2.063888813e-2f;
+  p = p * t - 5.373964665e-2f;
+  p = p * t + 1.333144125e-1f;
+  p = p * t - 3.333328190e-1f;
+  return copy_sign(select(a < 0.625f, p * t * a + a, 1.0f - 2.0f * (e / (1.0f + e))), x);
 }
 
 /// 1 / (1 + e^-x), by the exponential that cannot overflow.
@@ -152,7 +187,7 @@ DH_HOST_DEVICE float erf(float x) {
   p = p * t - 2.685444464e-2f;
   p = p * t + 1.128360018e-1f;
   p = p * t - 3.761262714e-1f;
-  p = p * t + 1.128379166e+0f;
+  p = p * t + 1.283791671e-1f;
   const float a = abs(x), b = a > 4.0f ? 4.0f : a;
   float z = -1.863789389e-4f;
   z = z * b + 2.947655787e-3f;
@@ -161,7 +196,7 @@ DH_HOST_DEVICE float erf(float x) {
   z = z * b + 6.381448577e-1f;
   z = z * b + 1.127089175e+0f;
   z = z * b + 3.415267485e-4f;
-  return a < 1.0f ? p * x : copy_sign(1.0f - exp(-z), x);
+  return a < 1.0f ? p * x + x : copy_sign(1.0f - exp(-z), x);
 }
 
 /// x^y as in C: the logarithm and the exponential are taken in double, whose error is far below a float's.
@@ -208,6 +243,23 @@ DH_HOST_DEVICE float pow(float x, float y) {
   z = is_nan(x) | is_nan(y) ? nan() : z;
   z = (x == -1.0f) & (b == kInf) ? 1.0f : z;
   return (x == 1.0f) | (y == 0.0f) ? 1.0f : z;
+}
+
+/// x^y for x >= 0 and y >= 0, in float alone: faster than pow, and less exact the larger y is. 0 below 2^-125, NaN
+/// where x is infinite or NaN.
+DH_HOST_DEVICE float pow_of_positive(float x, float y) {
+  constexpr float kRound = 12582912.0f;  // 1.5 · 2^23
+  const Mantissa m = split(x);
+  const float f = m.f, f2 = f * f;
+  const float log_m = multiply_add<true>(log_remainder<true>(f) * f, f2, multiply_add<true>(-0.5f, f2, f));
+  const float scaled = log_m * y;
+  // y log2 x = k + c + scaled / ln 2
+  const float w = multiply_add<true>(y, m.e, scaled * 1.44269504f);
+  const float t = (w > 128.0f ? 128.0f : w) + kRound, k = t - kRound;
+  const float c = multiply_add<true>(y, m.e, -k);
+  const float p = exp_near_zero<true>(multiply_add<true>(c, 0.693147181f, scaled));
+  const float z = (p + p) * power_of_two(static_cast<int32_t>(bits_of(t) - 0x4b400001u));  // p · 2^k
+  return select(x == 0.0f, y == 0.0f ? 1.0f : 0.0f, select(w < -125.0f, 0.0f, z) + x * 0.0f);
 }
 
 /// Sine and cosine of 2π t, t in [0, 1].

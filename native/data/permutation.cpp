@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/bounded.h"
 #include "core/philox.h"
 
 namespace downhill {
@@ -18,19 +19,17 @@ class Draws {
  public:
   Draws(uint64_t seed, uint32_t stream, uint64_t epoch) : seed_(seed), epoch_(epoch), stream_(stream) {}
 
-  /// Uniform in [0, bound): Lemire 2019, "Fast random integer generation in an interval".
+  /// Uniform in [0, bound).
   uint32_t below(uint32_t bound, uint32_t position) {
     if (position / 4 != block_index_) {
       block_index_ = position / 4;
       block_ = draw(block_index_, 0);
     }
-    uint64_t product = uint64_t{block_.v[position % 4]} * bound;
-    if (static_cast<uint32_t>(product) < bound) {
-      const uint32_t threshold = (0U - bound) % bound;
-      for (uint32_t attempt = 1; static_cast<uint32_t>(product) < threshold; ++attempt)
-        product = uint64_t{draw(block_index_, attempt).v[position % 4]} * bound;
-    }
-    return static_cast<uint32_t>(product >> 32);
+    uint32_t number;
+    uint32_t word = block_.v[position % 4];
+    for (uint32_t attempt = 1; !bounded(word, bound, number); ++attempt)
+      word = draw(block_index_, attempt).v[position % 4];
+    return number;
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/kernels/table.h"
 #include "backend/cpu/pool.h"
+#include "core/bounded.h"
 #include "core/philox.h"
 
 namespace downhill {
@@ -23,17 +24,15 @@ void fill(Kernel kernel, float* values, int64_t size, double a, double b, DrawKe
   });
 }
 
-/// Uniform in [0, bound), of draw `position` of a unit: Lemire 2019, "Fast random integer generation in an interval".
+/// Uniform in [0, bound), of draw `position` of a unit.
 uint32_t below(uint32_t bound, uint32_t position, uint32_t unit, DrawKey key) {
-  const uint32_t threshold = (0U - bound) % bound;
   for (uint32_t attempt = 0;; ++attempt) {
     const DH_ISA::Philox4 draws =
         DH_ISA::philox(static_cast<uint32_t>(key.seed), static_cast<uint32_t>(key.seed >> 32) ^ kChoice, position, unit,
                        static_cast<uint32_t>(key.stream), static_cast<uint32_t>(key.stream >> 32) + attempt);
-    for (const uint32_t word : draws.v) {
-      const uint64_t product = uint64_t{word} * bound;
-      if (static_cast<uint32_t>(product) >= threshold) return static_cast<uint32_t>(product >> 32);
-    }
+    uint32_t number;
+    for (const uint32_t word : draws.v)
+      if (bounded(word, bound, number)) return number;
   }
 }
 

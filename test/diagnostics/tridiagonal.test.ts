@@ -28,3 +28,11 @@ test('sums of powers are traces; entries of unit vectors', () => {
     expect([...values].sort((a, b) => a - b)).toEqual(values);
   }
 });
+
+test('entries that are not finite give NaN', () => {
+  for (const bad of [Number.NaN, Infinity])
+    expect(tridiagonalSpectrum([1, 2, 3], [1, bad])).toEqual({
+      values: [Number.NaN, Number.NaN, Number.NaN],
+      last: [Number.NaN, Number.NaN, Number.NaN],
+    });
+});
