@@ -40,7 +40,7 @@ export interface ModelOptions {
   device?: string;
   /**
    * How matrix products are computed: 'float32' (default), 'tf32' (GPUs) or 'bfloat16'; weights, sums and updates are float32. On a processor that
-   * is not known to be faster with bfloat16 products stay float32: net.program('train').describe() tells. docs/numerics.md
+   * is not known to be faster with bfloat16, products stay float32: net.program('train').describe() tells. docs/numerics.md
    */
   precision?: Precision;
 }

@@ -151,8 +151,7 @@ void export_program(Napi::Env env, Napi::Object exports) {
     return stats;
   });
   DH_EXPORT("products", {
-    return Napi::String::New(info.Env(),
-                             name_of(devices::get(text(info[0], "device")).products(precision(info[1]))));
+    return Napi::String::New(info.Env(), name_of(devices::get(text(info[0], "device")).products(precision(info[1]))));
   });
   DH_EXPORT("programRun", { return run_program(info); });
 }

@@ -72,7 +72,7 @@ describe.each(here)('on $title', ({ device, isa, threads }) => {
       return { loss: history.loss!, bits: bits(net) };
     };
     const [exact, first] = [await train('float32', 1), await train('bfloat16', 1)];
-    first.loss.forEach((loss, i) => expect(Math.abs(loss - exact.loss[i]!)).toBeLessThan(2e-2));
+    for (const [i, loss] of first.loss.entries()) expect(Math.abs(loss - exact.loss[i]!)).toBeLessThan(2e-2);
     if (binding.products(device, 'bfloat16') === 'bfloat16') expect(first.bits).not.toEqual(exact.bits);
     else expect(first.bits).toEqual(exact.bits);
     for (const count of threads) expect(await train('bfloat16', count)).toEqual(first);
@@ -101,7 +101,9 @@ describe.each(here)('on $title', ({ device, isa, threads }) => {
     await net.fit(data.x, data.oneHot, { ...fitOptions, epochs: 1 });
     const text = net.program('train').describe();
     const products = binding.products(device, 'bfloat16');
-    expect(text).toMatch(products === 'bfloat16' ? /^matrix products: bfloat16$/m : /^matrix products: float32 \(bfloat16 is/m);
+    expect(text).toMatch(
+      products === 'bfloat16' ? /^matrix products: bfloat16$/m : /^matrix products: float32 \(bfloat16 is/m,
+    );
     const plain = network('float32');
     await plain.fit(data.x, data.oneHot, { ...fitOptions, epochs: 1 });
     expect(plain.program('train').describe()).not.toMatch(/matrix products/);
@@ -118,7 +120,8 @@ const plain = here[kinds.indexOf('float32')];
 
 test.runIf(rounding && plain)('a fit does not go on with another arithmetic', async () => {
   const path = join(folder, 'other.safetensors');
-  const resume = (precision: Precision) => network(precision).fit(data.x, data.oneHot, { ...fitOptions, epochs: 2, resume: path });
+  const resume = (precision: Precision) =>
+    network(precision).fit(data.x, data.oneHot, { ...fitOptions, epochs: 2, resume: path });
   for (const [from, to] of [
     [rounding!, plain!],
     [plain!, rounding!],
@@ -128,7 +131,9 @@ test.runIf(rounding && plain)('a fit does not go on with another arithmetic', as
     await net.fit(data.x, data.oneHot, { ...fitOptions, epochs: 1 });
     await net.save(path);
     goTo(to);
-    await fails('UNSUPPORTED', /other\.safetensors.*bfloat16.*matrix products were.*here|on this device/s, () => resume('bfloat16'));
+    await fails('UNSUPPORTED', /other\.safetensors.*bfloat16.*matrix products were.*here|on this device/s, () =>
+      resume('bfloat16'),
+    );
     await fails('INVALID_ARGUMENT', /model\.config\.precision/, () => resume('float32'));
     expect((await loadModel(path)).precision).toBe('bfloat16'); // begins another fit
   }

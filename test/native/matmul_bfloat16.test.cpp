@@ -1,5 +1,5 @@
-// Matrix products of operands rounded to bfloat16, of every engine that this machine has, against sums in double precision
-// of the same operands; and float32 from three parts, over the whole range of float32.
+// Matrix products of operands rounded to bfloat16, of every engine that this machine has, against sums in double
+// precision of the same operands; and float32 from three parts, over the whole range of float32.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -29,8 +29,7 @@ struct Engine {
 std::vector<Engine> engines() {
   std::vector<Engine> list;
 #if defined(DOWNHILL_HAS_AMX)
-  if (downhill::cpu::has_avx512_bf16())
-    list.push_back({"avx512_bf16", &downhill::cpu::avx512_bf16::bfloat16_kernels});
+  if (downhill::cpu::has_avx512_bf16()) list.push_back({"avx512_bf16", &downhill::cpu::avx512_bf16::bfloat16_kernels});
   if (downhill::cpu::may_use_amx()) list.push_back({"amx", &downhill::cpu::amx::bfloat16_kernels});
 #endif
   return list;
@@ -52,7 +51,7 @@ float rounded(float value) {
 struct Case {
   int64_t m, k, n;
   bool transpose_a, transpose_b;
-  int64_t pad;  // of every leading dimension
+  int64_t pad;   // of every leading dimension
   int epilogue;  // 1: bias, 2: activation, 4: gradient
 };
 
@@ -95,8 +94,12 @@ struct Problem {
     return values;
   }
 
-  double at_a(int64_t i, int64_t p) const { return static_cast<double>(a[shape.transpose_a ? p * lda + i : i * lda + p]); }
-  double at_b(int64_t p, int64_t j) const { return static_cast<double>(b[shape.transpose_b ? j * ldb + p : p * ldb + j]); }
+  double at_a(int64_t i, int64_t p) const {
+    return static_cast<double>(a[shape.transpose_a ? p * lda + i : i * lda + p]);
+  }
+  double at_b(int64_t p, int64_t j) const {
+    return static_cast<double>(b[shape.transpose_b ? j * ldb + p : p * ldb + j]);
+  }
 
   void run(const MatmulKernels& kernels) {
     const size_t bytes = kernels.scratch_bytes(shape.m, shape.n, shape.k, shape.transpose_a, shape.transpose_b);
@@ -213,9 +216,12 @@ void whole_range() {
     const char* name;
     Draw a, b;
   } rows[] = {
-      {"small", wide(-75, -55), wide(-75, -55)}, {"tiny and one", wide(-126, -100), wide(-4, 4)},
-      {"denormal and large", wide(-149, -127), wide(10, 40)}, {"wide", wide(-60, 30), wide(-60, 30)},
-      {"large", wide(50, 62), wide(50, 62)}, {"largest", wide(120, 127.9f), wide(-40, -30)},
+      {"small", wide(-75, -55), wide(-75, -55)},
+      {"tiny and one", wide(-126, -100), wide(-4, 4)},
+      {"denormal and large", wide(-149, -127), wide(10, 40)},
+      {"wide", wide(-60, 30), wide(-60, 30)},
+      {"large", wide(50, 62), wide(50, 62)},
+      {"largest", wide(120, 127.9f), wide(-40, -30)},
       {"largest and smallest", wide(100, 127), wide(-149, -120)},
       {"positive", [](std::mt19937& r) { return std::fmax(0.0f, std::normal_distribution<float>()(r)); }, wide(-2, 2)},
   };
@@ -227,7 +233,8 @@ void whole_range() {
       problem.run(downhill::cpu::amx::matmul_kernels);
       chain.run(downhill::cpu::avx512::matmul_kernels);
       const double error = problem.error(), reference = chain.error();
-      CHECK(error <= 1.5 * reference + 4, "%s, k %d: error %g beside %g", row.name, static_cast<int>(k), error, reference);
+      CHECK(error <= 1.5 * reference + 4, "%s, k %d: error %g beside %g", row.name, static_cast<int>(k), error,
+            reference);
     }
 }
 

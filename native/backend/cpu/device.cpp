@@ -1,6 +1,6 @@
 // The CPU as a device: its memory is the host's, and its steps are run one by one by the session.
-#include "backend/cpu/kernels/table.h"
 #include "backend/device.h"
+#include "backend/cpu/kernels/table.h"
 
 namespace downhill {
 

@@ -1,4 +1,5 @@
-// What matmul.cpp gives to the kernel tables of processors with instructions for bfloat16: DH_ISA is amx or avx512_bf16.
+// What matmul.cpp gives to the kernel tables of processors with instructions for bfloat16: DH_ISA is amx or
+// avx512_bf16.
 #pragma once
 #include "backend/cpu/kernels/matmul.h"
 #include "core/host_device.h"

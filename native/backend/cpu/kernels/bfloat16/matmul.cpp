@@ -22,8 +22,14 @@ void run_rounded(const MatmulArgs& args) {
 }
 
 #if defined(__AMX_BF16__)
-/// Where splitting and packing, once for each element of a and b, cost less than they save.
-bool pays(int64_t m, int64_t n, int64_t k) { return k >= 16 && m * n > 40 * (m + n); }
+/// Where splitting and packing, once for each element of a and b, cost less than they save; between products that one
+/// thread computes and long ones, the way of packed operands from one core to others eats that up.
+bool pays(int64_t m, int64_t n, int64_t k) {
+  constexpr int64_t kLong = 48;
+  if (k < 16 || m * n <= 40 * (m + n)) return false;
+  const Cut cut = cut_of<Split::kParts>(m, n, k);
+  return cut.chunks == 1 || cut.cost >= kLong;
+}
 
 constexpr int kMost = 125;  // exponent of what may be rounded up, and of sums
 
@@ -49,7 +55,8 @@ void run_split(const MatmulArgs& args) {
   for (int64_t i = 0; i < shared; ++i) product.most_shared[i] = 0;
   for (int64_t i = 0; i < cut.chunks; ++i) product.most_others[i] = 0;
   product.run();
-  const int most_shared = exponent(product.most_shared, shared), most_others = exponent(product.most_others, cut.chunks);
+  const int most_shared = exponent(product.most_shared, shared),
+            most_others = exponent(product.most_others, cut.chunks);
   int growth = 0;
   while (growth < 62 && int64_t{1} << growth < args.k) ++growth;
   const bool finite = most_shared <= kMost && most_others <= kMost && most_shared + most_others + growth <= kMost;

@@ -22,12 +22,13 @@ struct Rounded {
   DH_HOST_DEVICE uint32_t most() const { return 0; }
 
  private:
-  const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                                              21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22,
+                                              6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
 };
 
-/// Operands times kScale as sums of three bfloat16, exactly: 24 bits, 8 in each, signs where one rounds up. The processor
-/// takes denormal parts and products for 0; scaled, none of the first is denormal, and none of the second counts.
+/// Operands times kScale as sums of three bfloat16, exactly: 24 bits, 8 in each, signs where one rounds up. The
+/// processor takes denormal parts and products for 0; scaled, none of the first is denormal, and none of the second
+/// counts.
 struct Split {
   static constexpr int kParts = 3;
   static constexpr bool kNatural = false;  // a pair is of k and k + 16

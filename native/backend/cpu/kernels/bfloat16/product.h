@@ -1,5 +1,5 @@
-// Matrix product of operands in bfloat16. The smaller operand is packed whole, by all threads; a chunk is a range of strips
-// of the other one, which it packs a block at a time and multiplies with all of the first.
+// Matrix product of operands in bfloat16. The smaller operand is packed whole, by all threads; a chunk is a range of
+// strips of the other one, which it packs a block at a time and multiplies with all of the first.
 #pragma once
 #include "backend/cpu/kernels/bfloat16/pack.h"
 #if defined(__AMX_BF16__)
@@ -14,15 +14,15 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
-constexpr int64_t kSharedLines = 2048;        // packed at once
-constexpr int64_t kMostStrip = 192 << 10;     // bytes
-constexpr int64_t kMostBlock = 1 << 20;       // half of the second-level cache
-constexpr int64_t kPiece = 16;                // depths whose sums are added up in the tiles, of split operands
-constexpr int64_t kMostChunks = 16;           // there is memory for a block of each
-constexpr int64_t kChunkCost = 1 << 15;       // of packing and multiplying, in elements packed: some microseconds
-constexpr int64_t kSmall = 6;                 // of these: less than waking other threads twice would cost
-constexpr int64_t kInline = 1 << 16;          // elements that the caller packs itself
-constexpr int64_t kMultiplied = 1 << 6;       // multiplications that cost as much as packing an element, about
+constexpr int64_t kSharedLines = 2048;     // packed at once
+constexpr int64_t kMostStrip = 192 << 10;  // bytes
+constexpr int64_t kMostBlock = 1 << 20;    // half of the second-level cache
+constexpr int64_t kPiece = 16;             // depths whose sums are added up in the tiles, of split operands
+constexpr int64_t kMostChunks = 16;        // there is memory for a block of each
+constexpr int64_t kChunkCost = 1 << 15;    // of packing and multiplying, in elements packed: some microseconds
+constexpr int64_t kSmall = 12;             // of these: less than waking other threads twice would cost
+constexpr int64_t kInline = 1 << 17;       // elements that the caller packs itself
+constexpr int64_t kMultiplied = 1 << 6;    // multiplications that cost as much as packing an element, about
 
 Range part(int64_t total, int64_t parts, int64_t index) { return {total * index / parts, total * (index + 1) / parts}; }
 
@@ -31,6 +31,7 @@ struct Cut {
   bool shares_a;           // else b
   int64_t shared, others;  // lines: rows of a, columns of b
   int64_t depth;           // of k in one pass
+  int64_t cost;            // of the whole, in chunks
   int64_t pieces;          // of the depth, in packing what is shared
   int64_t chunks, block;   // of the others: strips of a block
   size_t strip_bytes, shared_bytes, block_bytes;
@@ -47,13 +48,14 @@ Cut cut_of(int64_t m, int64_t n, int64_t k) {
   const int64_t most = kMostStrip / (Parts * kPartBytes) * kDepth;
   cut.depth = ceil_div(ceil_div(k, ceil_div(k, most)), kDepth) * kDepth;
   cut.strip_bytes = static_cast<size_t>(cut.depth / kDepth * Parts * kPartBytes);
-  const int64_t cost = (cut.others * cut.depth + Parts * (m * n / kMultiplied) * cut.depth) / kChunkCost;
+  const int64_t cost = cut.cost = (cut.others * cut.depth + Parts * (m * n / kMultiplied) * cut.depth) / kChunkCost;
   const bool small = cost < kSmall;
   const int64_t strips = cut.shared_strips(), packing = strips * kStrip * cut.depth / kChunkCost;
   cut.pieces = small ? 1 : smaller(ceil_div(smaller(larger(packing, 1), kMostChunks), strips), cut.depth / kDepth);
   const int64_t other_strips = cut.other_strips(), most_chunks = larger(8, smaller(other_strips / 4, kMostChunks));
   cut.chunks = small ? 1 : smaller(smaller(cost, most_chunks), other_strips);
-  cut.block = smaller(larger(1, kMostBlock / static_cast<int64_t>(cut.strip_bytes)), ceil_div(other_strips, cut.chunks));
+  cut.block =
+      smaller(larger(1, kMostBlock / static_cast<int64_t>(cut.strip_bytes)), ceil_div(other_strips, cut.chunks));
   cut.shared_bytes = static_cast<size_t>(strips) * cut.strip_bytes;
   cut.block_bytes = static_cast<size_t>(cut.block) * cut.strip_bytes;
   return cut;
@@ -115,8 +117,8 @@ struct Product {
     strip.depths = ceil_div(depth.size(), kDepth);
     for (int64_t first = strips.begin; first < strips.end; first += cut.block) {
       const int64_t count = smaller(cut.block, strips.end - first);
-      const uint32_t most = pack<Operand>(others, {first * kStrip, smaller((first + count) * kStrip, cut.others)}, depth,
-                                          block, cut.strip_bytes);
+      const uint32_t most = pack<Operand>(others, {first * kStrip, smaller((first + count) * kStrip, cut.others)},
+                                          depth, block, cut.strip_bytes);
       if constexpr (kParts > 1) raise(most_others[chunk], most);
       for (int64_t line = lines.begin; line < lines.end; line += kStrip) {
         const std::byte* one = packed + static_cast<size_t>((line - lines.begin) / kStrip) * cut.strip_bytes;
@@ -222,7 +224,13 @@ Product<Operand> product_of(const MatmulArgs& args) {
   const Source a = {args.a, args.lda, !args.transpose_a, true}, b = {args.b, args.ldb, args.transpose_b, false};
   std::byte* const blocks = args.scratch + cut.shared_bytes;
   auto* const most = reinterpret_cast<uint32_t*>(blocks + static_cast<size_t>(cut.chunks) * cut.block_bytes);
-  return {args, cut, cut.shares_a ? a : b, cut.shares_a ? b : a, args.scratch, blocks, most,
+  return {args,
+          cut,
+          cut.shares_a ? a : b,
+          cut.shares_a ? b : a,
+          args.scratch,
+          blocks,
+          most,
           most + ceil_div(cut.shared, kStrip) * cut.pieces};
 }
 

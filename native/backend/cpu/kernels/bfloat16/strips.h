@@ -1,6 +1,6 @@
 // Operands in bfloat16, packed as the tile registers of AMX want them: strips of 32 rows of a or columns of b, in each
-// depth after depth of k, in it part after part, in it two tiles. A tile has 16 rows of 64 bytes: of a, a row and 32 of k;
-// of b, a pair of k and 16 columns.
+// depth after depth of k, in it part after part, in it two tiles. A tile has 16 rows of 64 bytes: of a, a row and 32 of
+// k; of b, a pair of k and 16 columns.
 #pragma once
 #include <immintrin.h>
 

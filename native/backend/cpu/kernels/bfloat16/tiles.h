@@ -41,8 +41,8 @@ DH_HOST_DEVICE void add_products() {
   if constexpr (Rows == 2 && Cols == 2) _tile_dpbf16ps(3, 5, 7);
 }
 
-/// c (16 Rows, 16 Cols) = or += a · b. Of three parts each (hi, mid, lo) the six products that matter: hi · hi last, so that
-/// the others are added to small sums.
+/// c (16 Rows, 16 Cols) = or += a · b. Of three parts each (hi, mid, lo) the six products that matter: hi · hi last, so
+/// that the others are added to small sums.
 template <int Parts, int Rows, int Cols>
 void multiply_strips(const StripArgs& args) {
   float *const c0 = args.c, *const c2 = c0 + kTile * args.ldc;
