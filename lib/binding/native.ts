@@ -303,9 +303,10 @@ export interface NativeBinding {
   permutation(count: number, seed: number, draw: number): Int32Array;
   /**
    * Runs on a native thread until the epoch ends, `maxSteps` steps or `maxMilliseconds` are over, or an abort. Rejects with NON_FINITE
-   * (naming epoch and step) or LABEL_OUT_OF_RANGE; the weights are then those of the last finished step.
+   * (naming epoch and step) or LABEL_OUT_OF_RANGE; the weights are then those of the last finished step. `mayRunNow`: an evaluation or
+   * prediction that is over sooner than a native thread would be at it runs within the call.
    */
-  sessionRun(session: Session, maxSteps: number, maxMilliseconds: number): Promise<Stretch>;
+  sessionRun(session: Session, maxSteps: number, maxMilliseconds: number, mayRunNow: boolean): Promise<Stretch>;
   /**
    * Of a session that trains: copies of the rows of a batch, by column: 0 is the next one, or after an error the one that failed, 1 the one
    * before it, …; null where the epoch has none.

@@ -168,9 +168,12 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
   return { hyper, options, lossScale, config };
 }
 
+let rules: ReturnType<typeof binding.rules> | null = null;
+
 /** Compares what a class says of its rule with the row of native/optim/rules.def. */
 export function checkRule({ rule, slots, program }: VariableRule): void {
-  const row = binding.rules().find(({ name }) => name === rule);
+  rules ??= binding.rules();
+  const row = rules.find(({ name }) => name === rule);
   if (!row) throw new DownhillError('INTERNAL', `The addon has no update rule "${rule}".`);
   if (row.scalars !== (program?.scalars.length ?? 0))
     throw new DownhillError('INTERNAL', `The update rule "${rule}" needs the names of its ${row.scalars} scalars.`);

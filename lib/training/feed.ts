@@ -6,6 +6,7 @@ import type { FeedPosition, Progress } from './position.js';
 import { weighted } from './sample-weights.js';
 import { allRows, lengthOf, type Order, rowsOf, type Walk } from './sampling.js';
 import type { Trainer } from './trainer.js';
+import { mayRunNow } from './turn.js';
 
 /** Batches as an iterable gives them. */
 export type Batches = Iterable<unknown> | AsyncIterable<unknown>;
@@ -159,7 +160,7 @@ export class ArrayFeed implements Feed {
     const remainder = kind === 'evaluate' && this.#last.rows + batchSize > this.#length;
     const limit = remainder ? 0 : maxSteps;
     try {
-      this.#take(await binding.sessionRun(this.#session, limit, maxMilliseconds));
+      this.#take(await binding.sessionRun(this.#session, limit, maxMilliseconds, mayRunNow()));
     } catch (error) {
       await this.#takeUntilError(error);
       throw error;
@@ -178,7 +179,7 @@ export class ArrayFeed implements Feed {
     this.#failed = true;
     if (!(error instanceof DownhillError) || !ofBatch.includes(error.code)) return;
     binding.sessionAbort(this.#session);
-    this.#take(await binding.sessionRun(this.#session, 0, 0)); // ends before its first step
+    this.#take(await binding.sessionRun(this.#session, 0, 0, false)); // ends before its first step
     this.#failed = false;
   }
 
@@ -332,7 +333,7 @@ export class StreamFeed implements Feed {
     binding.sessionEpoch(this.#session, this.#epoch, rows, 'stored', 0, 0);
     let stretch: Stretch;
     try {
-      stretch = await binding.sessionRun(this.#session, 0, 0);
+      stretch = await binding.sessionRun(this.#session, 0, 0, mayRunNow());
     } catch (error) {
       throw atStep(error, this.#progress.steps + 1);
     }

@@ -10,6 +10,7 @@ import { kStretch } from './evaluate.js';
 import { allRows } from './sampling.js';
 import { checkVerbose, reporterFor, type Verbose } from './progress.js';
 import type { Trainer } from './trainer.js';
+import { mayRunNow } from './turn.js';
 
 export interface PredictOptions {
   /** Rows per batch, 32 by default. */
@@ -51,7 +52,7 @@ export async function predict(
       if (hooked) await callbacks.call('onPredictBatchBegin', steps, {});
       // The remainder, which is cut into powers of two, counts as one batch.
       const single = hooked && (steps + 1) * batchSize <= rows;
-      const stretch = await binding.sessionRun(session, single ? 1 : 0, kStretch);
+      const stretch = await binding.sessionRun(session, single ? 1 : 0, kStretch, mayRunNow());
       trainer.checkAlive();
       // Weights that changed between two batches make native readers start again.
       const finished = stretch.done || Math.floor(stretch.rows / batchSize) > steps;

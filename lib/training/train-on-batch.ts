@@ -31,7 +31,7 @@ export async function trainOnBatch(
     trainer.position = () => null;
     trainer.compiled.optimizer.ready(1);
     await trainer.pauses.begin();
-    const { sums } = await binding.sessionRun(session, 0, 0).finally(() => trainer.pauses.end());
+    const { sums } = await binding.sessionRun(session, 0, 0, false).finally(() => trainer.pauses.end());
     trainer.checkAlive();
     return trainer.logsOf(sums);
   } catch (error) {

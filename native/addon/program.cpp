@@ -4,24 +4,13 @@
 #include "addon/queue.h"
 #include "backend/device.h"
 #include "plan/plan.h"
+#include "training/brief.h"
 #include "training/run_once.h"
 #include "training/snapshot.h"
 
 namespace downhill::addon {
 
 namespace {
-
-/// Work that is over sooner than queueing would pay for: about 100 µs.
-constexpr double kInlineFlops = 2e6, kInlineBytes = 2e6;
-
-bool is_small(const Plan& plan) {
-  double flops = 0, bytes = 0;
-  for (const Step& step : plan.steps) {
-    flops += flops_of(plan, step);
-    bytes += bytes_of(plan, step);
-  }
-  return flops <= kInlineFlops && bytes <= kInlineBytes;
-}
 
 /// One run of a program: everything it needs, kept alive until it is over.
 struct Run {
@@ -33,7 +22,7 @@ struct Run {
   void now() { run_once(*program, *workspace, inputs, outputs, step); }
 
   bool can_run_at_once() const {
-    if (!is_small(program->plan())) return false;
+    if (!is_brief(work_of(program->plan()))) return false;
     for (const Storage& input : inputs)
       if ((input.pending && !input.pending->done()) || is_training(*input.buffer)) return false;
     for (const auto& variable : program->plan().variables)
@@ -138,16 +127,12 @@ void export_program(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("programStats", {
     const auto program = handle<Program>(info[0]);
     const Plan& plan = program->plan();
-    double flops = 0, bytes = 0;
-    for (const Step& step : plan.steps) {
-      flops += flops_of(plan, step);
-      bytes += bytes_of(plan, step);
-    }
+    const Work work = work_of(plan);
     Napi::Object stats = Napi::Object::New(info.Env());
     stats.Set("steps", static_cast<double>(plan.steps.size()));
     stats.Set("arenaBytes", static_cast<double>(plan.arena_bytes));
-    stats.Set("flops", flops);
-    stats.Set("bytes", bytes);
+    stats.Set("flops", work.flops);
+    stats.Set("bytes", work.bytes);
     return stats;
   });
   DH_EXPORT("products", {

@@ -7,8 +7,9 @@
 namespace downhill::addon {
 
 struct Queue::Task {
-  explicit Task(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) {}
+  Task(Napi::Env env, bool computes) : deferred(Napi::Promise::Deferred::New(env)), computes(computes) {}
   Napi::Promise::Deferred deferred;
+  bool computes;  // a job of the compute lane
   Work work;
   Make make;
   const char* code = nullptr;  // of an error
@@ -65,10 +66,11 @@ Queue::Queue(Napi::Env env) : env_(env) {
 Queue::~Queue() = default;
 
 Napi::Promise Queue::run(Lane lane, Work work) {
-  auto* task = new Task(env_);
+  auto* task = new Task(env_, lane == Lane::compute);
   task->work = std::move(work);
   const Napi::Promise promise = task->deferred.Promise();
   if (outstanding_++ == 0) napi_ref_threadsafe_function(env_, call_);
+  computing_ += task->computes;
   // Shared, so that a job dropped unrun still frees the task.
   std::shared_ptr<Task> shared(task);
   try {
@@ -81,9 +83,18 @@ Napi::Promise Queue::run(Lane lane, Work work) {
     });
   } catch (...) {
     if (--outstanding_ == 0) napi_unref_threadsafe_function(env_, call_);
+    computing_ -= shared->computes;
     throw;
   }
   return promise;
+}
+
+Napi::Promise Queue::run_now(Work work) {
+  Task task(env_, false);
+  task.work = std::move(work);
+  task.run();
+  task.settle(env_);
+  return task.deferred.Promise();
 }
 
 void Queue::settle(napi_env raw, napi_value, void* context, void* data) {
@@ -91,6 +102,7 @@ void Queue::settle(napi_env raw, napi_value, void* context, void* data) {
   if (!raw) return;  // the environment is ending
   Queue& queue = *static_cast<Queue*>(context);
   if (--queue.outstanding_ == 0) napi_unref_threadsafe_function(raw, queue.call_);
+  queue.computing_ -= (*holder)->computes;
   try {
     (*holder)->settle(Napi::Env(raw));
   } catch (...) {
@@ -99,8 +111,11 @@ void Queue::settle(napi_env raw, napi_value, void* context, void* data) {
 }
 
 void Queue::remember(const std::shared_ptr<Session>& session) {
-  sessions_.erase(std::remove_if(sessions_.begin(), sessions_.end(), [](const auto& weak) { return weak.expired(); }),
-                  sessions_.end());
+  if (sessions_.size() >= 2 * sessions_kept_ + 16) {  // seldom, so that thousands cost no more than a few
+    sessions_.erase(std::remove_if(sessions_.begin(), sessions_.end(), [](const auto& weak) { return weak.expired(); }),
+                    sessions_.end());
+    sessions_kept_ = sessions_.size();
+  }
   sessions_.push_back(session);
 }
 

@@ -22,6 +22,10 @@ class Queue {
 
   /// The environment stays alive until the promise has settled.
   Napi::Promise run(Lane lane, Work work);
+  /// The same on JavaScript's thread, at once.
+  Napi::Promise run_now(Work work);
+  /// Whether all jobs of the compute lane have settled: one that runs now keeps their order.
+  bool idle() const { return computing_ == 0; }
 
   /// Sessions are told to stop when the environment ends.
   void remember(const std::shared_ptr<Session>& session);
@@ -36,8 +40,10 @@ class Queue {
 
   napi_env env_;
   napi_threadsafe_function call_ = nullptr;
-  int outstanding_ = 0;  // promises not yet settled; JavaScript's thread only
+  int outstanding_ = 0,
+      computing_ = 0;  // promises not yet settled, those of the compute lane; JavaScript's thread only
   std::vector<std::weak_ptr<Session>> sessions_;
+  size_t sessions_kept_ = 0;  // of them, when those that are gone were last dropped
 };
 
 }  // namespace downhill::addon

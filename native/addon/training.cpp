@@ -165,10 +165,13 @@ void export_training(Napi::Env env, Napi::Object exports) {
     const auto session = handle<Session>(info[0]);
     const auto steps = static_cast<int64_t>(std::min(number(info[1], "maxSteps"), 9e15));
     const double milliseconds = number(info[2], "maxMilliseconds");
-    return Queue::of(info.Env())
-        .run(session->trains() ? Lane::training : Lane::compute, [session, steps, milliseconds]() -> Queue::Make {
-          return [stretch = session->run(steps, milliseconds)](Napi::Env env) { return to_js(env, stretch); };
-        });
+    const bool may_run_now = boolean(info[3], "mayRunNow");
+    Queue& queue = Queue::of(info.Env());
+    Queue::Work work = [session, steps, milliseconds]() -> Queue::Make {
+      return [stretch = session->run(steps, milliseconds)](Napi::Env env) { return to_js(env, stretch); };
+    };
+    if (may_run_now && queue.idle() && session->brief()) return queue.run_now(std::move(work));
+    return queue.run(session->trains() ? Lane::training : Lane::compute, std::move(work));
   });
   DH_EXPORT("sessionBatch", {
     const std::vector<Storage> batch = handle<Session>(info[0])->batch(count(info[1], "back"));

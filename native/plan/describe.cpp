@@ -79,13 +79,19 @@ double bytes_of(const Plan& plan, const Step& step) {
   return bytes;
 }
 
+Work work_of(const Plan& plan) {
+  Work work;
+  for (const Step& step : plan.steps) {
+    work.flops += flops_of(plan, step);
+    work.bytes += bytes_of(plan, step);
+  }
+  return work;
+}
+
 std::string describe(const Plan& plan) {
   std::string text;
-  double flops = 0, bytes = 0;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
-    flops += flops_of(plan, step);
-    bytes += bytes_of(plan, step);
     std::string operands;
     for (int input : step.inputs) operands += (operands.empty() ? "" : " ") + plan.values[input].shape.to_string();
     std::string attrs = step.attrs.to_string();
@@ -101,7 +107,8 @@ std::string describe(const Plan& plan) {
     text += head + operands + " -> " + shapes + attrs + "  " + places + "  " + scaled(flops_of(plan, step), "FLOP") +
             "  " + scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
   }
-  text += std::to_string(plan.steps.size()) + " steps, " + scaled(flops, "FLOP") + ", " + scaled(bytes, "B") +
+  const Work work = work_of(plan);
+  text += std::to_string(plan.steps.size()) + " steps, " + scaled(work.flops, "FLOP") + ", " + scaled(work.bytes, "B") +
           " moved, arena " + scaled(static_cast<double>(plan.arena_bytes), "B") + "\n";
   return text;
 }

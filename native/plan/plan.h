@@ -85,5 +85,9 @@ std::string describe(const Plan& plan);
 /// Estimates for describe(), profiles and the choice between running at once and queueing.
 double flops_of(const Plan& plan, const Step& step);
 double bytes_of(const Plan& plan, const Step& step);
+struct Work {
+  double flops = 0, bytes = 0;
+};
+Work work_of(const Plan& plan);  // of all steps
 
 }  // namespace downhill

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <mutex>
 
 namespace downhill {
 
@@ -53,6 +54,14 @@ void LockSet::lock(const Buffer* except) const {
     else
       item.buffer->guard.lock_shared();
   }
+}
+
+bool LockSet::free() const {
+  return std::all_of(items_.begin(), items_.end(), [](const Item& item) {
+    std::shared_mutex& guard = item.buffer->guard;
+    return item.alone ? std::unique_lock<std::shared_mutex>(guard, std::try_to_lock).owns_lock()
+                      : std::shared_lock<std::shared_mutex>(guard, std::try_to_lock).owns_lock();
+  });
 }
 
 void LockSet::unlock(const Buffer* except) const {

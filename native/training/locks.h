@@ -25,6 +25,7 @@ class LockSet {
 
   /// `except`: a buffer to leave alone, because a snapshot of it is read instead.
   void lock(const Buffer* except = nullptr) const;
+  bool free() const;                                  // just now: lock() would not have waited
   void unlock(const Buffer* except = nullptr) const;  // moves the version of buffers that were owned
 
  private:

@@ -64,6 +64,10 @@ class Session {
   /// allocates nothing.
   Stretch run(int64_t max_steps, double max_milliseconds);
 
+  /// Whether run() to the end of the epoch, on the CPU, is over sooner than another thread would be at it: it is brief
+  /// work, and would wait for nobody. Never of a session that trains.
+  bool brief();
+
   /// The rows of the batch that is `back` batches before the next one, by column, as copies on the host; nothing where
   /// the epoch has none. 0 is the next batch, after an error the one that failed. train.
   std::vector<Storage> batch(int64_t back);
@@ -76,6 +80,7 @@ class Session {
     int64_t rows;
     std::shared_ptr<Program> program;
     Access access;
+    Work work;
     LockSet forward, update;         // held for the program; for the update
     LockSet whole;                   // both, for a loop
     std::unique_ptr<StepLoop> loop;  // where the device runs several steps at a time

@@ -12,7 +12,7 @@ namespace {
 
 struct Entry {
   int marks = 0;
-  std::shared_ptr<const Snapshot> latest;
+  std::shared_ptr<Snapshot> latest;
 };
 
 struct Registry {
@@ -56,23 +56,29 @@ bool is_training(const Buffer& buffer) {
   return all.entries.count(&buffer) != 0;
 }
 
+bool anything_trains() { return registry().marks.load(std::memory_order_acquire) > 0; }
+
 std::shared_ptr<const Snapshot> snapshot_if_training(const std::shared_ptr<Buffer>& buffer) {
   Registry& all = registry();
   if (all.marks.load(std::memory_order_acquire) == 0) return nullptr;
+  std::shared_ptr<Snapshot> snapshot;
   {
     const std::lock_guard<std::mutex> lock(all.mutex);
     const auto entry = all.entries.find(buffer.get());
     if (entry == all.entries.end()) return nullptr;
     const auto& latest = entry->second.latest;
     if (latest && latest->version == buffer->version.load(std::memory_order_acquire)) return latest;
+    if (latest && latest.use_count() == 1 && latest->copy.home() == buffer->home())
+      snapshot =
+          std::exchange(entry->second.latest, nullptr);  // nobody reads the old copy: the new one takes its place
   }
-  const auto snapshot = std::make_shared<Snapshot>(buffer, buffer->home());  // allocated before the lock is held
+  if (!snapshot) snapshot = std::make_shared<Snapshot>(buffer, buffer->home());  // allocated before the lock is held
   {
     const std::shared_lock<std::shared_mutex> lock(buffer->guard);
     snapshot->version = buffer->version.load(std::memory_order_acquire);
     copy_contents(*buffer, snapshot->copy);
   }
-  std::shared_ptr<const Snapshot> previous;  // freed outside the lock
+  std::shared_ptr<Snapshot> previous;  // freed outside the lock
   const std::lock_guard<std::mutex> lock(all.mutex);
   const auto entry = all.entries.find(buffer.get());
   if (entry != all.entries.end()) previous = std::exchange(entry->second.latest, snapshot);

@@ -30,6 +30,7 @@ class TrainingMark {
 };
 
 bool is_training(const Buffer& buffer);
+bool anything_trains();
 
 /// A copy of the buffer's present contents, made under its shared lock, or the last copy when no write has come since.
 /// Null when nothing trains it.

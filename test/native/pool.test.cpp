@@ -72,6 +72,24 @@ void both_threads_work() {
   CHECK(std::chrono::steady_clock::now() < limit);
 }
 
+/// Whoever has one long chunk, others do all the rest, of that thread's range too.
+void ranges_are_shared() {
+  set_threads(2);
+  for (const int64_t slow : {0, 31, 32, 63}) {
+    std::atomic<int> others{0};
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    parallel_for(64, [&](int64_t i) {
+      if (i != slow) {
+        ++others;
+        return;
+      }
+      while (others.load() < 63 && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+    });
+    CHECK(others.load() == 63);
+    CHECK(std::chrono::steady_clock::now() < limit, "chunk %ld", static_cast<long>(slow));
+  }
+}
+
 void nested() {
   set_threads(3);
   std::vector<int> hits(17 * 23, 0);
@@ -110,6 +128,7 @@ int main() {
   many_regions();
   sleeping_workers();
   both_threads_work();
+  ranges_are_shared();
   nested();
   concurrent_callers_and_resizes();
   return downhill::test::report("pool");

@@ -9,6 +9,7 @@
 #include "backend/cpu/pool.h"
 #include "check.h"
 #include "session_fixture.h"
+#include "training/brief.h"
 #include "training/locks.h"
 #include "training/run_once.h"
 #include "training/snapshot.h"
@@ -146,7 +147,7 @@ void test_a_slow_reader_does_not_stall_training() {
   fit.session->begin_epoch(0, 4, Order::stored, 0);
   fit.session->run(1, 0);  // from here on until its end the epoch is marked
   std::atomic<bool> reading{false}, release{false};
-  const Storage result{std::make_shared<Buffer>(4), 0, 4, nullptr};
+  const Storage result{std::make_shared<Buffer>(8), 0, 8, nullptr};
   auto session = reader(SessionKind::predict, {result});
   auto slow = std::make_shared<FakeProgram>(fit.model, FakeKind::predict, 1);
   slow->seen = [&](const float*, const float*) {
@@ -154,7 +155,7 @@ void test_a_slow_reader_does_not_stall_training() {
     while (!release) std::this_thread::yield();
   };
   session->set_program(1, slow);
-  session->set_data(wide_data(1, false), 0, 1);
+  session->set_data(wide_data(2, false), 0, 2);  // two batches: one would be read where it is
   session->begin_epoch(0, 1, Order::stored, 0);
   const float before = fit.model.w()[0];
   std::thread thread([&] { session->run(0, 0); });
@@ -165,7 +166,79 @@ void test_a_slow_reader_does_not_stall_training() {
   thread.join();
   float expected = 0;
   for (int64_t k = 0; k < kWide; ++k) expected += 0.01F * before;
-  CHECK(*reinterpret_cast<const float*>(result.data()) == expected, "the prediction is of the step when it began");
+  for (int i = 0; i < 2; ++i)
+    CHECK(reinterpret_cast<const float*>(result.data())[i] == expected, "the prediction is of the step when it began");
+}
+
+void test_one_brief_batch_reads_the_weights_where_they_are() {
+  const FakeModel model(kWidth);
+  const TrainingMark mark({model.weights.buffer});
+  const Storage result{std::make_shared<Buffer>(8), 0, 8, nullptr};
+  auto session = reader(SessionKind::predict, {result});
+  auto program = std::make_shared<FakeProgram>(model, FakeKind::predict, 1);
+  const float* seen = nullptr;
+  bool free = true;
+  LockSet writer;
+  writer.own(model.weights.buffer);
+  program->seen = [&](const float*, const float* w) {
+    seen = w;
+    std::thread([&] { free = writer.free(); }).join();
+  };
+  session->set_program(1, program);
+  session->set_data(data_of(2, 100, false), 0, 1);
+  session->begin_epoch(0, 1, Order::stored, 0);
+  session->run(0, 0);
+  CHECK(seen == model.w());
+  CHECK(!free, "the weights are locked");
+  session->set_data(data_of(2, 100, false), 0, 2);
+  session->begin_epoch(0, 1, Order::stored, 0);
+  session->run(0, 0);
+  CHECK(seen != model.w(), "several batches see one moment");
+  CHECK(free);
+}
+
+void test_brief() {
+  const FakeModel model(kWidth);
+  const Storage result{std::make_shared<Buffer>(8), 0, 8, nullptr};
+  SessionOptions options;
+  options.kind = SessionKind::predict;
+  options.workspace = std::make_shared<Workspace>();
+  options.results = {result};
+  Session session(options);
+  CHECK(!session.brief(), "no epoch yet");
+  auto program = std::make_shared<FakeProgram>(model, FakeKind::predict, 1);
+  session.set_program(1, program);
+  session.set_data(data_of(2, 100, false), 0, 2);
+  session.begin_epoch(0, 1, Order::stored, 0);
+  CHECK(session.brief());
+  const auto from_another_thread = [&] {
+    bool brief = false;
+    std::thread([&] { brief = session.brief(); }).join();
+    return brief;
+  };
+  {
+    const std::lock_guard<TurnMutex> lock(program->in_use);
+    CHECK(!session.brief(), "the program runs");
+  }
+  {
+    const std::lock_guard<TurnMutex> lock(options.workspace->in_use);
+    CHECK(!session.brief(), "the workspace is in use");
+  }
+  {
+    const std::unique_lock<std::shared_mutex> lock(model.weights.buffer->guard);
+    CHECK(!from_another_thread(), "an update holds the weights");
+  }
+  CHECK(from_another_thread());
+  Fit fit{FakeModel(kWidth)};
+  fit.program(2);
+  fit.session->set_data(data_of(2), 0, 2);
+  fit.session->begin_epoch(0, 2, Order::stored, 0);
+  CHECK(!fit.session->brief(), "training is none of JavaScript's thread");
+  for (const bool training : {false, true}) {
+    const double most = training ? 8e6 : 2e6;
+    CHECK(is_brief({most, most}, training));
+    CHECK(!is_brief({most + 1, 0}, training) && !is_brief({0, most + 1}, training));
+  }
 }
 
 void test_snapshots_are_reused() {
@@ -180,6 +253,13 @@ void test_snapshots_are_reused() {
     const Locked locked(set);
   }
   CHECK(snapshot_if_training(model.weights.buffer) != first);
+  const Snapshot* const third = snapshot_if_training(model.weights.buffer).get();
+  {
+    const Locked locked(set);
+  }
+  const auto fourth = snapshot_if_training(model.weights.buffer);
+  CHECK(fourth.get() == third, "nobody read the third: its memory is taken over");
+  CHECK(fourth->version == model.weights.buffer->version);
   const FakeModel other(kWidth);
   const TrainingMark also({other.weights.buffer});
   CHECK(snapshot_if_training({model.weights.buffer, other.weights.buffer}) == nullptr,
@@ -221,6 +301,8 @@ int main() {
   test_a_write_between_batches();
   test_readers_beside_a_writer();
   test_a_slow_reader_does_not_stall_training();
+  test_one_brief_batch_reads_the_weights_where_they_are();
+  test_brief();
   test_snapshots_are_reused();
   test_sharing_a_workspace_takes_turns();
   return report("readers");

@@ -150,6 +150,27 @@ test('a step allocates nothing', async () => {
   expect(allocations.at(-1)).toBe(allocations[0]);
 });
 
+test('neither training nor copies of its weights allocate anything while others read', async () => {
+  const net = counter(64, 2);
+  const x = new Float32Array(64 * 4).fill(1);
+  const controller = new AbortController();
+  const fitting = net.fit(x, x, { batchSize: 1, epochs: 1_000_000, signal: controller.signal }).catch(() => {});
+  const rows = new Float32Array(64 * 100);
+  const read = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      (await net.predict(rows.subarray(0, 64))).dispose();
+      (await net.predict(rows, { batchSize: 16 })).dispose(); // of a copy: several batches see one step
+    }
+    return binding.memory().allocations;
+  };
+  const few = await read(5);
+  const many = await read(100);
+  controller.abort();
+  await fitting;
+  // The rows and the outputs of each, and little more where a copy was in use.
+  expect(many - few).toBeLessThan(100 * (2 + 2) + 20);
+});
+
 test('models give their memory back', async () => {
   const { x, oneHot } = quadrants(64);
   const run = async () => {

@@ -1,9 +1,10 @@
 // How many cores this process may use: scheduling affinity, then the quota of its control group (containers).
+#include "backend/cpu/cores.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <string>
 #include <thread>
 
 #include "backend/cpu/pool.h"
@@ -15,8 +16,8 @@
 namespace downhill::cpu {
 namespace {
 
-#if defined(__linux__)
 int affinity_cores() {
+#if defined(__linux__)
   for (size_t cpus = 1024; cpus <= (1u << 18); cpus *= 4) {  // a larger machine refuses a set too small for it
     cpu_set_t* set = CPU_ALLOC(cpus);
     if (!set) return 0;
@@ -25,6 +26,7 @@ int affinity_cores() {
     CPU_FREE(set);
     if (count > 0) return count;
   }
+#endif
   return 0;
 }
 
@@ -37,36 +39,39 @@ int read_numbers(const std::string& path, double (&out)[2]) {
   return std::max(count, 0);
 }
 
-/// The tightest limit of a version-2 group and its ancestors; 0: none.
-double quota_v2(std::string group) {
-  double limit = 0, number[2];
+/// quota / period; 0: no limit.
+double ratio(double quota, double period) { return quota > 0 && period > 0 ? quota / period : 0; }
+
+double tighter(double a, double b) { return a > 0 && b > 0 ? std::min(a, b) : std::max(a, b); }
+
+double quota_v2(const std::string& folder) {  // "150000 100000"
+  double number[2];
+  return read_numbers(folder + "/cpu.max", number) == 2 ? ratio(number[0], number[1]) : 0;
+}
+
+double quota_v1(const std::string& folder) {
+  double quota[2], period[2];
+  if (read_numbers(folder + "/cpu.cfs_quota_us", quota) < 1) return 0;
+  return read_numbers(folder + "/cpu.cfs_period_us", period) < 1 ? 0 : ratio(quota[0], period[0]);
+}
+
+/// The tightest limit of a group and its ancestors, all of which hold.
+double tightest(double (*quota)(const std::string&), const std::string& mount, std::string group) {
+  double limit = 0;
   for (;;) {
-    if (read_numbers("/sys/fs/cgroup" + group + "/cpu.max", number) == 2 && number[0] > 0 && number[1] > 0) {
-      const double cores = number[0] / number[1];
-      limit = limit > 0 ? std::min(limit, cores) : cores;
-    }
+    limit = tighter(limit, quota(mount + group));
     if (group.empty()) return limit;
     group.erase(group.find_last_of('/'));
   }
 }
 
-double quota_v1(const std::string& group) {
-  double quota[2], period[2];
-  const std::string folder = "/sys/fs/cgroup/cpu" + group;
-  if (read_numbers(folder + "/cpu.cfs_quota_us", quota) < 1 || quota[0] <= 0) return 0;
-  if (read_numbers(folder + "/cpu.cfs_period_us", period) < 1 || period[0] <= 0) return 0;
-  return quota[0] / period[0];
-}
+}  // namespace
 
-double quota_cores() {
-  double limit = 0;
-  const auto tighten = [&](double cores) {
-    if (cores > 0) limit = limit > 0 ? std::min(limit, cores) : cores;
-  };
+double quota_cores(const std::string& root) {
+  const std::string v2 = root + "/sys/fs/cgroup", v1 = v2 + "/cpu";
   // A container often sees its own group mounted at the root, while /proc names the path outside.
-  tighten(quota_v2(""));
-  tighten(quota_v1(""));
-  FILE* file = std::fopen("/proc/self/cgroup", "r");
+  double limit = tighter(quota_v2(v2), quota_v1(v1));
+  FILE* file = std::fopen((root + "/proc/self/cgroup").c_str(), "r");
   if (!file) return limit;
   char line[4096];
   while (std::fgets(line, sizeof line, file)) {  // "id:controllers:/path"
@@ -76,26 +81,22 @@ double quota_cores() {
     if (!path || path[1] != '/') continue;
     *path++ = 0;
     const std::string group = std::strcmp(path, "/") == 0 ? "" : path;
-    if (controllers[1] == 0) tighten(quota_v2(group));
+    if (controllers[1] == 0) limit = tighter(limit, tightest(quota_v2, v2, group));
     const std::string names = std::string(",") + (controllers + 1) + ",";
-    if (names.find(",cpu,") != std::string::npos) tighten(quota_v1(group));
+    if (names.find(",cpu,") != std::string::npos) limit = tighter(limit, tightest(quota_v1, v1, group));
   }
   std::fclose(file);
   return limit;
 }
-#else
-int affinity_cores() { return 0; }
-double quota_cores() { return 0; }
-#endif
 
-}  // namespace
-
+int cores_of(int cores, double quota) {
+  if (quota > 0 && quota < cores) cores = static_cast<int>(std::ceil(quota));
+  return std::clamp(cores, 1, 1024);
+}
 int default_threads() {
   int cores = affinity_cores();
   if (cores <= 0) cores = static_cast<int>(std::thread::hardware_concurrency());
-  const double quota = quota_cores();
-  if (quota > 0 && quota < cores) cores = static_cast<int>(std::ceil(quota));
-  return std::clamp(cores, 1, 1024);
+  return cores_of(cores, quota_cores(""));
 }
 
 }  // namespace downhill::cpu

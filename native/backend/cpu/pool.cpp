@@ -1,6 +1,7 @@
-// A region is published as one 64-bit word: generation (32 bits) | number of groups (16) | next group (16). A thread
-// claims a group of chunks by one compare-and-swap of the whole word, so a claim can only succeed for the region that
-// is running.
+// A region's chunks are dealt to the threads in ranges, always in the same order, so that a thread finds in its own
+// cache what it wrote in the region before; who has finished takes from the ends of the others' ranges. A range is one
+// 64-bit word: generation (32 bits) | next group (16) | end (16). A claim is one compare-and-swap of the whole word, so
+// it can only succeed for the region that is running.
 #include "backend/cpu/pool.h"
 
 #include <algorithm>
@@ -63,15 +64,19 @@ class Pool {
     const int64_t per_group = std::max((chunks + kMaxGroups - 1) / kMaxGroups, chunks / (team * kGroupsPerThread));
     const int64_t size = std::max<int64_t>(1, per_group);
     const uint64_t groups = static_cast<uint64_t>((chunks + size - 1) / size);
-    // Plain writes: every reader of the last region has counted its group done, and the next one reads after a claim
+    // Plain writes: every reader of the last region has counted its groups done, and the next one reads after a claim
     // below.
     fn_ = fn;
     arg_ = arg;
     chunks_ = chunks;
     group_size_ = size;
     done_.store(0, std::memory_order_relaxed);
-    const uint64_t generation = (word_.load(std::memory_order_relaxed) >> 32) + 1;
-    word_.store(generation << 32 | groups << 16, std::memory_order_seq_cst);
+    const uint64_t generation = region_.load(std::memory_order_relaxed) + 1;
+    const uint64_t parts = std::min(static_cast<uint64_t>(team), groups);
+    for (uint64_t i = 0; i < parts; ++i)
+      ranges_[i].word.store(generation << 32 | groups * i / parts << 16 | groups * (i + 1) / parts,
+                            std::memory_order_release);
+    region_.store(generation, std::memory_order_seq_cst);
     if (asleep_.load(std::memory_order_seq_cst) > 0) {
       {
         std::lock_guard<std::mutex> lock(sleep_);
@@ -79,8 +84,7 @@ class Pool {
       wake_.notify_all();
     }
     inside_region = true;
-    while (work_once()) {
-    }
+    work_in_region(0);
     inside_region = false;
     // Only groups that a worker has claimed are outstanding here.
     for (int spins = 0; done_.load(std::memory_order_acquire) != groups; ++spins) {
@@ -92,27 +96,34 @@ class Pool {
  private:
   bool oversubscribed() const { return static_cast<int>(workers_.size()) + 1 > cores_; }
 
-  bool open() const {
-    const uint64_t word = word_.load(std::memory_order_seq_cst);
-    return (word & 0xffff) < (word >> 16 & 0xffff);
-  }
-
-  /// Claims a group and runs it; false when none is left. The fields of the region are read only after a claim has
-  /// succeeded: they cannot change before this group is counted done.
-  bool work_once() {
-    uint64_t word = word_.load(std::memory_order_acquire);
+  /// Claims a group of a range and runs it; false when none is left. The fields of the region are read only after a
+  /// claim has succeeded: they cannot change before this group is counted done.
+  bool work_once(std::atomic<uint64_t>& range, bool own) {
+    uint64_t word = range.load(std::memory_order_acquire), next, end;
     do {
-      if ((word & 0xffff) >= (word >> 16 & 0xffff)) return false;
-    } while (!word_.compare_exchange_weak(word, word + 1, std::memory_order_acq_rel, std::memory_order_acquire));
-    const int64_t begin = static_cast<int64_t>(word & 0xffff) * group_size_;
-    const int64_t end = std::min(begin + group_size_, chunks_);
-    for (int64_t chunk = begin; chunk < end; ++chunk) fn_(arg_, chunk);
-    done_.fetch_add(1, std::memory_order_release);
+      next = word >> 16 & 0xffff, end = word & 0xffff;
+      if (next >= end) return false;
+    } while (!range.compare_exchange_weak(word, own ? word + 0x10000 : word - 1, std::memory_order_acq_rel,
+                                          std::memory_order_acquire));
+    const int64_t first = static_cast<int64_t>(own ? next : end - 1) * group_size_;
+    const int64_t last = std::min(first + group_size_, chunks_);
+    for (int64_t chunk = first; chunk < last; ++chunk) fn_(arg_, chunk);
     return true;
   }
 
-  /// Waits for a region: first spinning, then asleep. False when the thread must end.
-  bool wait(bool spin) {
+  /// All that is left for this thread. No region gets further groups, so one look at every range is enough.
+  void work_in_region(size_t self) {
+    uint64_t done = 0;  // all of one region: it cannot end before they are counted
+    for (size_t i = 0; i < ranges_.size(); ++i) {
+      Range& range = ranges_[(self + i) % ranges_.size()];
+      while (work_once(range.word, i == 0)) ++done;
+    }
+    if (done > 0) done_.fetch_add(done, std::memory_order_release);
+  }
+
+  /// Waits for a region after `seen`: first spinning, then asleep. False when the thread must end.
+  bool wait(uint64_t seen, bool spin) {
+    const auto open = [&] { return region_.load(std::memory_order_seq_cst) != seen; };
     if (spin) {
       const auto deadline = std::chrono::steady_clock::now() + kSpin;
       do {
@@ -134,11 +145,11 @@ class Pool {
     return !stop_.load(std::memory_order_relaxed);
   }
 
-  void work(bool spin) {
+  void work(size_t self, uint64_t seen, bool spin) {
     inside_region = true;
-    while (wait(spin)) {
-      while (work_once()) {
-      }
+    while (wait(seen, spin)) {
+      seen = region_.load(std::memory_order_acquire);
+      work_in_region(self);
     }
   }
 
@@ -169,7 +180,12 @@ class Pool {
 #endif
     try {
       workers_.reserve(count);
-      while (workers_.size() < count) workers_.emplace_back([this, spin] { work(spin); });
+      ranges_ = std::vector<Range>(count + 1);
+      const uint64_t seen = region_.load(std::memory_order_relaxed);
+      while (workers_.size() < count) {
+        const size_t self = workers_.size() + 1;
+        workers_.emplace_back([this, self, seen, spin] { work(self, seen, spin); });
+      }
     } catch (...) {
       failed_ = count;  // the system gives no more threads: go on with these
     }
@@ -178,10 +194,15 @@ class Pool {
 #endif
   }
 
+  struct alignas(64) Range {
+    std::atomic<uint64_t> word{0};
+  };
+
   std::mutex owner_;
   std::atomic<int> wanted_;
   const int cores_;
   std::vector<std::thread> workers_;
+  std::vector<Range> ranges_ = std::vector<Range>(1);  // by thread, the caller's first
   size_t failed_ = kNone;  // the count that could not be reached, so that every region does not try again
 
   void (*fn_)(void*, int64_t) = nullptr;
@@ -189,7 +210,7 @@ class Pool {
   int64_t chunks_ = 0;
   int64_t group_size_ = 1;
 
-  alignas(64) std::atomic<uint64_t> word_{0};
+  alignas(64) std::atomic<uint64_t> region_{0};  // generation of the latest
   alignas(64) std::atomic<uint64_t> done_{0};
   alignas(64) std::atomic<int> asleep_{0};
   std::atomic<bool> stop_{false};

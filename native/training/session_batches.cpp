@@ -1,0 +1,167 @@
+// The data side of a session: where the rows of its batches lie, on the host or a device.
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+#include "data/gather.h"
+#include "training/session.h"
+
+namespace downhill {
+
+namespace {
+
+std::string text(int64_t number) { return std::to_string(number); }
+
+}  // namespace
+
+/// Checks and allocates for the rest of the epoch, so that no step does.
+void Session::prepare() {
+  size_t outputs = 0;
+  for (int64_t position = position_; position < length_;) {
+    const int64_t size = rows_at(position);
+    const Entry& entry = entry_of(size);
+    check(entry);
+    outputs = std::max(outputs, entry.program->plan().outputs.size());
+    position += size == batch_size_ ? (length_ - position) / size * size : size;
+  }
+  outputs_.resize(outputs);
+  if (listed_ && rows_.arrange(order_, seed_, draw_)) order_there_ = false;
+  if (where_ && options_.kind != SessionKind::predict)
+    prepare_loops();
+  else
+    place_columns();
+  if (!where_ && options_.updater) options_.updater->prepare();
+  versions_.reserve(8);
+  prepared_ = true;
+}
+
+/// The epoch's order where the device reads it, and a loop for every batch size.
+void Session::prepare_loops() {
+  const std::vector<uint32_t>& order = rows_.order();
+  const size_t bytes = order.size() * sizeof(uint32_t);
+  const bool room = device_order_ && device_order_->bytes() == bytes;
+  if (listed_ && !(room && order_there_)) {
+    if (!room) {
+      order_there_ = false;
+      for (Entry& entry : entries_) entry.loop.reset();
+      device_order_ = std::make_unique<Buffer>(bytes, where_);
+    }
+    std::byte* const to = device_order_->overwrite(where_);
+    if (bytes > 0) where_->upload(to, reinterpret_cast<const std::byte*>(order.data()), bytes);
+    order_there_ = true;
+  }
+  for (int64_t position = position_; position < length_;) {
+    const int64_t size = rows_at(position);
+    Entry& entry = entry_of(size);
+    StepLoopOptions loop;
+    loop.program = entry.program.get();
+    loop.workspace = options_.workspace.get();
+    loop.updater = options_.updater.get();
+    loop.dataset = dataset_.get();
+    loop.begin = begin_;
+    loop.rows = length_;
+    loop.batch = size;
+    loop.logs = options_.logs;
+    loop.stop_non_finite = options_.on_non_finite == OnNonFinite::error;
+    loop.order = listed_ ? device_order_.get() : nullptr;
+    if (!entry.loop || !(entry.loop->options() == loop)) entry.loop = entry.program->device().loop(loop);
+    position += size == batch_size_ ? (length_ - position) / size * size : size;
+  }
+}
+
+/// Room for a batch of the columns that cannot be read where they lie.
+void Session::place_columns() {
+  const std::vector<Column>& columns = dataset_->columns();
+  const auto rows = static_cast<size_t>(std::min(batch_size_, length_));
+  size_t bytes = 0;
+  inputs_.resize(columns.size());
+  batch_offset_.resize(columns.size());
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (!where_ && !listed_ && !columns[i].converts()) continue;
+    batch_offset_[i] = bytes;
+    const size_t column = rows * static_cast<size_t>(columns[i].width) * size_of(columns[i].dtype);
+    bytes += (column + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  if (bytes > 0 && (!batch_ || batch_->bytes() < bytes)) batch_ = std::make_unique<Buffer>(bytes);
+}
+
+void Session::check(const Entry& entry) const {
+  const Plan& plan = entry.program->plan();
+  const std::vector<Column>& columns = dataset_->columns();
+  if (plan.inputs.size() != columns.size())
+    throw Error(code::kShapeMismatch, "The program has " + text(static_cast<int64_t>(plan.inputs.size())) +
+                                          " inputs, the data set " + text(static_cast<int64_t>(columns.size())) +
+                                          " columns.");
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (plan.inputs[i] < 0) continue;
+    const Value& value = plan.values[static_cast<size_t>(plan.inputs[i])];
+    if (value.dtype != columns[i].dtype)
+      throw Error(code::kDtypeMismatch, columns[i].name + " is " + name_of(columns[i].dtype) +
+                                            ", the program expects " + name_of(value.dtype) + ".");
+    if (value.shape.size() != entry.rows * columns[i].width)
+      throw Error(code::kShapeMismatch, columns[i].name + " has rows of " + text(columns[i].width) +
+                                            " elements, the program expects " + value.shape.to_string() + " for " +
+                                            text(entry.rows) + " rows.");
+  }
+  for (size_t j = 0; j < options_.logs.size(); ++j) {
+    const Value& value = plan.values[static_cast<size_t>(plan.outputs[j])];
+    if (value.dtype != DType::float32 || value.shape.size() != options_.logs[j])
+      throw Error(code::kInternal, "Output " + text(static_cast<int64_t>(j)) + " is a log: expected float32 of " +
+                                       text(options_.logs[j]) + " elements, received " + name_of(value.dtype) +
+                                       value.shape.to_string() + ".");
+  }
+  for (size_t j = 0; j < plan.outputs.size(); ++j) {
+    const Value& value = plan.values[static_cast<size_t>(plan.outputs[j])];
+    if (value.place != Place::output) continue;  // has a target
+    const bool log = options_.kind != SessionKind::predict && j < options_.logs.size();
+    if (log) continue;
+    const size_t needed = value.bytes() / static_cast<size_t>(entry.rows) * static_cast<size_t>(length_);
+    if (j >= options_.results.size() || options_.results[j].bytes < needed)
+      throw Error(code::kInternal, "Output " + text(static_cast<int64_t>(j)) + " has no room for its " +
+                                       text(static_cast<int64_t>(needed)) + " bytes.");
+  }
+}
+
+/// Points inputs_ at the next `rows` rows.
+void Session::load(int64_t rows) {
+  const std::vector<Column>& columns = dataset_->columns();
+  std::byte* const batch = batch_ ? batch_->data() : nullptr;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const Column& column = columns[i];
+    if (!where_ && !listed_ && !column.converts()) {
+      inputs_[i] = column.row(begin_ + position_);
+      continue;
+    }
+    std::byte* const to = batch + batch_offset_[i];
+    if (listed_)
+      gather(column, begin_, rows_.order().data() + position_, rows, to);
+    else
+      gather(column, begin_ + position_, nullptr, rows, to);
+    inputs_[i] = to;
+  }
+  if (!where_ || !batch) return;
+  const std::byte* const there = batch_->read(where_);
+  for (size_t i = 0; i < columns.size(); ++i) inputs_[i] = there + batch_offset_[i];
+}
+
+std::vector<Storage> Session::batch(int64_t back) {
+  const auto lock = claim();
+  if (options_.kind != SessionKind::train)
+    throw Error(code::kInternal, "Only a session that trains tells its batches.");
+  const int64_t index = steps_ - back;
+  if (!started_ || back < 0 || index < 0 || index >= (length_ + batch_size_ - 1) / batch_size_) return {};
+  if (!prepared_) prepare();
+  const int64_t position = index * batch_size_, rows = rows_at(position);
+  std::vector<Storage> batch;
+  for (const Column& column : dataset_->columns()) {
+    const size_t bytes = static_cast<size_t>(rows * column.width) * size_of(column.dtype);
+    const Storage& copy = batch.emplace_back(Storage{std::make_shared<Buffer>(bytes), 0, bytes, nullptr});
+    if (listed_)
+      gather(column, begin_, rows_.order().data() + position, rows, copy.data());
+    else
+      gather(column, begin_ + position, nullptr, rows, copy.data());
+  }
+  return batch;
+}
+
+}  // namespace downhill
