@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 
+export type Machine = ReturnType<typeof machine>;
+
 /** What the figures depend on, and no name of a host. */
 export function machine() {
   const model = cpus()[0]?.model.trim() ?? 'unknown';

@@ -28,8 +28,9 @@ export * as initializers from './initializers/index.js';
 export * as layers from './layers/index.js';
 export * as losses from './losses/index.js';
 export * as metrics from './metrics/index.js';
-export { Model, type ModelOptions, type ProgramView, Sequential, sequential } from './model/index.js';
+export { Model, type ModelOptions, Sequential, sequential } from './model/index.js';
 export * as optimizers from './optimizers/index.js';
+export type { Profile, ProfileLimits, ProfileOptions, ProfileStep, ProgramView } from './profile/profile.js';
 export { seed } from './random.js';
 export * as regularizers from './regularizers/index.js';
 export * as schedules from './schedules/index.js';
@@ -51,3 +52,4 @@ export type { CompileOptions as ModelCompileOptions } from './training/compiled.
 export type { EvaluateOptions } from './training/evaluate.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { PredictOptions } from './training/predict.js';
+export type { ModelProfileOptions } from './training/profile.js';

@@ -1,8 +1,17 @@
-/** Training by `fit`, data in memory. Time: microseconds per step. */
-export interface TrainCase {
-  kind: 'train';
+export type Precision = 'float32' | 'tf32' | 'bfloat16';
+
+interface Common {
   name: string;
   title: string;
+  /** Of matrix products on our side; where it is not float32, our own float32 runs beside it in place of the peers. */
+  precision?: Precision;
+  /** Samples in one process. */
+  samples: number;
+}
+
+/** Training by `fit`, data in memory. Time: microseconds per step. */
+export interface TrainCase extends Common {
+  kind: 'train';
   /** Widths from the input to the classes. */
   widths: number[];
   activation: 'sigmoid' | 'relu';
@@ -13,29 +22,23 @@ export interface TrainCase {
   /** Batches in the data set: an epoch. */
   batches: number;
   shuffle: boolean;
-  /** Epochs in one sample, and samples in one process. */
+  /** Epochs in one sample. */
   epochs: number;
-  samples: number;
 }
 
 /** One product (m, k) x (k, n) of float32 matrices per call. Time: microseconds per call. */
-export interface MatmulCase {
+export interface MatmulCase extends Common {
   kind: 'matmul';
-  name: string;
-  title: string;
   m: number;
   k: number;
   n: number;
-  /** Calls in one sample, and samples in one process. */
+  /** Calls in one sample. */
   calls: number;
-  samples: number;
 }
 
 /** One update of many parameters from given gradients. Time: microseconds per update. */
-export interface UpdateCase {
+export interface UpdateCase extends Common {
   kind: 'update';
-  name: string;
-  title: string;
   /** Name of ours, and of PyTorch's class. */
   optimizer: string;
   torch: string;
@@ -47,18 +50,24 @@ export interface UpdateCase {
   elements: number;
   /** Arrays that are read or written once per element: g, p, p, and each slot twice. */
   arrays: number;
-  /** Updates in one sample, and samples in one process. */
+  /** Updates in one sample. */
   calls: number;
-  samples: number;
 }
 
 export type Case = TrainCase | MatmulCase | UpdateCase;
 
-/** What a contender prints: one JSON line. */
+/** What a contender prints for a case: one JSON line. */
 export interface Outcome {
   versions: Record<string, string>;
   /** Microseconds per step or call, one number per sample. */
   samples: number[];
-  /** Processor time of the whole process, start-up included. */
+  /** Processor time of the process since the last outcome, start-up included. */
   cpuSeconds: number;
+  /** Which of several ways it has chosen. */
+  way?: string;
+}
+
+/** In place of an outcome: the contender has no such thing, or it failed. */
+export interface Refusal {
+  unsupported: string;
 }

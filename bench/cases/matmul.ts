@@ -12,4 +12,5 @@ export const matmuls: MatmulCase[] = [
   matmul(1024, 1024, 1024, 30),
   matmul(2048, 2048, 2048, 4),
   matmul(128, 784, 32, 4000),
+  matmul(128, 1000, 1000, 200),
 ];

@@ -27,9 +27,32 @@ const wide: TrainCase = {
   samples: 3,
 };
 
+/** Beside our own float32. */
+function bfloat16(one: TrainCase): TrainCase {
+  return { ...one, name: `${one.name}-bfloat16`, title: `${one.title}, bfloat16`, precision: 'bfloat16' };
+}
+
 export const networks: TrainCase[] = [
   lecture,
   { ...lecture, name: 'lecture-net-shuffled', title: `${lecture.title}, shuffled`, shuffle: true },
   wide,
   { ...wide, name: 'mlp-dropout', title: `${wide.title}, dropout 0.5`, dropout: 0.5 },
+  {
+    ...lecture,
+    name: 'logistic',
+    title: 'logistic regression 784-10, batch 128, Adam',
+    widths: [784, 10],
+    optimizer: 'adam',
+  },
+  {
+    ...lecture,
+    name: 'bag-of-words',
+    title: 'logistic regression 10000-2 on dense rows, batch 128, Adam',
+    widths: [10_000, 2],
+    optimizer: 'adam',
+    batches: 10,
+    epochs: 40,
+  },
+  bfloat16(lecture),
+  bfloat16(wide),
 ];

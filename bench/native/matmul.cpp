@@ -1,6 +1,11 @@
-// Speed of the matrix product alone, without Node.
-//   bench_matmul [isa] [threads] [milliseconds per case]     isa: baseline, avx2, avx512 (default: the best here)
-// Prints, per shape, the median and best time and GFLOP/s, with warm caches. m x k x n; t marks a transposed operand.
+// Speed of the matrix product alone, without Node, beside libraries found at run time.
+//   bench_matmul [isa] [threads] [milliseconds per case] [library …]    isa: baseline, avx2, avx512, best (the default)
+// A library is a path to a shared object with dnnl_sgemm (oneDNN) or sgemm_ (MKL, OpenBLAS, PyTorch's
+// libtorch_cpu.so); set OMP_NUM_THREADS to the same number of threads. Sides alternate in stretches, with warm caches.
+// Prints, per shape, the median and best GFLOP/s of each side and the median of ours ÷ theirs, stretch by stretch.
+// m x k x n; t marks a transposed operand. BENCH_SHAPES=text keeps the shapes whose label contains it.
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -8,6 +13,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "backend/cpu/kernels/matmul.h"
@@ -60,7 +66,9 @@ const Shape kShapes[] = {
     {1000, 128, 1000, "tn"},  {128, 784, 1000, "nn"},   {784, 128, 1000, "tn"},   {128, 1000, 10, "nn"},
     {1000, 128, 10, "tn"},    {128, 10, 1000, "nt"},    {1, 1000, 1000, "nn"},    {1, 1000, 1000, "nt"},
     {128, 784, 10, "nn"},     {784, 128, 10, "tn"},     {128, 10000, 2, "nn"},    {10000, 128, 2, "tn"},
-    {64, 20000, 64, "nn"},    {2048, 64, 64, "nn"},
+    {64, 20000, 64, "nn"},    {2048, 64, 64, "nn"},     {16, 16, 16, "nn"},       {32, 32, 32, "nn"},
+    {48, 48, 48, "nn"},       {96, 96, 96, "nn"},       {8, 784, 1000, "nn"},     {32, 784, 1000, "nn"},
+    {64, 1000, 1000, "nn"},   {256, 1000, 1000, "nn"},  {32, 1000, 1000, "nt"},
 };
 
 std::vector<float> numbers(int64_t count) {
@@ -71,17 +79,70 @@ std::vector<float> numbers(int64_t count) {
   return values;
 }
 
+/// One of the two C interfaces that libraries have for c = op(a) · op(b).
+struct Library {
+  std::string name;
+  using RowMajor = int (*)(char, char, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t,
+                           float, float*, int64_t);
+  using Fortran = void (*)(const char*, const char*, const int*, const int*, const int*, const float*, const float*,
+                           const int*, const float*, const int*, const float*, float*, const int*);
+  RowMajor row_major = nullptr;
+  Fortran fortran = nullptr;
+
+  explicit Library(const char* path) : name(path) {
+    name = name.substr(name.find_last_of('/') + 1, 12);
+    void* const handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) std::fprintf(stderr, "%s\n", dlerror()), std::exit(1);
+    row_major = reinterpret_cast<RowMajor>(dlsym(handle, "dnnl_sgemm"));
+    fortran = reinterpret_cast<Fortran>(dlsym(handle, "sgemm_"));
+    if (!row_major && !fortran) std::fprintf(stderr, "%s has neither dnnl_sgemm nor sgemm_\n", path), std::exit(1);
+  }
+
+  void run(const MatmulArgs& args) const {
+    const char ta = args.transpose_a ? 'T' : 'N', tb = args.transpose_b ? 'T' : 'N';
+    if (row_major) {
+      row_major(ta, tb, args.m, args.n, args.k, 1, args.a, args.lda, args.b, args.ldb, 0, args.c, args.ldc);
+      return;
+    }
+    // By columns: the transposed product cᵀ = op(b)ᵀ · op(a)ᵀ.
+    const int m = static_cast<int>(args.m), n = static_cast<int>(args.n), k = static_cast<int>(args.k);
+    const int lda = static_cast<int>(args.lda), ldb = static_cast<int>(args.ldb), ldc = static_cast<int>(args.ldc);
+    const float one = 1, zero = 0;
+    fortran(&tb, &ta, &n, &m, &k, &one, args.b, &ldb, args.a, &lda, &zero, args.c, &ldc);
+  }
+};
+
+template <typename F>
+double seconds_of(int count, const F& call) {
+  const auto begin = Clock::now();
+  for (int i = 0; i < count; ++i) call();
+  return std::chrono::duration<double>(Clock::now() - begin).count() / count;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const char* name = "";
-  const MatmulKernels* kernels = find(argc > 1 ? argv[1] : "", &name);
+  const MatmulKernels* kernels = find(argc > 1 && std::strcmp(argv[1], "best") != 0 ? argv[1] : "", &name);
   if (!kernels) return std::fprintf(stderr, "unknown or unsupported instruction set: %s\n", argv[1]), 1;
   if (argc > 2) downhill::cpu::set_threads(std::atoi(argv[2]));
   const double budget = (argc > 3 ? std::atof(argv[3]) : 200) * 1e-3;
-  std::printf("%s, %d threads\n%-24s %12s %12s %10s %10s\n", name, downhill::cpu::threads(), "m x k x n", "median us",
-              "best us", "GFLOP/s", "best");
+  std::vector<Library> peers;
+  for (int i = 4; i < argc; ++i) peers.emplace_back(argv[i]);
+  std::printf("%s, %d threads; GFLOP/s\n%-20s %10s %8s %8s", name, downhill::cpu::threads(), "m x k x n", "median us",
+              "median", "best");
+  for (const Library& peer : peers) std::printf(" | %12s %8s %6s", peer.name.c_str(), "best", "ratio");
+  std::printf("\n");
   for (const Shape& shape : kShapes) {
+    const std::string label = std::to_string(shape.m) + "x" + std::to_string(shape.k) + "x" + std::to_string(shape.n) +
+                              " " + shape.transposes;
+    const char* const only = std::getenv("BENCH_SHAPES");
+    if (only && label.find(only) == std::string::npos) continue;
     const std::vector<float> a = numbers(shape.m * shape.k), b = numbers(shape.k * shape.n);
     std::vector<float> c(static_cast<size_t>(shape.m * shape.n));
     MatmulArgs args;
@@ -95,18 +156,31 @@ int main(int argc, char** argv) {
     args.scratch = scratch.get() + (64 - reinterpret_cast<uintptr_t>(scratch.get()) % 64) % 64;
     const double flops = 2.0 * static_cast<double>(args.m) * static_cast<double>(args.n) * static_cast<double>(args.k);
     const int inner = std::max(1, static_cast<int>(5e7 / flops));
-    std::vector<double> times;
-    for (const auto start = Clock::now();
-         times.size() < 5 || std::chrono::duration<double>(Clock::now() - start).count() < budget;) {
-      const auto begin = Clock::now();
-      for (int i = 0; i < inner; ++i) kernels->run(args);
-      times.push_back(std::chrono::duration<double>(Clock::now() - begin).count() / inner);
+    // In seven stretches each; the first of a library only wakes its threads. They spin for a while after a stretch.
+    constexpr int kStretches = 7;
+    std::vector<double> best(1 + peers.size(), 1e9);
+    std::vector<std::vector<double>> medians(1 + peers.size());
+    for (int stretch = 0; stretch < kStretches; ++stretch)
+      for (size_t side = 0; side <= peers.size(); ++side) {
+        if (!peers.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(12));
+        const auto call = [&] { side == 0 ? kernels->run(args) : peers[side - 1].run(args); };
+        for (const auto start = Clock::now(); std::chrono::duration<double>(Clock::now() - start).count() < 1e-3;) call();
+        std::vector<double> times;
+        for (const auto start = Clock::now();
+             times.size() < 3 || std::chrono::duration<double>(Clock::now() - start).count() < budget / kStretches;)
+          times.push_back(seconds_of(inner, call));
+        best[side] = std::min(best[side], *std::min_element(times.begin(), times.end()));
+        medians[side].push_back(median(times));
+      }
+    const double ours = median(medians[0]);
+    std::printf("%-20s %10.2f %8.1f %8.1f", label.c_str(), ours * 1e6, flops / ours * 1e-9, flops / best[0] * 1e-9);
+    for (size_t side = 1; side <= peers.size(); ++side) {
+      std::vector<double> ratios;
+      for (size_t i = 0; i < kStretches; ++i) ratios.push_back(medians[side][i] / medians[0][i]);
+      std::printf(" | %12.1f %8.1f %6.2f", flops / median(medians[side]) * 1e-9, flops / best[side] * 1e-9,
+                  median(ratios));
     }
-    std::sort(times.begin(), times.end());
-    const double median = times[times.size() / 2], best = times[0];
-    const std::string label = std::to_string(shape.m) + "x" + std::to_string(shape.k) + "x" + std::to_string(shape.n) +
-                              " " + shape.transposes;
-    std::printf("%-24s %12.2f %12.2f %10.1f %10.1f\n", label.c_str(), median * 1e6, best * 1e6, flops / median * 1e-9,
-                flops / best * 1e-9);
+    std::printf("\n");
+    std::fflush(stdout);
   }
 }

@@ -1,7 +1,7 @@
 import { ops, type Tensor, tensor } from 'downhill';
 import type { MatmulCase } from '../cases/index.js';
 
-function matrix(rows: number, columns: number): Tensor {
+export function matrix(rows: number, columns: number): Tensor {
   return tensor(
     Float32Array.from({ length: rows * columns }, () => Math.random() - 0.5),
     [rows, columns],
@@ -29,5 +29,6 @@ export async function matmul({ m, k, n, calls, samples }: MatmulCase): Promise<n
     await run(calls);
     times.push(((performance.now() - start) * 1000) / calls);
   }
+  for (const made of [a, b]) made.dispose();
   return times;
 }

@@ -1,33 +1,40 @@
-import { layers, losses, type ModelOptions, optimizers, sequential, tensor } from 'downhill';
+import { layers, losses, type Model, type ModelOptions, optimizers, sequential, type Tensor, tensor } from 'downhill';
 import type { TrainCase } from '../cases/index.js';
 
 function values(count: number): Float32Array {
   return Float32Array.from({ length: count }, () => Math.random());
 }
 
-export async function train(spec: TrainCase, options: ModelOptions = {}): Promise<number[]> {
-  const { widths, batchSize, batches, epochs, samples, shuffle } = spec;
+/** The model of a case, compiled, and its data. */
+export function prepare(spec: TrainCase, options: ModelOptions = {}): { net: Model; x: Tensor; y: Tensor } {
+  const { widths, batchSize, batches } = spec;
   const [features, classes] = [widths[0]!, widths.at(-1)!];
   const rows = batchSize * batches;
   const hidden = widths.slice(1, -1);
   const net = sequential(
     [
-      ...hidden.flatMap((units, i) => [
-        layers.dense({ units, activation: spec.activation, ...(i === 0 && { inputShape: [features] }) }),
+      layers.input({ shape: [features] }),
+      ...hidden.flatMap((units) => [
+        layers.dense({ units, activation: spec.activation }),
         ...(spec.dropout > 0 ? [layers.dropout({ rate: spec.dropout })] : []),
       ]),
       layers.dense({ units: classes, activation: 'softmax' }),
     ],
-    options,
+    { ...(spec.precision && { precision: spec.precision }), ...options },
   );
   net.compile({ optimizer: optimizers[spec.optimizer](), loss: losses.sparseCategoricalCrossentropy() });
-
   const x = tensor(values(rows * features), [rows, features]);
   const y = tensor(
     Int32Array.from({ length: rows }, (_, i) => i % classes),
     [rows],
     'int32',
   );
+  return { net, x, y };
+}
+
+export async function train(spec: TrainCase, options: ModelOptions = {}): Promise<number[]> {
+  const { batchSize, batches, epochs, samples, shuffle } = spec;
+  const { net, x, y } = prepare(spec, options);
   const run = (count: number) => net.fit(x, y, { batchSize, epochs: count, shuffle, verbose: 0 });
 
   await run(1);
@@ -37,5 +44,6 @@ export async function train(spec: TrainCase, options: ModelOptions = {}): Promis
     await run(epochs);
     times.push(((performance.now() - start) * 1000) / (epochs * batches));
   }
+  for (const made of [net, x, y]) made.dispose();
   return times;
 }

@@ -17,7 +17,8 @@ export async function update(spec: UpdateCase, threads: number): Promise<number[
     gradients.map(random),
   );
   const make = (optimizers as unknown as Record<string, Factory>)[spec.optimizer]!;
-  const updater = make({ ...spec.options, preset: 'torch' }).bind(variables, gradients);
+  const optimizer = make({ ...spec.options, preset: 'torch' });
+  const updater = optimizer.bind(variables, gradients);
   const run = async (count: number) => {
     for (let i = 0; i < count; i++) await binding.updaterApply(updater, 'cpu');
   };
@@ -28,5 +29,8 @@ export async function update(spec: UpdateCase, threads: number): Promise<number[
     await run(calls);
     times.push(((performance.now() - start) * 1000) / calls);
   }
+  for (const made of variables) made.dispose();
+  for (const gradient of gradients) binding.storageDispose(gradient);
+  optimizer.dispose();
   return times;
 }

@@ -1,29 +1,20 @@
-"""JAX, every epoch one compiled scan over its batches, parameters donated: jax_peer.py CASE THREADS. Prints one JSON line."""
+"""JAX: jax_peer.py THREADS. Every epoch is one compiled scan over its batches and many updates are one compiled loop, arguments donated."""
 
-import json
 import os
 import sys
-import time
 
-case, threads = json.loads(sys.argv[1]), int(sys.argv[2])
+threads = int(sys.argv[1])
 if hasattr(os, "sched_setaffinity"):  # XLA takes as many threads as it may use cores
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 import jax
 import jax.numpy as jnp
 
-
-def measure(run, warm, count, per):
-    run(warm)
-    samples = []
-    for _ in range(case["samples"]):
-        start = time.perf_counter()
-        run(count)
-        samples.append((time.perf_counter() - start) * 1e6 / per)
-    return samples
+import jax_rules
+from peer import Unsupported, measure, measure_calls, measure_epochs, serve
 
 
-def forward(parameters, x, key):
+def forward(case, parameters, x, key):
     act = jax.nn.sigmoid if case["activation"] == "sigmoid" else jax.nn.relu
     for w, b in parameters[:-1]:
         x = act(x @ w + b)
@@ -35,29 +26,20 @@ def forward(parameters, x, key):
     return x @ w + b
 
 
-def loss_of(parameters, x, y, key):
-    logits = jax.nn.log_softmax(forward(parameters, x, key))
-    return -jnp.mean(jnp.take_along_axis(logits, y[:, None], axis=1))
-
-
-def update(parameters, slots, gradients, step):
-    if case["optimizer"] == "sgd":
-        return jax.tree.map(lambda p, g: p - 0.01 * g, parameters, gradients), slots
-    m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, slots[0], gradients)
-    v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, slots[1], gradients)
-    rate = 0.001 * jnp.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-    return jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-7), parameters, m, v), (m, v)
-
-
-def train():
+def train(case):
     widths, batch, batches = case["widths"], case["batchSize"], case["batches"]
     rows = batch * batches
     key = jax.random.key(0)
     parameters = [(jax.random.normal(key, (i, o)) / i**0.5, jnp.zeros(o)) for i, o in zip(widths[:-1], widths[1:])]
-    zeros = lambda: jax.tree.map(jnp.zeros_like, parameters)
-    state = (parameters, (zeros(), zeros()) if case["optimizer"] == "adam" else (), jnp.ones(()))
+    options = {"lr": 0.01} if case["optimizer"] == "sgd" else {"lr": 0.001, "eps": 1e-7}
+    rule, slots = jax_rules.rule("SGD" if case["optimizer"] == "sgd" else "Adam", options)
+    state = (parameters, [jax.tree.map(jnp.zeros_like, parameters) for _ in range(slots)], jnp.ones(()))
     x = jax.random.uniform(key, (rows, widths[0]))
     y = jnp.arange(rows) % widths[-1]
+
+    def loss_of(parameters, x, y, key):
+        logits = jax.nn.log_softmax(forward(case, parameters, x, key))
+        return -jnp.mean(jnp.take_along_axis(logits, y[:, None], axis=1))
 
     def step(state, index):
         parameters, slots, count = state
@@ -66,7 +48,7 @@ def train():
         else:
             xs, ys = jax.lax.dynamic_slice_in_dim(x, index[0], batch), jax.lax.dynamic_slice_in_dim(y, index[0], batch)
         gradients = jax.grad(loss_of)(parameters, xs, ys, jax.random.fold_in(key, count.astype(int)))
-        parameters, slots = update(parameters, slots, gradients, count)
+        parameters, slots = jax_rules.apply(rule, parameters, gradients, slots, count)
         return (parameters, slots, count + 1), None
 
     @jax.jit
@@ -80,10 +62,10 @@ def train():
             state = epoch(state, key)
         jax.block_until_ready(state)
 
-    return measure(epochs, 2, case["epochs"], case["epochs"] * batches)
+    return measure_epochs(case, epochs, 2)
 
 
-def matmul():
+def matmul(case):
     key = jax.random.key(0)
     a, b = jax.random.normal(key, (case["m"], case["k"])), jax.random.normal(key, (case["k"], case["n"]))
     product = jax.jit(jnp.matmul)
@@ -93,8 +75,32 @@ def matmul():
             last = product(a, b)
         last.block_until_ready()
 
-    return measure(calls, -(-case["calls"] // 4), case["calls"], case["calls"])
+    return measure_calls(case, calls)
 
 
-result = train() if case["kind"] == "train" else matmul()
-print(json.dumps({"versions": {"jax": jax.__version__, "python": sys.version.split()[0]}, "samples": result, "cpuSeconds": time.process_time()}))
+def update(case):
+    found = jax_rules.rule(case["torch"], case["torchOptions"])
+    if found is None:
+        raise Unsupported(case["torch"])
+    rule, slots = found
+    key = jax.random.key(0)
+    arrays = lambda: [jax.random.uniform(key, (case["elements"],)) - 0.5 for _ in range(case["tensors"])]
+    gradients = arrays()
+    state = (arrays(), [[jnp.zeros(case["elements"]) for _ in range(case["tensors"])] for _ in range(slots)], jnp.ones(()))
+
+    def step(_, state):
+        parameters, slots, count = state
+        parameters, slots = jax_rules.apply(rule, parameters, gradients, slots, count)
+        return parameters, slots, count + 1
+
+    run = jax.jit(lambda state, count: jax.lax.fori_loop(0, count, step, state), donate_argnums=0)
+
+    def calls(count):
+        nonlocal state
+        state = run(state, count)
+        jax.block_until_ready(state)
+
+    return measure(case, calls, 3, case["calls"], case["calls"])
+
+
+serve({"jax": jax.__version__}, {"train": train, "matmul": matmul, "update": update})

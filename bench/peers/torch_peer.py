@@ -1,43 +1,76 @@
-"""PyTorch eager, its default switches, data in memory: torch_peer.py CASE THREADS [foreach | fused]. Prints one JSON line.
+"""PyTorch, data in memory: torch_peer.py THREADS [default | foreach | fused | best].
 
-The word chooses the implementation of the optimizer in cases that measure updates; {"unsupported": …} where PyTorch has none.
+default: eager with default switches. foreach, fused: those implementations of the optimizer. best: the fastest, on this machine and for this
+case, of eager and compiled steps with each of them.
 """
 
-import json
 import sys
-import time
 
 import torch
 from torch import nn
 
-case, threads = json.loads(sys.argv[1]), int(sys.argv[2])
+from peer import Unsupported, fastest, measure, measure_calls, measure_epochs, serve
+
+threads = int(sys.argv[1])
+mode = sys.argv[2] if len(sys.argv) > 2 else "default"
 torch.set_num_threads(threads)
 
 
-def measure(run, warm, count, per):
-    run(warm)
-    samples = []
-    for _ in range(case["samples"]):
-        start = time.perf_counter()
-        run(count)
-        samples.append((time.perf_counter() - start) * 1e6 / per)
-    return samples
+def make_optimizer(kind, parameters, way, **options):
+    """way: None for the default."""
+    try:
+        return getattr(torch.optim, kind)(parameters, **options, **({way: True} if way else {}))
+    except (TypeError, RuntimeError) as error:
+        raise Unsupported(str(error))
 
 
-def train():
-    widths, batch, batches = case["widths"], case["batchSize"], case["batches"]
-    rows = batch * batches
+def make_step(case, way, compiled):
+    """A step on (x, y) of a fresh model."""
+    widths = case["widths"]
     layers = []
     for inputs, outputs in zip(widths[:-2], widths[1:-1]):
         layers += [nn.Linear(inputs, outputs), nn.Sigmoid() if case["activation"] == "sigmoid" else nn.ReLU()]
         if case["dropout"]:
             layers.append(nn.Dropout(case["dropout"]))
     model = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
-    parameters = model.parameters()
-    optimizer = torch.optim.SGD(parameters, lr=0.01) if case["optimizer"] == "sgd" else torch.optim.Adam(parameters, lr=0.001)
+    kind, rate = ("SGD", 0.01) if case["optimizer"] == "sgd" else ("Adam", 0.001)
+    optimizer = make_optimizer(kind, model.parameters(), way, lr=rate)
     loss_of = nn.CrossEntropyLoss()
+    forward = lambda xs, ys: loss_of(model(xs), ys)
+    if compiled:
+        forward = torch.compile(forward)
+
+    def step(xs, ys):
+        optimizer.zero_grad()
+        forward(xs, ys).backward()
+        optimizer.step()
+
+    return step
+
+
+def train(case):
+    batch, batches, widths = case["batchSize"], case["batches"], case["widths"]
+    rows = batch * batches
     x = torch.rand(rows, widths[0])
     y = torch.arange(rows) % widths[-1]
+    way, step = None, None
+    if mode == "best":
+        steps = {}
+
+        def on_one_batch(name, *args):
+            def make():
+                steps[name] = make_step(case, *args)
+                return lambda: steps[name](x[:batch], y[:batch])
+            return make
+
+        named = {
+            "eager": (None, False), "eager, fused optimizer": ("fused", False),
+            "compiled": (None, True), "compiled, fused optimizer": ("fused", True),
+        }
+        way, _ = fastest({name: on_one_batch(name, *args) for name, args in named.items()})
+        step = steps[way]
+    else:
+        step = make_step(case, None if mode == "default" else mode, False)
 
     def epochs(count):
         for _ in range(count):
@@ -48,43 +81,41 @@ def train():
                 else:
                     index = order[begin:begin + batch]
                     xs, ys = x[index], y[index]
-                optimizer.zero_grad()
-                loss = loss_of(model(xs), ys)
-                loss.backward()
-                optimizer.step()
+                step(xs, ys)
 
-    return measure(epochs, 1, case["epochs"], case["epochs"] * batches)
+    return measure_epochs(case, epochs), way
 
 
-def matmul():
+def matmul(case):
     a, b = torch.rand(case["m"], case["k"]) - 0.5, torch.rand(case["k"], case["n"]) - 0.5
 
     def calls(count):
         for _ in range(count):
             torch.mm(a, b)
 
-    return measure(calls, -(-case["calls"] // 4), case["calls"], case["calls"])
+    return measure_calls(case, calls)
 
 
-def update():
+def update(case):
     parameters = [torch.rand(case["elements"]) - 0.5 for _ in range(case["tensors"])]
     for p in parameters:
         p.grad = torch.rand(case["elements"]) - 0.5
-    way = {sys.argv[3]: True} if len(sys.argv) > 3 else {}
-    optimizer = getattr(torch.optim, case["torch"])(parameters, **case["torchOptions"], **way)
+    make = lambda way: make_optimizer(case["torch"], parameters, way, **case["torchOptions"])
+    way, step = None, None
+    if mode == "best":
+        ways = {
+            "eager": lambda: make(None).step, "foreach": lambda: make("foreach").step, "fused": lambda: make("fused").step,
+            "compiled": lambda: torch.compile(make(None).step),
+        }
+        way, step = fastest(ways)
+    else:
+        step = make(None if mode == "default" else mode).step
 
     def calls(count):
         for _ in range(count):
-            optimizer.step()
+            step()
 
-    return measure(calls, 3, case["calls"], case["calls"])
+    return measure(case, calls, 3, case["calls"], case["calls"]), way
 
 
-try:
-    result = {"train": train, "matmul": matmul, "update": update}[case["kind"]]()
-except (TypeError, RuntimeError) as error:
-    if len(sys.argv) <= 3:
-        raise
-    print(json.dumps({"unsupported": str(error)}))
-    sys.exit()
-print(json.dumps({"versions": {"torch": torch.__version__, "python": sys.version.split()[0]}, "samples": result, "cpuSeconds": time.process_time()}))
+serve({"torch": torch.__version__}, {"train": train, "matmul": matmul, "update": update})

@@ -206,6 +206,37 @@ export interface NativeBinding {
     step: number,
   ): { outputs: Storage[]; done: Promise<void> | null };
 
+  // ---- profiles -------------------------------------------------------------------------------
+  /** The steps of a plan, in their order, with estimates of their FLOPs and bytes. */
+  programSteps(
+    program: Program,
+  ): { op: string; label: string; inputs: number[][]; outputs: number[][]; flops: number; bytes: number }[];
+  /**
+   * Runs a program on a native thread until so many runs or milliseconds are over, at least once, beginning with the batch and step of
+   * number `first`: on inputs, or on batches of a data set, and then an update, of variables that nobody else uses. Its state is not written.
+   * Gives (runs, 3 + steps): seconds of gathering, of the update, of the whole run, then of each step. Rejects with UNSUPPORTED where the
+   * device cannot tell.
+   */
+  programProfile(
+    job: {
+      program: Program;
+      workspace: Workspace;
+      inputs: Storage[];
+      dataset: Dataset | null;
+      rows: number;
+      shuffled: boolean;
+      updater: Updater | null;
+    },
+    first: number,
+    runs: number,
+    milliseconds: number,
+  ): Promise<Float64Array>;
+  /**
+   * What the CPU can do at most, per second and with all threads: FLOPs, bytes in memory, bytes in caches. cache: bytes that a step may move to be
+   * compared with the latter. Measured once per process, number of threads and instruction set.
+   */
+  limits(): Promise<{ flops: number; bytes: number; cachedBytes: number; cache: number }>;
+
   // ---- updates --------------------------------------------------------------------------------
   /** Names and slot counts of the rules of native/optim/rules.def, and how many scalars of a step their programs read. */
   rules(): { name: string; slots: number; scalars: number }[];

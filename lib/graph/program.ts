@@ -1,5 +1,7 @@
 // A finished trace as a program that runs on concrete values.
 import { binding, type Program, type Storage, type Workspace } from '../binding/index.js';
+import { Options } from '../options.js';
+import { type Profile, type ProfileOptions, profileJob, profileKeys, readProfileOptions } from '../profile/profile.js';
 import { pendingOf, storageOf, Tensor } from '../tensor/tensor.js';
 import { Variable } from '../tensor/variable.js';
 import type { SymbolicTensor } from './symbolic.js';
@@ -37,16 +39,28 @@ export class TracedProgram {
     captured: readonly Tensor[] = [],
     step = 0,
   ): { outputs: Tensor[]; done: Promise<void> | null } {
-    for (const variable of this.#variables) storageOf(variable);
-    const inputs: Storage[] = [];
-    let arg = 0;
-    let other = 0;
-    for (const isArgument of this.#isArgument) inputs.push(inputStorage(isArgument ? args[arg++] : captured[other++]));
+    const inputs = this.#inputs(args, captured);
     const { outputs, done } = binding.programRun(this.#program, this.workspace, inputs, step);
     return {
       outputs: outputs.map((storage, i) => new Tensor(storage, this.#outputs[i].shape, this.#outputs[i].dtype, done)),
       done,
     };
+  }
+
+  /** Runs several times with every step timed; nothing is written. Rejects as run() throws, and with UNSUPPORTED. */
+  async profile(args: readonly Tensor[], options: ProfileOptions | undefined): Promise<Profile> {
+    const wanted = readProfileOptions(new Options<ProfileOptions>('profile', options, profileKeys));
+    const inputs = this.#inputs(args, []);
+    const workspace = binding.workspaceNew();
+    const work = { batches: null, updater: null, gather: null, update: null };
+    return profileJob({ ...work, device: this.device, program: this.#program, workspace, inputs }, wanted);
+  }
+
+  #inputs(args: readonly Tensor[], captured: readonly Tensor[]): Storage[] {
+    for (const variable of this.#variables) storageOf(variable);
+    let arg = 0;
+    let other = 0;
+    return this.#isArgument.map((isArgument) => inputStorage(isArgument ? args[arg++] : captured[other++]));
   }
 
   describe(): string {

@@ -3,6 +3,7 @@
 import { binding, type Workspace } from '../binding/index.js';
 import { chosenDevice } from '../devices.js';
 import { DownhillError } from '../errors.js';
+import type { Profile, ProfileOptions } from '../profile/profile.js';
 import type { TensorLike } from '../tensor/convert.js';
 import { asTensor } from '../tensor/make.js';
 import { shapeText } from '../tensor/shape.js';
@@ -63,7 +64,7 @@ export class TracedFunction {
 
   async execute(args: readonly TensorLike[]): Promise<unknown> {
     this.#check();
-    const tensors = args.map((arg, i) => asTensor(`${this.where}: argument ${i}`, arg));
+    const tensors = this.#tensors(args);
     const { program, rebuild } = this.plan(tensors);
     const { outputs, done } = program.run(tensors, [], this.#calls++);
     if (done) await done;
@@ -89,7 +90,13 @@ export class TracedFunction {
 
   describe(args: readonly TensorLike[]): string {
     this.#check();
-    return this.plan(args.map((arg, i) => asTensor(`${this.where}: argument ${i}`, arg))).program.describe();
+    return this.plan(this.#tensors(args)).program.describe();
+  }
+
+  profile(args: readonly TensorLike[], options: ProfileOptions | undefined): Promise<Profile> {
+    this.#check();
+    const tensors = this.#tensors(args);
+    return this.plan(tensors).program.profile(tensors, options);
   }
 
   get plans(): number {
@@ -100,6 +107,10 @@ export class TracedFunction {
     this.#disposed = true;
     this.#plans.clear();
     this.#workspace = null;
+  }
+
+  #tensors(args: readonly TensorLike[]): Tensor[] {
+    return args.map((arg, i) => asTensor(`${this.where}: argument ${i}`, arg));
   }
 
   #check(): void {

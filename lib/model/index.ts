@@ -4,7 +4,7 @@ import * as ops from '../graph/ops.js';
 import { Model } from './model.js';
 import { Sequential } from './sequential.js';
 
-export { Model, type ModelOptions, type Precision, type ProgramView } from './model.js';
+export { Model, type ModelOptions, type Precision } from './model.js';
 export { Sequential, sequential } from './sequential.js';
 
 register('model', (value) => value instanceof Model, {

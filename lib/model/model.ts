@@ -13,6 +13,7 @@ import { save } from '../io/save.js';
 import type { CallContext, Computed, Layer } from '../layers/layer.js';
 import { placeWeights, type Weight } from '../layers/weight.js';
 import { checkFunction, checkOneOf, Options } from '../options.js';
+import type { ProgramView } from '../profile/profile.js';
 import type { TensorLike } from '../tensor/convert.js';
 import { asTensor } from '../tensor/make.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
@@ -26,6 +27,7 @@ import { fit as runFit } from '../training/fit.js';
 import type { FitOptions } from '../training/fit-options.js';
 import type { Network } from '../training/network.js';
 import { type PredictOptions, predict } from '../training/predict.js';
+import { type ModelProfileOptions, profileModel } from '../training/profile.js';
 import type { TrainWeightOptions } from '../training/sample-weights.js';
 import { trainOnBatch } from '../training/train-on-batch.js';
 import { Trainer, type TrainingBatch } from '../training/trainer.js';
@@ -43,11 +45,6 @@ export interface ModelOptions {
    * is not known to be faster with bfloat16, products stay float32: net.program('train').describe() tells. docs/numerics.md
    */
   precision?: Precision;
-}
-
-/** The plan of a program, as text. */
-export interface ProgramView {
-  describe(): string;
 }
 
 /** Base of the models. */
@@ -294,12 +291,26 @@ export abstract class Model implements Network {
     if (stop) this.#stop();
   }
 
-  /** The plan of the latest training step, or of a prediction of as many rows. */
-  program(kind: 'train' | 'predict'): ProgramView {
+  /**
+   * The plan of the latest training step, or of a prediction of as many rows: as text, and where its time goes. A profile is made of random data
+   * unless x and y are given, and a training step of copies of weights, gradients and slots: the model stays as it is, and a fit may go on
+   * meanwhile (and disturb the times).
+   *
+   * @throws profile() rejects with NOT_COMPILED, SHAPE_MISMATCH, UNKNOWN_OPTION; UNSUPPORTED on other devices than the CPU
+   * @example
+   * console.log(String(await net.program('train').profile({ batchSize: 128 })));
+   */
+  program(kind: 'train' | 'predict'): ProgramView<ModelProfileOptions> {
     checkOneOf('program: kind', kind, ['train', 'predict'] as const);
     this.#trainer.checkAlive();
     this.checkBuilt();
-    return { describe: () => this.#trainer.describe(kind) };
+    return {
+      describe: () => this.#trainer.describe(kind),
+      profile: async (options) => {
+        this.#trainer.checkAlive();
+        return profileModel(this.#trainer, kind, options);
+      },
+    };
   }
 
   /** Releases weights, gradients and programs. A fit in progress ends after its step and rejects with DISPOSED. */

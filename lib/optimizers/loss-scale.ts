@@ -87,6 +87,15 @@ export class LossScale {
     };
   }
 
+  /** As native, but a dynamic one is a copy. */
+  get copy(): Pick<UpdaterOptions, 'lossScaleFactor' | 'dynamicLossScale'> {
+    const { native } = this;
+    if (!native.dynamicLossScale) return native;
+    const { scale, finiteSteps, growthSteps } = native.dynamicLossScale;
+    const [scaleCopy, stepsCopy] = binding.storagesCopy([scale, finiteSteps]);
+    return { ...native, dynamicLossScale: { scale: scaleCopy, finiteSteps: stepsCopy, growthSteps } };
+  }
+
   get state(): LossScaleState | null {
     if (!this.#dynamic) return null;
     return { lossScale: this.value, finiteSteps: this.#dynamic.finiteSteps.dataSync()[0] };

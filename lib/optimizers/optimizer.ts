@@ -1,5 +1,5 @@
 // What all optimizers share: hyperparameters, slots, native updaters, and updates of a user's own variables.
-import { binding, type Storage, type Updater } from '../binding/index.js';
+import { binding, type Storage, type Updater, type UpdaterOptions } from '../binding/index.js';
 import type { Config } from '../config/values.js';
 import { chosenDevice } from '../devices.js';
 import { DownhillError, show } from '../errors.js';
@@ -255,6 +255,20 @@ export abstract class Optimizer {
     return this.#updaters.bind(variables, gradients);
   }
 
+  /**
+   * An updater that does what the next step would do, with the rate that it would have, to copies of variables: their names are those of the
+   * originals, their slots their own. This optimizer does not count it. For profiles.
+   */
+  rehearse(copies: readonly Variable[], gradients: readonly Storage[]): Updater {
+    this.#checkAlive();
+    const updater = this.#make(copies, gradients, this.#common.lossScale.copy);
+    this.#rows.forEach(({ rate }, i) => {
+      binding.updaterSet(updater, i, 'learningRate', rate().at(this.#next));
+    });
+    binding.updaterSetIterations(updater, this.steps, this.skipped);
+    return updater;
+  }
+
   /** The slots of a variable; null before its first update. For files. */
   slotsOf(variable: Variable): readonly Slot[] | null {
     return this.#slots.get(variable);
@@ -312,10 +326,10 @@ export abstract class Optimizer {
     return this.#rows[first].isOther?.(variable) ? first + 1 : first;
   }
 
-  #make(variables: readonly Variable[], gradients: readonly Storage[]): Updater {
+  #make(variables: readonly Variable[], gradients: readonly Storage[], changed: Partial<UpdaterOptions> = {}): Updater {
     for (const group of this.groups) group.checkMatches(variables);
     const items = variables.map((variable, i) => ({ variable, gradient: gradients[i], row: this.#rowOf(variable) }));
-    return nativeUpdater(items, this.#slots.of(variables), this.#rows, this.#common.options);
+    return nativeUpdater(items, this.#slots.of(variables), this.#rows, { ...this.#common.options, ...changed });
   }
 
   /** What schedules count, at the next update. */

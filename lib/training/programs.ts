@@ -6,6 +6,7 @@ import { Trace } from '../graph/trace.js';
 import { withActivityPenalties } from '../layers/activity.js';
 import type { Weight } from '../layers/weight.js';
 import { penaltyFor } from '../regularizers/regularizer.js';
+import type { Variable } from '../tensor/variable.js';
 import type { RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
@@ -79,7 +80,7 @@ function build(
   }
 }
 
-/** One training step but its update: logs, and gradients into their storages. */
+/** One training step but its update: logs, and gradients into their storages. `stands`: what is read in place of trained variables. */
 export function trainProgram(
   network: Network,
   compiled: Compiled,
@@ -87,10 +88,12 @@ export function trainProgram(
   types: RowTypes,
   trained: readonly Weight[],
   gradients: readonly Storage[],
+  stands: ReadonlyMap<Variable, Variable> = new Map(),
 ): Program {
   return build(network, (trace) => {
+    for (const [variable, stand] of stands) trace.substitute(variable, trace.variable(stand));
     const { loss, logs } = numbersOf(network, compiled, rows, types, trace, true);
-    const leaves = trained.map((weight) => trace.variable(weight.variable));
+    const leaves = trained.map(({ variable }) => trace.variable(stands.get(variable) ?? variable));
     const outputs = [...logs, ...trace.gradients(loss, leaves, compiled.optimizer.lossSeed(trace))];
     return { outputs, targets: [...logs.map(() => null), ...gradients] };
   });

@@ -205,8 +205,14 @@ export class Trainer {
 
   /** The plan of the latest training step, or of a prediction, as text. */
   describe(kind: 'train' | 'predict'): string {
+    const { rows, types } = this.latest(kind);
+    return binding.programDescribe(this.program(kind, rows, types));
+  }
+
+  /** What the latest training step had, or a prediction of as many rows has. */
+  latest(kind: 'train' | 'predict'): { rows: number; types: RowTypes | null } {
     const { rows, types } = this.#latest;
-    return binding.programDescribe(this.program(kind, rows, kind === 'train' ? (types ?? this.#usualTypes()) : null));
+    return { rows, types: kind === 'train' ? (types ?? this.#usualTypes()) : null };
   }
 
   dispose(): void {

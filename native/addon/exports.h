@@ -11,6 +11,7 @@ void export_graph(Napi::Env env, Napi::Object exports);
 void export_program(Napi::Env env, Napi::Object exports);
 void export_updater(Napi::Env env, Napi::Object exports);
 void export_training(Napi::Env env, Napi::Object exports);
+void export_profile(Napi::Env env, Napi::Object exports);
 void export_files(Napi::Env env, Napi::Object exports);
 
 /// exports.name = body(info), with native errors turned into JavaScript errors. Instantiated with a captureless lambda.

@@ -16,6 +16,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   export_program(env, exports);
   export_updater(env, exports);
   export_training(env, exports);
+  export_profile(env, exports);
   export_files(env, exports);
   return exports;
 }

@@ -22,7 +22,7 @@ struct Run {
   void now() { run_once(*program, *workspace, inputs, outputs, step); }
 
   bool can_run_at_once() const {
-    if (!is_brief(work_of(program->plan()))) return false;
+    if (!is_brief(work_of(program->plan()), program->device())) return false;
     for (const Storage& input : inputs)
       if ((input.pending && !input.pending->done()) || is_training(*input.buffer)) return false;
     for (const auto& variable : program->plan().variables)
@@ -84,7 +84,7 @@ Napi::Value run_program(const Napi::CallbackInfo& info) {
     }
     Storage output;
     output.bytes = plan.values[value].bytes();
-    output.buffer = std::make_shared<Buffer>(output.bytes, run->program->device().memory());
+    output.buffer = Buffer::later(output.bytes, run->program->device().memory());
     run->outputs.push_back(std::move(output));
   }
 

@@ -57,6 +57,9 @@ class Program {
   virtual void run(const Bindings& bindings) = 0;
   /// The state writes of the last run, which was told not to do them. Nothing else may have used the workspace since.
   virtual void commit() = 0;
+  /// As run() without the state writes: seconds[i] ← what step i took, and behind them what the whole run took.
+  /// Throws UNSUPPORTED where the device cannot tell.
+  virtual void profile(const Bindings& bindings, double* seconds);
   const Plan& plan() const { return plan_; }
   /// How its matrix products were to be computed, and how they are.
   virtual Precision precision() const { return Precision::float32; }

@@ -1,10 +1,11 @@
 #include "core/storage.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstdint>
 #include <cstring>
 
 #include "core/error.h"
+#include "core/host_blocks.h"
 
 namespace downhill {
 
@@ -13,10 +14,16 @@ std::atomic<int64_t> live_bytes{0};
 std::atomic<int64_t> allocations{0};
 }  // namespace
 
-Buffer::Buffer(size_t bytes, DeviceMemory* home) : bytes_(bytes), home_(home) {
+Buffer::Buffer(size_t bytes, DeviceMemory* home) : Buffer(bytes, home, When::now) {}
+
+std::shared_ptr<Buffer> Buffer::later(size_t bytes, DeviceMemory* home) {
+  return std::shared_ptr<Buffer>(new Buffer(bytes, home, When::later));
+}
+
+Buffer::Buffer(size_t bytes, DeviceMemory* home, When when) : bytes_(bytes), home_(home) {
   allocations.fetch_add(1, std::memory_order_relaxed);
-  if (home) return;  // nothing is made before it is asked for
-  allocate_host();
+  if (home || when == When::later) return;  // nothing is made before it is asked for
+  allocate_host(true);
   host_valid_ = true;
   plain_.store(true, std::memory_order_release);
 }
@@ -26,22 +33,23 @@ Buffer::~Buffer() {
   drop_copies(nullptr);
 }
 
-void Buffer::allocate_host() const {
+size_t Buffer::host_size() const {
   const size_t padded = (bytes_ + kAlignment - 1) / kAlignment * kAlignment;
-  const size_t size = padded ? padded : kAlignment;
-  void* memory = nullptr;
-  if (padded < bytes_ || posix_memalign(&memory, kAlignment, size) != 0)
+  return padded ? padded : kAlignment;
+}
+
+void Buffer::allocate_host(bool zeroed) const {
+  if (bytes_ <= SIZE_MAX - kAlignment) host_ = host_blocks::take(host_size(), zeroed);
+  if (!host_)
     throw Error(code::kOutOfMemory,
                 "Cannot allocate " + std::to_string(bytes_) +
                     " bytes of memory. Use smaller batches or a smaller model, or dispose of tensors.");
-  std::memset(memory, 0, size);
-  host_ = static_cast<std::byte*>(memory);
   live_bytes.fetch_add(static_cast<int64_t>(bytes_), std::memory_order_relaxed);
 }
 
 void Buffer::free_host() const {
   if (host_) live_bytes.fetch_sub(static_cast<int64_t>(bytes_), std::memory_order_relaxed);
-  std::free(host_);
+  host_blocks::give(host_, host_size());
   host_ = nullptr;
   host_valid_ = false;
 }
@@ -64,7 +72,7 @@ Buffer::Copy& Buffer::copy_on(DeviceMemory* where) const {
 /// The host's memory with the contents in it: those of a device, or the zeros of a buffer that nobody has used.
 void Buffer::fill_host() const {
   if (host_valid_) return;
-  if (!host_) allocate_host();
+  if (!host_) allocate_host(true);
   for (const Copy& copy : copies_) {
     if (!copy.valid) continue;
     if (bytes_ > 0) copy.device->download(host_, copy.data, bytes_);
@@ -77,7 +85,7 @@ void Buffer::fill_host() const {
 std::byte* Buffer::bring(DeviceMemory* where, bool filled) const {
   if (!where) {
     if (filled) fill_host();
-    if (!host_) allocate_host();
+    if (!host_) allocate_host(false);
     host_valid_ = true;
     return host_;
   }

@@ -23,6 +23,8 @@ class Buffer {
  public:
   /// `home`: where its first contents are made; null: the host, at once. Throws OUT_OF_MEMORY.
   explicit Buffer(size_t bytes, DeviceMemory* home = nullptr);
+  /// A result: on the host, too, memory is taken when somebody asks for it, and zeroed only if it is to be read first.
+  static std::shared_ptr<Buffer> later(size_t bytes, DeviceMemory* home);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -59,10 +61,14 @@ class Buffer {
     bool valid;
   };
 
+  enum class When { now, later };
+  Buffer(size_t bytes, DeviceMemory* home, When when);
+
   std::byte* bring(DeviceMemory* where, bool filled) const;
   Copy& copy_on(DeviceMemory* where) const;
   void fill_host() const;
-  void allocate_host() const;
+  size_t host_size() const;  // of the block, in bytes
+  void allocate_host(bool zeroed) const;
   void free_host() const;
   void drop_copies(const DeviceMemory* except) const;
 

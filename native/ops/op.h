@@ -71,6 +71,7 @@ Op op_of(std::string_view name);
 /// Attributes of an elementwise row in its order; at most two.
 void read_params(Op op, const Attrs& attrs, float* params);
 inline bool is_elementwise(Op op) { return row_of(op).kind <= OpKind::ternary; }
+inline bool is_reduction(Op op) { return op == Op::sum || op == Op::max || op == Op::min; }
 
 /// By op: the elementwise rows d_y · f'(…) of two operands, of which d_y is the second.
 inline constexpr bool kActivationGradient[kOpCount] = {

@@ -28,7 +28,10 @@ std::string place_of(const Value& value) {
   }
 }
 
+}  // namespace
+
 std::string name_of(const Step& step) {
+  if (!step.chain.empty()) return "chain of " + std::to_string(step.chain.size());
   std::string text = downhill::name_of(step.op);
   if (step.op == Op::identity) text = "copy";
   if (step.epilogue.bias) text += "+bias";
@@ -37,9 +40,12 @@ std::string name_of(const Step& step) {
   return text;
 }
 
-}  // namespace
-
 double flops_of(const Plan& plan, const Step& step) {
+  if (!step.chain.empty()) {
+    double sum = 0;
+    for (const Step& part : step.chain) sum += flops_of(plan, part);
+    return sum;
+  }
   const double out = static_cast<double>(plan.values[step.output].shape.size());
   if (step.op == Op::matmul) {
     const Shape& a = plan.values[step.inputs[0]].shape;
@@ -94,7 +100,7 @@ std::string describe(const Plan& plan) {
     const Step& step = plan.steps[i];
     std::string operands;
     for (int input : step.inputs) operands += (operands.empty() ? "" : " ") + plan.values[input].shape.to_string();
-    std::string attrs = step.attrs.to_string();
+    std::string attrs = step.chain.empty() ? step.attrs.to_string() : "";
     if (!attrs.empty()) attrs = " {" + attrs + "}";
     std::string shapes, places;
     for (int output : step.outputs()) {
@@ -106,6 +112,9 @@ std::string describe(const Plan& plan) {
     std::snprintf(head, sizeof head, "%3zu  %-24s ", i, name_of(step).c_str());
     text += head + operands + " -> " + shapes + attrs + "  " + places + "  " + scaled(flops_of(plan, step), "FLOP") +
             "  " + scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
+    if (!step.chain.empty()) text += "    ";
+    for (const Step& part : step.chain) text += std::string(" ") + downhill::name_of(part.op);
+    if (!step.chain.empty()) text += "\n";
   }
   const Work work = work_of(plan);
   text += std::to_string(plan.steps.size()) + " steps, " + scaled(work.flops, "FLOP") + ", " + scaled(work.bytes, "B") +

@@ -56,6 +56,26 @@ class FreeList {
   size_t end_ = 0;
 };
 
+bool contains(const std::vector<int>& values, int value) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+/// Whether result `made` of a step may lie where an operand of its shape does that dies there. In a chain all steps
+/// that read the operand must come before the one that makes the result, or be that one. A reduction's result is
+/// written while other blocks are still being read.
+template <typename IsOperand>
+bool may_overwrite(const Step& step, int made, IsOperand&& is_operand) {
+  if (step.chain.empty()) return is_elementwise(step.op);
+  bool written = false;
+  for (const Step& part : step.chain) {
+    if (written && std::any_of(part.inputs.begin(), part.inputs.end(), is_operand)) return false;
+    if (part.output != made) continue;
+    if (is_reduction(part.op)) return false;
+    written = true;
+  }
+  return true;
+}
+
 }  // namespace
 
 size_t assign_offsets(Plan& plan) {
@@ -73,24 +93,27 @@ size_t assign_offsets(Plan& plan) {
   FreeList arena;
   for (int i = 0; i < steps; ++i) {
     const Step& step = plan.steps[i];
-    int over = -1;  // the operand whose memory the result takes
+    std::vector<int> over;  // operands whose memory a result takes
+    const auto dies = [&](int input) { return in_arena(root(input)) && last_use[root(input)] == i; };
     for (int made : step.outputs()) {
       const int output = root(made);
       if (!in_arena(output)) continue;
-      const size_t bytes = align(plan.values[output].bytes());
-      if (is_elementwise(step.op))
-        for (int input : step.inputs)
-          if (in_arena(root(input)) && last_use[root(input)] == i &&
-              plan.values[input].shape == plan.values[step.output].shape) {
-            over = root(input);
-            break;
-          }
-      plan.values[output].offset = over >= 0 ? plan.values[over].offset : arena.take(bytes);
+      const auto fits = [&](int input) {
+        return dies(input) && plan.values[input].shape == plan.values[made].shape && !contains(over, root(input)) &&
+               may_overwrite(step, made, [&](int other) { return root(other) == root(input); });
+      };
+      const auto found = std::find_if(step.inputs.begin(), step.inputs.end(), fits);
+      if (found != step.inputs.end()) {
+        over.push_back(root(*found));
+        plan.values[output].offset = plan.values[root(*found)].offset;
+      } else {
+        plan.values[output].offset = arena.take(align(plan.values[output].bytes()));
+      }
     }
     // What dies here is free for later steps; an operand used twice dies once.
     for (size_t k = 0; k < step.inputs.size(); ++k) {
       const int input = root(step.inputs[k]);
-      bool repeated = input == over;
+      bool repeated = contains(over, input);
       for (size_t j = 0; j < k; ++j) repeated |= root(step.inputs[j]) == input;
       if (!repeated && in_arena(input) && last_use[input] == i)
         arena.give(plan.values[input].offset, align(plan.values[input].bytes()));

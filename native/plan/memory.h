@@ -5,7 +5,7 @@
 namespace downhill {
 
 /// Gives every arena value its offset; values share memory when their lifetimes do not overlap. An elementwise step
-/// writes over an operand that dies there. Returns the size of the arena in bytes.
+/// or a chain of them writes over operands that die there. Returns the size of the arena in bytes.
 size_t assign_offsets(Plan& plan);
 
 }  // namespace downhill

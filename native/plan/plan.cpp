@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "plan/memory.h"
+#include "plan/passes/chains.h"
 #include "plan/passes/column_sums.h"
 #include "plan/passes/epilogue.h"
 #include "plan/passes/passes.h"
@@ -29,6 +30,7 @@ class Planner {
     for (NodeId id = 0; id < static_cast<NodeId>(ir_.nodes.size()); ++id) lower(id);
     place_outputs();
     place_writes();
+    if (options_.chains) fuse_chains(plan_);
     plan_.arena_bytes = assign_offsets(plan_);
     collect_variables();
     return std::move(plan_);

@@ -48,8 +48,19 @@ struct Step {
   Epilogue epilogue;  // matmul only
   NodeId node = -1;   // of the graph, for messages
   std::string label;  // layer or variable, for messages and describe()
+  /// What this step runs block by block, in this order: elementwise steps, casts and dropouts over arrays of one shape,
+  /// and reductions of their results along rows (passes/chains.h). Empty: the step is one op. `inputs` are then all
+  /// that they read from outside, op and attributes those of the last of them, `output` and `more_outputs` all results
+  /// that others read; the other results never reach memory.
+  std::vector<Step> chain;
+  std::vector<int> more_outputs;
 
-  std::vector<int> outputs() const { return column_sums < 0 ? std::vector{output} : std::vector{output, column_sums}; }
+  std::vector<int> outputs() const {
+    std::vector<int> all{output};
+    if (column_sums >= 0) all.push_back(column_sums);
+    all.insert(all.end(), more_outputs.begin(), more_outputs.end());
+    return all;
+  }
 };
 
 /// A value copied into a variable when all steps have run.
@@ -73,6 +84,7 @@ struct PlanOptions {
   std::vector<std::shared_ptr<Storage>> targets;                    // parallel to outputs, or empty; null: bound at run
   std::vector<std::pair<std::shared_ptr<Storage>, NodeId>> writes;  // state writes (variable, value)
   bool fold = true;                                                 // constant folding
+  bool chains = true;                                               // elementwise chains
 };
 
 Plan make_plan(const Graph& graph, const PlanOptions& options);
@@ -80,6 +92,8 @@ Plan make_plan(const Graph& graph, const PlanOptions& options);
 /// By value: whether a step or a state write changes it.
 std::vector<bool> written_values(const Plan& plan);
 
+/// The op with what is fused into it: "matmul+bias+relu".
+std::string name_of(const Step& step);
 /// Steps with shapes, bytes and FLOPs, and the totals, as text.
 std::string describe(const Plan& plan);
 /// Estimates for describe(), profiles and the choice between running at once and queueing.

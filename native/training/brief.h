@@ -1,5 +1,6 @@
 // Work that JavaScript's thread does itself, because handing it over would cost more.
 #pragma once
+#include "backend/device.h"
 #include "plan/plan.h"
 #include "training/snapshot.h"
 
@@ -7,9 +8,6 @@ namespace downhill {
 
 /// About 100 µs, what a queue and two threads that wake up cost. While something trains, and so has the cores, they
 /// wake up late: then four times that.
-inline bool is_brief(const Work& work, bool training = anything_trains()) {
-  const double most = training ? 8e6 : 2e6;
-  return work.flops <= most && work.bytes <= most;
-}
+bool is_brief(const Work& work, Device& device, bool training = anything_trains());
 
 }  // namespace downhill

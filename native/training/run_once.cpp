@@ -18,7 +18,7 @@ bool holds(const std::vector<std::shared_ptr<Buffer>>& buffers, const std::share
 }  // namespace
 
 void run_once(Program& program, Workspace& workspace, const std::vector<Storage>& inputs,
-              const std::vector<Storage>& outputs, uint64_t step) {
+              const std::vector<Storage>& outputs, uint64_t step, double* seconds) {
   for (const Storage& input : inputs)
     if (input.pending) input.pending->wait();
   Access access = access_of(program.plan());
@@ -40,7 +40,14 @@ void run_once(Program& program, Workspace& workspace, const std::vector<Storage>
   for (const Storage& input : inputs)
     input_pointers.push_back(input.buffer.get() == source ? copy + input.offset : input.read(where));
   std::vector<void*> output_pointers;
-  for (const Storage& output : outputs) output_pointers.push_back(output.buffer ? output.write(where) : nullptr);
+  for (const Storage& output : outputs) {
+    if (!output.buffer)
+      output_pointers.push_back(nullptr);
+    else if (output.bytes == output.buffer->bytes())
+      output_pointers.push_back(output.buffer->overwrite(where));
+    else
+      output_pointers.push_back(output.write(where));
+  }
 
   Bindings bindings;
   bindings.inputs = input_pointers.data();
@@ -49,7 +56,10 @@ void run_once(Program& program, Workspace& workspace, const std::vector<Storage>
   bindings.step = step;
   bindings.rebase_from = source;
   bindings.rebase_to = copy;
-  program.run(bindings);
+  if (seconds)
+    program.profile(bindings, seconds);
+  else
+    program.run(bindings);
 }
 
 }  // namespace downhill

@@ -10,8 +10,8 @@ namespace downhill {
 
 /// Waits for pending inputs, then runs with the locks that the program needs; variables (also as inputs) that are being
 /// trained are read from a snapshot. outputs: by output index; those with a target are ignored. Throws what the program
-/// or an input's job throws.
+/// or an input's job throws. With `seconds` it is Program::profile(): no state is written.
 void run_once(Program& program, Workspace& workspace, const std::vector<Storage>& inputs,
-              const std::vector<Storage>& outputs, uint64_t step);
+              const std::vector<Storage>& outputs, uint64_t step, double* seconds = nullptr);
 
 }  // namespace downhill

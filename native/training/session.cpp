@@ -156,7 +156,7 @@ bool Session::brief() {
     if (entry == entries_.end()) return false;
     left.flops += entry->work.flops;
     left.bytes += entry->work.bytes;
-    if (!is_brief(left)) return false;
+    if (!is_brief(left, entry->program->device())) return false;
     const std::unique_lock<TurnMutex> program(entry->program->in_use, std::try_to_lock);
     free = free && program && entry->forward.free();
     position += rows;

@@ -135,7 +135,7 @@ bool Session::read(Entry& entry, Bindings& bindings) {
 /// The buffer that is read from a copy, because something trains it; else null. One brief batch reads it where it is:
 /// that takes no longer than copying it.
 const Buffer* Session::rebase(const Entry& entry, const std::byte** to) {
-  if (!where_ && entry.rows == length_ && is_brief(entry.work)) return nullptr;
+  if (!where_ && entry.rows == length_ && is_brief(entry.work, entry.program->device())) return nullptr;
   const std::vector<std::shared_ptr<Buffer>>& reads = entry.access.reads;
   if (!snapshot_) snapshot_ = snapshot_if_training(reads);
   if (!snapshot_ || std::find(reads.begin(), reads.end(), snapshot_->source) == reads.end()) return nullptr;

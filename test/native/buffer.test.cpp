@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "core/error.h"
+#include "core/host_blocks.h"
 #include "core/storage.h"
 
 using namespace downhill;
@@ -122,6 +123,44 @@ void host_memory_is_counted() {
   CHECK(Buffer::total_bytes() == before, "the host's copy is given back when it is out of date");
 }
 
+void results_take_memory_when_it_is_asked_for() {
+  const int64_t before = Buffer::total_bytes();
+  const std::shared_ptr<Buffer> read = Buffer::later(kBytes, nullptr), written = Buffer::later(kBytes, nullptr);
+  CHECK(Buffer::total_bytes() == before && read->home() == nullptr);
+  CHECK(holds(read->read(nullptr), 0), "zeros, where nobody has written");
+  std::byte* const memory = written->overwrite(nullptr);
+  std::memset(memory, 4, kBytes);
+  CHECK(written->data() == memory && holds(written->read(nullptr), 4) && written->is_in(nullptr));
+  CHECK(Buffer::total_bytes() == before + 2 * static_cast<int64_t>(kBytes));
+  FakeMemory device("device");
+  CHECK(holds(Buffer::later(kBytes, nullptr)->read(&device), 0));
+}
+
+void large_blocks_are_used_again() {
+  constexpr size_t kLarge = size_t{1} << 20;
+  const auto use = [](size_t bytes) {
+    const std::shared_ptr<Buffer> buffer = Buffer::later(bytes, nullptr);
+    std::byte* const memory = buffer->overwrite(nullptr);
+    std::memset(memory, 5, bytes);
+    return memory;
+  };
+  const std::byte* const first = use(kLarge);
+  CHECK(host_blocks::kept() == kLarge);
+  CHECK(use(kLarge) == first, "the block of the buffer before");
+  {
+    const Buffer zeros(kLarge);
+    CHECK(zeros.data() == first && host_blocks::kept() == 0);
+    for (size_t i = 0; i < kLarge; ++i) CHECK(zeros.data()[i] == std::byte{0}, "a buffer begins with zeros");
+  }
+  for (size_t i = 1; i <= 40; ++i) {
+    use(kLarge * i);
+    CHECK(host_blocks::kept() <= host_blocks::kMostKept, "bounded");
+  }
+  use(2 * kLarge);
+  for (int i = 0; i < 70; ++i) use(kLarge);
+  CHECK(host_blocks::kept() == kLarge, "what nobody takes goes back");
+}
+
 void a_full_device_loses_nothing() {
   FakeMemory device("device");
   Buffer buffer(kBytes);
@@ -161,6 +200,8 @@ int main() {
   random_moves();
   no_needless_copies();
   host_memory_is_counted();
+  results_take_memory_when_it_is_asked_for();
+  large_blocks_are_used_again();
   a_full_device_loses_nothing();
   readers_at_once();
   return downhill::test::report("buffer");

@@ -232,6 +232,11 @@ void long_paths() {
       {700, 130, 3300, false, false, 0, 0, 0, true, true},
       {700, 130, 3300, true, true, 0, 0, 1, true, true},
       {1050, 70, 2000, false, false, 0, 0, 3, true, true},
+      {70, 330, 270, false, false, 0, 6, 0, true, true},  // several panels of b at a time, the last ones narrow
+      {130, 700, 520, true, false, 0, 0, 0, true, false},
+      {60, 150, 1024, false, false},  // small a, packed or not
+      {60, 150, 1023, false, true, 1},
+      {20, 100, 3000, false, false, 0, 0, 0, true, true},
   };
   uint32_t seed = 1000;
   for (Case shape : shapes) {

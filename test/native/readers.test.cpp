@@ -234,11 +234,20 @@ void test_brief() {
   fit.session->set_data(data_of(2), 0, 2);
   fit.session->begin_epoch(0, 2, Order::stored, 0);
   CHECK(!fit.session->brief(), "training is none of JavaScript's thread");
-  for (const bool training : {false, true}) {
-    const double most = training ? 8e6 : 2e6;
-    CHECK(is_brief({most, most}, training));
-    CHECK(!is_brief({most + 1, 0}, training) && !is_brief({0, most + 1}, training));
+  const std::string isa = cpu::isa();
+  const int threads = cpu::threads();
+  for (const std::string& name : cpu::available_isas()) {
+    cpu::select_isa(name);
+    cpu::set_threads(2);
+    const double of_thread = name == "baseline" || name == "neon" ? 2e6 : name == "avx2" ? 1e7 : 2e7;
+    for (const bool training : {false, true}) {
+      const double flops = of_thread * (training ? 4 : 2), bytes = training ? 8e6 : 2e6;
+      CHECK(is_brief({flops, bytes}, devices::cpu(), training));
+      CHECK(!is_brief({flops + 1, 0}, devices::cpu(), training) && !is_brief({0, bytes + 1}, devices::cpu(), training));
+    }
   }
+  cpu::select_isa(isa);
+  cpu::set_threads(threads);
 }
 
 void test_snapshots_are_reused() {

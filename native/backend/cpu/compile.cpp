@@ -1,5 +1,6 @@
 // From a plan to a program: which file compiles which op, and the run over all steps.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "backend/cpu/program.h"
@@ -12,6 +13,7 @@ namespace downhill::cpu {
 namespace {
 
 std::unique_ptr<Launch> compile_step(const Build& build) {
+  if (!build.step.chain.empty()) return compile_chain(build);
   switch (family_of(build.step.op)) {
     case Family::elementwise:
       return compile_elementwise(build);
@@ -62,13 +64,24 @@ class CpuProgram final : public Program {
   Precision products() const override { return products_; }
 
   void run(const Bindings& bindings) override {
-    std::byte* base = nullptr;
-    if (workspace_bytes_ > 0)
-      base = (bindings.workspace ? *bindings.workspace : own_workspace_).reserve(workspace_bytes_);
-    bind(bindings, base);
-    const Run run{at_.data(), base ? base + scratch_at_ : nullptr, bindings.step};
+    const Run run = begin(bindings);
     for (const std::unique_ptr<Launch>& launch : launches_) launch->run(run);
     if (bindings.commit) commit();
+  }
+
+  void profile(const Bindings& bindings, double* seconds) override {
+    using Clock = std::chrono::steady_clock;
+    const auto between = [](Clock::time_point a, Clock::time_point b) { return std::chrono::duration<double>(b - a); };
+    const Clock::time_point began = Clock::now();
+    const Run run = begin(bindings);
+    Clock::time_point before = Clock::now();
+    for (size_t i = 0; i < launches_.size(); ++i) {
+      launches_[i]->run(run);
+      const Clock::time_point now = Clock::now();
+      seconds[i] = between(before, now).count();
+      before = now;
+    }
+    seconds[launches_.size()] = between(began, before).count();
   }
 
   void commit() override {
@@ -79,6 +92,14 @@ class CpuProgram final : public Program {
   }
 
  private:
+  Run begin(const Bindings& bindings) {
+    std::byte* base = nullptr;
+    if (workspace_bytes_ > 0)
+      base = (bindings.workspace ? *bindings.workspace : own_workspace_).reserve(workspace_bytes_);
+    bind(bindings, base);
+    return {at_.data(), base ? base + scratch_at_ : nullptr, bindings.step};
+  }
+
   void bind(const Bindings& bindings, std::byte* base) {
     for (size_t i = 0; i < at_.size(); ++i) {
       const Value& value = plan_.values[i];

@@ -54,6 +54,7 @@ std::unique_ptr<Launch> launch(F body, size_t scratch_bytes = 0) {
 
 // By family of ops: steps/*.cpp
 std::unique_ptr<Launch> compile_elementwise(const Build& build);
+std::unique_ptr<Launch> compile_chain(const Build& build);
 std::unique_ptr<Launch> compile_matmul(const Build& build);
 std::unique_ptr<Launch> compile_reduce(const Build& build);  // sum max min
 std::unique_ptr<Launch> compile_argmax(const Build& build);
@@ -65,6 +66,10 @@ std::unique_ptr<Launch> compile_gather(const Build& build);
 std::unique_ptr<Launch> compile_scatter_add(const Build& build);
 std::unique_ptr<Launch> compile_one_hot(const Build& build);
 
+/// Of an elementwise step; throws UNSUPPORTED.
+ElementwiseFn elementwise_kernel(const Build& build);
+Reduction reduction_of(Op op);  // sum max min
+
 /// Checks a step's indices before a kernel uses them.
 struct IndexRule {
   const KernelTable* table;
@@ -73,7 +78,8 @@ struct IndexRule {
   explicit IndexRule(const Build& build) : table(&build.table), domain(index_domain(build.plan, build.step)) {}
   void check(const int32_t* indices) const;  // throws what the domain says
 };
-inline constexpr int64_t kChunk = 8192;  // elements of one piece of parallel work
+inline constexpr int64_t kChunk = 8192;      // elements of one piece of parallel work
+inline constexpr int64_t kRowPiece = 16384;  // elements of a row that is reduced in one go
 
 /// Runs body(begin, end) over [0, n) in pieces of `size`, on the pool when there is more than one.
 template <typename F>

@@ -45,6 +45,18 @@ void binary(const void* const* in, const int64_t* stride, void* out, int64_t n, 
   const F f = downhill::DH_ISA::make<F>(params);
   const T *x0 = static_cast<const T*>(in[0]), *x1 = static_cast<const T*>(in[1]);
   R* y = static_cast<R*>(out);
+  if (stride[0] == 1 && stride[1] == 0) {
+    const T b = *x1;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) y[i] = f(x0[i], b);
+    return;
+  }
+  if (stride[0] == 0 && stride[1] == 1) {
+    const T a = *x0;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) y[i] = f(a, x1[i]);
+    return;
+  }
   T buffer0[kBlock], buffer1[kBlock];
   const int64_t step = stride[0] == 1 && stride[1] == 1 ? n : kBlock;
   for (int64_t begin = 0; begin < n; begin += step) {

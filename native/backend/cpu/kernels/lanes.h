@@ -91,27 +91,51 @@ typename R::Type reduce_lanes(const Lanes<typename R::Type>& a) {
   return v[0];
 }
 
+/// Four accumulators of sixteen lanes, which take 64 elements at a time; combined pairwise.
+template <typename R>
+struct Accumulators {
+  using T = typename R::Type;
+  Lanes<T> of[4];
+
+  static Accumulators empty() {
+    const Lanes<T> none = Lanes<T>::fill(R::kIdentity);
+    return {{none, none, none, none}};
+  }
+  static Accumulators load(const T* x) { return {{lanes(x), lanes(x + 16), lanes(x + 32), lanes(x + 48)}}; }
+  void store(T* x) const {
+    for (int i = 0; i < 4; ++i) of[i].store(x + 16 * i);
+  }
+  void add(const T* x) {
+    for (int i = 0; i < 4; ++i) of[i] = combine<R>(of[i], lanes(x + 16 * i));
+  }
+  Lanes<T> combined() const { return combine<R>(combine<R>(of[0], of[1]), combine<R>(of[2], of[3])); }
+
+ private:
+  static Lanes<T> lanes(const T* x) { return Lanes<T>::load(x); }
+};
+
+/// The last n < 64 elements of a row go to `a`, sixteen at a time.
+template <typename R>
+typename R::Type reduce_rest(Lanes<typename R::Type> a, const typename R::Type* x, int64_t n, int64_t readable) {
+  using L = Lanes<typename R::Type>;
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) a = combine<R>(a, L::load(x + i));
+  if (i < n) a = combine<R>(a, L::load_some(x + i, n - i, readable - i, R::kIdentity));
+  return reduce_lanes<R>(a);
+}
+
 /// Reduces x[0 … n): element i goes to lane i mod 16 of accumulator (i / 16) mod 4 while 64 are left, then to the first
 /// accumulator; accumulators and lanes are combined pairwise. `readable` elements from x on lie in memory.
 template <typename R>
 typename R::Type reduce_row(const typename R::Type* x, int64_t n, int64_t readable = 0) {
-  using T = typename R::Type;
-  using L = Lanes<T>;
-  L a = L::fill(R::kIdentity);
+  Lanes<typename R::Type> a = Lanes<typename R::Type>::fill(R::kIdentity);
   int64_t i = 0;
   if (n >= 64) {
-    L b = a, c = a, d = a;
-    for (; i + 64 <= n; i += 64) {
-      a = combine<R>(a, L::load(x + i));
-      b = combine<R>(b, L::load(x + i + 16));
-      c = combine<R>(c, L::load(x + i + 32));
-      d = combine<R>(d, L::load(x + i + 48));
-    }
-    a = combine<R>(combine<R>(a, b), combine<R>(c, d));
+    auto four = Accumulators<R>::empty();
+    for (; i + 64 <= n; i += 64) four.add(x + i);
+    a = four.combined();
   }
-  for (; i + 16 <= n; i += 16) a = combine<R>(a, L::load(x + i));
-  if (i < n) a = combine<R>(a, L::load_some(x + i, n - i, readable - i, R::kIdentity));
-  return reduce_lanes<R>(a);
+  return reduce_rest<R>(a, x + i, n - i, readable - i);
 }
 
 }  // namespace downhill::cpu::DH_ISA

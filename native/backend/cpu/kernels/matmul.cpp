@@ -1,6 +1,6 @@
-// Matrix product by blocks. A chunk of rows by columns of c belongs to one thread; per block of k it packs one panel of
-// b (a tile wide) on its stack and runs the inner kernel down the rows of a, which are packed once for all chunks or
-// read in place.
+// Matrix product by blocks. A chunk of rows by columns of c belongs to one thread; per block of k it packs a few panels
+// of b (each a tile wide) on its stack and runs the inner kernel down the rows of a, which are packed once for all
+// chunks or read in place.
 #include "backend/cpu/kernels/matmul_entry.h"
 #include "backend/cpu/kernels/matmul_pack.h"
 #include "backend/cpu/kernels/matmul_tile.h"
@@ -12,9 +12,20 @@ namespace {
 constexpr int64_t kBlockK = 8192 / kTileCols;        // a panel of b is 32 KiB: the first-level cache
 constexpr int64_t kBlockRows = 20 * kTileRows;       // of a chunk, at most: packed a and c of it stay in the
 constexpr int64_t kBlockCols = 256;                  // second-level cache
+constexpr int64_t kGroupPanels = 4;                  // of b, packed together
 constexpr int64_t kPackedFloats = int64_t{2} << 20;  // packed a is 8 MiB, at most
 constexpr int64_t kFlopsPerChunk = int64_t{32} * kTileCols * 512;  // about 2 µs: well above the cost of a region
 constexpr int64_t kMaxChunks = 32;
+constexpr int64_t kPackPiece = 16384;  // floats of a that are packed at once, about
+constexpr int64_t kSmallA = 65536;     // floats of a that need no packing
+
+bool is_amd() {
+#if defined(__x86_64__)
+  return __builtin_cpu_is("amd");
+#else
+  return false;
+#endif
+}
 
 /// How a product is cut. A function of the shape alone: so are then the bits of the result.
 struct Cut {
@@ -33,9 +44,10 @@ int64_t row_chunk_count(int64_t m, int64_t n, int64_t flops) {
   return larger(least, smaller(ceil_div(wanted, panels), most));
 }
 
+/// Two panels at least, where there are enough: packing one alone meets every page of b again.
 int64_t column_chunk_count(int64_t n, int64_t row_chunks, int64_t flops) {
-  const int64_t wanted = smaller(flops / kFlopsPerChunk + 1, kMaxChunks);
-  return smaller(larger(ceil_div(wanted, row_chunks), ceil_div(n, kBlockCols)), ceil_div(n, kTileCols));
+  const int64_t wanted = smaller(flops / kFlopsPerChunk + 1, kMaxChunks), panels = ceil_div(n, kTileCols);
+  return smaller(larger(ceil_div(wanted, row_chunks), ceil_div(n, kBlockCols)), panels < 8 ? panels : panels / 2);
 }
 
 Cut cut_of(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) {
@@ -46,7 +58,9 @@ Cut cut_of(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) 
   // Few rows read b once: long stretches of whole rows suit memory better than tall, narrow panels.
   const int64_t block = m <= 2 && !transpose_b ? 16 : kBlockK;
   cut.block_k = ceil_div(k, ceil_div(k, block));
-  cut.pack_a = m > kTileRows && n > (transpose_a ? 3 : 2) * kTileCols;
+  // Small a stays in the second-level cache, where its rows are read in place; not where all fall into one set.
+  const int64_t in_place_a = transpose_a ? kPackPiece : k % 1024 ? kSmallA : 0;
+  cut.pack_a = m > kTileRows && n > (transpose_a ? 3 : 2) * kTileCols && m * k > in_place_a;
   if (cut.pack_a && m * k > kPackedFloats) {
     const int64_t blocks = smaller(ceil_div(k, cut.block_k), larger(1, 2048 / cut.block_k));
     cut.depth = smaller(k, blocks * cut.block_k);
@@ -94,14 +108,15 @@ struct Heights {
   int64_t count, base, taller;
   explicit Heights(int64_t rows) : count(ceil_div(rows, kTileRows)), base(rows / count), taller(rows % count) {}
   int64_t of(int64_t index) const { return base + (index < taller); }
+  int64_t start(int64_t index) const { return index * base + smaller(index, taller); }
 };
 
 /// Packed a: block of k after block of k, in it the rows in order, tile by tile: so row i of a block starts at i ·
 /// block.
-void pack_rows(const MatmulArgs& args, Range rows, Range depth, float* to) {
+void pack_rows(const MatmulArgs& args, Range rows, Range tiles, Range depth, float* to) {
   const Heights heights(rows.size());
-  int64_t row = rows.begin;
-  for (int64_t t = 0; t < heights.count; ++t) {
+  int64_t row = rows.begin + heights.start(tiles.begin);
+  for (int64_t t = tiles.begin; t < tiles.end; ++t) {
     const int64_t height = heights.of(t);
     float* target = to + row * depth.size();
     if (args.transpose_a) {
@@ -129,18 +144,18 @@ void activate_block(const Pass& pass, Range rows, int64_t column, int64_t width)
   for (int64_t r = 0; r < rows.size(); ++r) activate_line(pass, begin + r * pass.ldc, width);
 }
 
-/// The most tiles in a column of a chunk for which b is better read where it lies than packed first.
+/// The most tiles in a column of a chunk for which b is better read where it lies than packed first. Chosen by machine:
+/// the bits do not depend on it.
 int64_t tiles_in_place(int64_t ldb) {
   if (ldb <= 2 * kTileCols) return kBlockRows;
+  if (!is_amd()) return 2;
   if (ldb % 1024 == 0) return 4;  // the rows of a panel fall into a few sets of the caches
   return kWidth >= 16 ? 20 : 8;
 }
 
 void multiply_chunk(const Pass& pass, Range rows, Range panels) {
-  alignas(64) float packed_b[kBlockK * kTileCols];
+  alignas(64) float packed_b[kGroupPanels * kBlockK * kTileCols];
   const Heights heights(rows.size());
-  const int64_t first_column = panels.begin * kTileCols;
-  const int64_t end_column = smaller(panels.end * kTileCols, pass.n);
   const bool in_place_b = !pass.transpose_b && heights.count <= tiles_in_place(pass.ldb);
   TileArgs tile;
   tile.ldc = pass.ldc;
@@ -149,8 +164,8 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
     tile.k = depth;
     tile.accumulate = pass.accumulate || k0 > 0;
     const float* bias = k0 + depth == pass.k ? pass.bias : nullptr;
-    for (int64_t column = first_column; column < end_column; column += kTileCols) {
-      const int64_t width = smaller(kTileCols, end_column - column);
+    for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
+      const int64_t column = panel * kTileCols, width = smaller(kTileCols, pass.n - column);
       const int vecs = static_cast<int>(ceil_div(width, kWidth));
       tile.last = static_cast<int>(width - (vecs - 1) * kWidth);
       tile.bias = bias ? bias + column : nullptr;
@@ -158,12 +173,17 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
         tile.b = pass.b + k0 * pass.ldb + column;
         tile.b_step = pass.ldb;
       } else {
-        tile.b = packed_b;
+        const int64_t member = (panel - panels.begin) % kGroupPanels;
+        float* const target = packed_b + member * depth * kTileCols;
+        tile.b = target;
         tile.b_step = vecs * kWidth;
         if (pass.transpose_b) {
-          pack_transpose(pass.b + column * pass.ldb + k0, pass.ldb, depth, width, packed_b, tile.b_step);
-        } else {
-          pack_copy(pass.b + k0 * pass.ldb + column, pass.ldb, depth, width, packed_b, tile.b_step);
+          pack_transpose(pass.b + column * pass.ldb + k0, pass.ldb, depth, width, target, tile.b_step);
+        } else if (width < kTileCols) {
+          pack_copy(pass.b + k0 * pass.ldb + column, pass.ldb, depth, width, target, tile.b_step);
+        } else if (member == 0) {
+          const int64_t whole = smaller(panels.end, pass.n / kTileCols) - panel;
+          pack_panels(pass.b + k0 * pass.ldb + column, pass.ldb, depth, smaller(whole, kGroupPanels), target);
         }
       }
       int64_t row = rows.begin;
@@ -184,7 +204,8 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
       }
     }
   }
-  activate_block(pass, rows, first_column, end_column - first_column);
+  const int64_t first = panels.begin * kTileCols;
+  activate_block(pass, rows, first, smaller(panels.end * kTileCols, pass.n) - first);
 }
 
 /// All chunks of a pass; `splits` of them share each block of c and write to partial sums behind one another.
@@ -270,10 +291,13 @@ void run(const MatmulArgs& args) {
         MatmulArgs from = args;
         from.a = pass.a;
         const int64_t blocks = ceil_div(pass.k, pass.block_k);
-        parallel_for(blocks * pass.row_chunks, [&](int64_t chunk) {
-          const int64_t k0 = chunk / pass.row_chunks * pass.block_k;
+        // Pieces by rows first: a thread packs what it reads afterwards.
+        const int64_t pieces = smaller(ceil_div(pass.m * pass.block_k, kPackPiece * pass.row_chunks), 4);
+        parallel_for(pass.row_chunks * pieces * blocks, [&](int64_t index) {
+          const int64_t k0 = index % blocks * pass.block_k, piece = index / blocks % pieces;
+          const Range rows = part(pass.m, pass.row_chunks, index / blocks / pieces);
           const Range depth = {k0, smaller(k0 + pass.block_k, pass.k)};
-          pack_rows(from, part(pass.m, pass.row_chunks, chunk % pass.row_chunks), depth, scratch + k0 * pass.m);
+          pack_rows(from, rows, part(Heights(rows.size()).count, pieces, piece), depth, scratch + k0 * pass.m);
         });
         pass.packed = scratch;
       }

@@ -31,6 +31,16 @@ void pack_copy(const float* from, int64_t ld, int64_t k, int64_t count, float* t
   }
 }
 
+/// Panels of b behind one another, all columns of a row at a time: pages and lines are then met once.
+void pack_panels(const float* from, int64_t ld, int64_t k, int64_t panels, float* to) {
+  for (int64_t p = 0; p < k; ++p, from += ld, to += kTileCols) {
+    for (int64_t q = 0; q < panels; ++q)
+#pragma GCC unroll 4
+      for (int v = 0; v < kTileVecs; ++v)
+        store(to + q * k * kTileCols + v * kWidth, load(from + q * kTileCols + v * kWidth));
+  }
+}
+
 /// to[p · step + i] = from[i · ld + p] for p < k, i < count <= step: four p at a time, each lane transposing four rows.
 /// Padding up to a whole vector repeats the last row.
 void pack_transpose(const float* from, int64_t ld, int64_t k, int64_t count, float* to, int64_t step) {

@@ -35,7 +35,10 @@ void tile(const TileArgs& args) {
   for (int g = 0; g * kGroup < R; ++g) rows[g] = args.a + g * kGroup * a_row;
   const float* b = args.b;
   float* c = args.c;
-  for (int r = 0; r < R; ++r) __builtin_prefetch(c + r * ldc, 1);
+  for (int r = 0; r < R; ++r) {
+    __builtin_prefetch(c + r * ldc, 1);
+    if (V > 1) __builtin_prefetch(c + r * ldc + args.last + (V - 1) * kWidth - 1, 1);
+  }
 
   Vec sum[R][V];
 #pragma GCC unroll 16

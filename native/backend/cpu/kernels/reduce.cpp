@@ -13,6 +13,31 @@ void rows(const void* x, void* y, int64_t rows, int64_t n) {
     static_cast<T*>(y)[r] = reduce_row<R>(static_cast<const T*>(x) + r * n, n, (rows - r) * n);
 }
 
+// A row in parts, in the order of reduce_row: the accumulators lie in memory in between.
+template <typename R>
+void row_begin(void* accumulators) {
+  Accumulators<R>::empty().store(static_cast<typename R::Type*>(accumulators));
+}
+
+template <typename R>
+void row_part(const void* from, int64_t n, void* accumulators) {
+  using T = typename R::Type;
+  const T* x = static_cast<const T*>(from);
+  auto four = Accumulators<R>::load(static_cast<const T*>(accumulators));
+  for (int64_t i = 0; i + 64 <= n; i += 64) four.add(x + i);
+  four.store(static_cast<T*>(accumulators));
+}
+
+template <typename R>
+void row_end(const void* from, int64_t n, const void* accumulators, void* y) {
+  using T = typename R::Type;
+  const T* x = static_cast<const T*>(from);
+  auto four = Accumulators<R>::load(static_cast<const T*>(accumulators));
+  int64_t i = 0;
+  for (; i + 64 <= n; i += 64) four.add(x + i);
+  *static_cast<T*>(y) = reduce_rest<R>(four.combined(), x + i, n - i, n - i);
+}
+
 /// Four times sixteen columns in registers while the rows go by; the last few columns one by one.
 template <typename R>
 void columns(const void* from, int64_t stride, void* to, int64_t n, int64_t columns) {
@@ -85,6 +110,8 @@ void fill(ReduceKernels& table, Reduction reduction) {
   const int i = static_cast<int>(reduction);
   table.rows[i][0] = rows<R<float>>, table.rows[i][1] = rows<R<Int>>;
   table.columns[i][0] = columns<R<float>>, table.columns[i][1] = columns<R<Int>>;
+  table.parts[i][0] = {row_begin<R<float>>, row_part<R<float>>, row_end<R<float>>};
+  table.parts[i][1] = {row_begin<R<Int>>, row_part<R<Int>>, row_end<R<Int>>};
 }
 
 }  // namespace

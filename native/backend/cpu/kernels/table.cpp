@@ -20,6 +20,7 @@ const KernelTable& DH_TABLE_OF(DH_ISA)() {
     DH_ISA::fill_reduce(t.reduce);
     DH_ISA::fill_movement(t.movement);
     DH_ISA::fill_random(t.random);
+    t.multiply_adds = DH_ISA::multiply_adds;
     DH_ISA::add_update_kernels(t);
     return t;
   }();

@@ -62,12 +62,20 @@ struct RowKernels {
 enum class Reduction : uint8_t { sum, max, min };
 inline constexpr int kReductionCount = 3;
 
+/// One row of a reduction that comes in parts, with the bits of ReduceKernels::rows. Accumulators: 64 values.
+struct RowParts {
+  void (*begin)(void* accumulators);
+  void (*part)(const void* x, int64_t n, void* accumulators);                // n: a multiple of 64
+  void (*end)(const void* x, int64_t n, const void* accumulators, void* y);  // the last n elements, any number
+};
+
 /// Reductions in an order that depends on shapes alone. First index: Reduction; second: DType.
 struct ReduceKernels {
   /// y[r] = reduction of x[r, 0 … n) for r in [0, rows); x (rows, n)
   void (*rows[kReductionCount][kDTypeCount])(const void* x, void* y, int64_t rows, int64_t n);
   /// y[j] = reduction of x[0 … n, j] for j in [0, columns); rows of x are `stride` elements apart.
   void (*columns[kReductionCount][kDTypeCount])(const void* x, int64_t stride, void* y, int64_t n, int64_t columns);
+  RowParts parts[kReductionCount][kDTypeCount];
   void (*argmax_rows[kDTypeCount])(const void* x, int32_t* y, int64_t rows, int64_t n);
   void (*argmax_columns[kDTypeCount])(const void* x, int64_t stride, int32_t* y, int64_t n, int64_t columns);
 };
@@ -120,6 +128,8 @@ struct KernelTable {
   bool (*sums_finite)(const float* x, const float* y, int64_t n);  // x, or x + y where y is not null
   void (*add_to)(const float* x, float* y, int64_t n);             // y += x
   bool (*all_finite)(const float* x, int64_t n);
+  /// So many rounds of multiply-adds in registers, to learn what the processor can do; gives their FLOPs.
+  double (*multiply_adds)(int64_t rounds, float* sums);
 };
 
 const KernelTable& table_of_baseline();

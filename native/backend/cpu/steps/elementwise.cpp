@@ -7,6 +7,8 @@ namespace downhill::cpu {
 
 namespace {
 
+constexpr int64_t kShortRow = 256;  // elements: shorter rows are cheaper in blocks of several
+
 struct Elementwise {
   ElementwiseFn function;
   Nest nest;  // operand 0: the output; then the inputs
@@ -37,13 +39,19 @@ struct Elementwise {
 
 }  // namespace
 
+ElementwiseFn elementwise_kernel(const Build& build) {
+  const Op op = build.step.op;
+  const ElementwiseFn kernel = build.table.elementwise[static_cast<int>(op)][static_cast<int>(build.in(0).dtype)];
+  if (!kernel)
+    throw Error(code::kUnsupported,
+                std::string(name_of(op)) + " has no kernel for " + name_of(build.in(0).dtype) + " on the CPU.");
+  return kernel;
+}
+
 std::unique_ptr<Launch> compile_elementwise(const Build& build) {
   const Step& step = build.step;
   Elementwise body;
-  body.function = build.table.elementwise[static_cast<int>(step.op)][static_cast<int>(build.in(0).dtype)];
-  if (!body.function)
-    throw Error(code::kUnsupported,
-                std::string(name_of(step.op)) + " has no kernel for " + name_of(build.in(0).dtype) + " on the CPU.");
+  body.function = elementwise_kernel(build);
   const Shape& shape = build.out().shape;
   std::vector<std::vector<int64_t>> strides{strides_of(shape)};
   body.ids[0] = step.output;
@@ -52,6 +60,11 @@ std::unique_ptr<Launch> compile_elementwise(const Build& build) {
     body.ids[i + 1] = step.inputs[i];
   }
   body.nest = collapse(shape, strides);
+  if (shape.size() > 0 && body.nest.rank > 1 && body.nest.dims[body.nest.rank - 1] < kShortRow) {
+    Step chain = step;
+    chain.chain = {step};
+    return compile_chain({build.plan, chain, build.table});
+  }
   read_params(step.op, step.attrs, body.params);
   return launch(body);
 }

@@ -11,7 +11,6 @@ namespace downhill::cpu {
 
 namespace {
 
-constexpr int64_t kRowPiece = 16384;     // elements of a contiguous reduction done in one go
 constexpr int64_t kColumnTile = 512;     // columns of one task
 constexpr int64_t kColumnPiece = 32768;  // elements of one task over columns
 
@@ -87,11 +86,13 @@ struct Reduce {
 
 }  // namespace
 
+Reduction reduction_of(Op op) {
+  return op == Op::sum ? Reduction::sum : op == Op::max ? Reduction::max : Reduction::min;
+}
+
 std::unique_ptr<Launch> compile_reduce(const Build& build) {
   const Step& step = build.step;
-  const int reduction = static_cast<int>(step.op == Op::sum   ? Reduction::sum
-                                         : step.op == Op::max ? Reduction::max
-                                                              : Reduction::min);
+  const int reduction = static_cast<int>(reduction_of(step.op));
   const int dtype = static_cast<int>(build.in(0).dtype);
   Reduce body;
   body.rows = build.table.reduce.rows[reduction][dtype];

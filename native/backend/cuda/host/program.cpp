@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plan/indices.h"
+#include "plan/passes/chains.h"
 
 namespace downhill::cuda {
 
@@ -15,7 +16,7 @@ size_t aligned(size_t bytes) { return (bytes + kScratchAlignment - 1) / kScratch
 }  // namespace
 
 CudaProgram::CudaProgram(CudaDevice& device, Plan plan, Precision precision)
-    : Program(std::move(plan)),
+    : Program(without_chains(std::move(plan))),
       device_(device),
       precision_(precision),
       written_(written_values(plan_)),

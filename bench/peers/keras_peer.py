@@ -1,0 +1,44 @@
+"""Keras's fit: keras_peer.py THREADS BACKEND (jax, torch). Data as the backend likes it best."""
+
+import os
+import sys
+
+threads, backend = int(sys.argv[1]), sys.argv[2]
+os.environ["KERAS_BACKEND"] = backend
+if backend == "jax" and hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+import keras
+import numpy as np
+from keras import layers
+
+from peer import measure_epochs, serve
+
+if backend == "torch":
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def train(case):
+    widths = case["widths"]
+    rows = case["batchSize"] * case["batches"]
+    net = keras.Sequential([keras.Input((widths[0],))])
+    for units in widths[1:-1]:
+        net.add(layers.Dense(units, activation=case["activation"]))
+        if case["dropout"]:
+            net.add(layers.Dropout(case["dropout"]))
+    net.add(layers.Dense(widths[-1], activation="softmax"))
+    net.compile(optimizer=case["optimizer"], loss="sparse_categorical_crossentropy")
+    x = np.random.rand(rows, widths[0]).astype("float32")
+    y = np.arange(rows) % widths[-1]
+    if backend == "torch":
+        x, y = torch.from_numpy(x), torch.from_numpy(y)
+    run = lambda count: net.fit(x, y, batch_size=case["batchSize"], epochs=count, shuffle=case["shuffle"], verbose=0)
+    samples = measure_epochs(case, run, 2)
+    keras.backend.clear_session()
+    return samples
+
+
+library = __import__(backend)
+serve({"keras": keras.__version__, backend: library.__version__}, {"train": train})

@@ -1,0 +1,131 @@
+// Profiles of a model's programs: a training step on copies of its weights, or a prediction.
+import { binding } from '../binding/index.js';
+import { DownhillError } from '../errors.js';
+import { arenaLike } from '../layers/weight.js';
+import { Options } from '../options.js';
+import {
+  type Profile,
+  type ProfileJob,
+  type ProfileOptions,
+  type ProfilePart,
+  profileJob,
+  profileKeys,
+  readProfileOptions,
+} from '../profile/profile.js';
+import { toSource } from '../tensor/convert.js';
+import { sizeOf } from '../tensor/shape.js';
+import { storageOf, Tensor } from '../tensor/tensor.js';
+import { Variable } from '../tensor/variable.js';
+import { type Column, type DataLike, datasetOf, inputColumn, type RowType, targetColumn } from './columns.js';
+import { type RowTypes, trainProgram } from './programs.js';
+import type { Trainer } from './trainer.js';
+
+/** As describe(), a profile is of the latest training step, or of a prediction of as many rows, unless the options say otherwise. */
+export interface ModelProfileOptions extends ProfileOptions {
+  /** Inputs, as for fit; by default random numbers in [0, 1), or zeros where they are int32. */
+  x?: DataLike;
+  /** Targets, with x; by default random numbers, or zeros where they are labels. Of training. */
+  y?: DataLike;
+  /** Rows of a batch. */
+  batchSize?: number;
+  /** Whether rows are gathered in a random order, as fit does by default; true. Of training. */
+  shuffle?: boolean;
+}
+
+/** Batches that are generated: rows are gathered from more than one. */
+const kBatches = 4;
+
+function generated(name: string, { shape, dtype }: RowType, rows: number, stream: number): Column {
+  const full = [rows, ...shape];
+  const [storage] = binding.arena([4 * sizeOf(full)]);
+  if (dtype === 'float32') binding.storageRandom(storage, 'uniform', 0, 1, 0, stream);
+  return { name, source: toSource(name, new Tensor(storage, full, dtype)), shape, dtype, rows };
+}
+
+/** Null where all columns lie as the program reads them. */
+function gathering(columns: readonly Column[], rows: number, shuffled: boolean): ProfilePart | null {
+  const arrays = { float32: Float32Array, int32: Int32Array };
+  const converts = ({ source, dtype }: Column) =>
+    source.tensor ? source.dtype !== dtype : !(source.values instanceof arrays[dtype]);
+  const copied = columns.filter((column) => shuffled || converts(column));
+  if (copied.length === 0) return null;
+  const shapes = copied.map(({ shape }) => [rows, ...shape]);
+  const widths = copied.map(({ source }) => 4 + (source.tensor ? 4 : source.values.BYTES_PER_ELEMENT));
+  const bytes = shapes.reduce((sum, shape, i) => sum + widths[i] * sizeOf(shape), 0);
+  return { op: 'gather', label: '', inputs: [], outputs: shapes, flops: 0, bytes };
+}
+
+/** The program is not that of training: it works on copies, so that nothing of the model changes, and a fit may go on. */
+async function trainingJob(
+  trainer: Trainer,
+  rows: number,
+  types: RowTypes,
+): Promise<Pick<ProfileJob, 'program' | 'updater' | 'update'>> {
+  const { network, compiled } = trainer;
+  const { optimizer } = compiled;
+  const trained = network.weights.filter((weight) => weight.trainable);
+  const [copies, gradients] = [arenaLike(trained, network.device), arenaLike(trained, network.device)];
+  const variables = trained.map(
+    ({ shape, variable, constraint }, i) => new Variable(copies[i], shape, 'float32', variable.name, true, constraint),
+  );
+  const stands = new Map(trained.map(({ variable }, i) => [variable, variables[i]]));
+  const program = trainProgram(network, compiled, rows, types, trained, gradients, stands);
+  const updater = optimizer.rehearse(variables, gradients);
+  const originals = trained.map(({ variable }) => storageOf(variable));
+  if (copies.length > 0) await binding.storagesCopyAsync(originals, copies);
+  // Read: gradient, parameter, slots; written: parameter, slots.
+  const slots = variables.flatMap((variable) => optimizer.slotShapes(variable).map(({ shape }) => sizeOf(shape)));
+  const count = trained.reduce((sum, { size }) => sum + size, 0);
+  const bytes = 4 * (3 * count + 2 * slots.reduce((sum, size) => sum + size, 0));
+  const update = { op: 'update', label: optimizer.name, inputs: [[count]], outputs: [[count]], flops: 0, bytes };
+  return { program, updater, update };
+}
+
+/** @throws NOT_COMPILED, SHAPE_MISMATCH, UNSUPPORTED, and what reading the options throws */
+export async function profileModel(
+  trainer: Trainer,
+  kind: 'train' | 'predict',
+  options: ModelProfileOptions | undefined,
+): Promise<Profile> {
+  const train = kind === 'train';
+  const keys = [...profileKeys, 'x', 'batchSize', ...(train ? (['y', 'shuffle'] as const) : [])] as const;
+  const read = new Options<ModelProfileOptions>('profile', options, keys);
+  const wanted = readProfileOptions(read);
+  const shuffled = train && read.flag('shuffle', true);
+  const { network } = trainer;
+  const { x: givenX, y: givenY } = read.raw;
+  if (givenY !== undefined && givenX === undefined)
+    throw new DownhillError('INVALID_ARGUMENT', 'profile: y is given without x; give both, or neither.');
+
+  const latest = trainer.latest(kind);
+  const x = givenX === undefined ? null : inputColumn(network, givenX);
+  const rows = Math.min(read.count('batchSize', latest.rows), x?.rows ?? Infinity);
+  const all = x?.rows ?? kBatches * rows;
+  const columns = [x ?? generated('x', { shape: network.inputShape, dtype: network.inputDtype }, all, 0)];
+  let types: RowTypes | null = null;
+  if (train) {
+    const target =
+      givenY === undefined
+        ? generated('y', latest.types!.target, all, 1)
+        : targetColumn(network, trainer.compiled.loss, givenY, all);
+    columns.push(target);
+    const { weight } = latest.types!;
+    if (weight) columns.push(generated('sampleWeight', weight, all, 2));
+    types = { target: { shape: target.shape, dtype: target.dtype }, weight };
+  }
+  const dataset = datasetOf(columns, false);
+  const work = train
+    ? await trainingJob(trainer, rows, types!)
+    : { program: trainer.program('predict', rows, null), updater: null, update: null };
+  return profileJob(
+    {
+      ...work,
+      device: network.device,
+      workspace: binding.workspaceNew(),
+      inputs: [],
+      batches: { dataset, rows, shuffled },
+      gather: gathering(columns, rows, shuffled),
+    },
+    wanted,
+  );
+}
