@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { root } from './headers.mjs';
 
 const objects = join(resolve(root, process.argv[2] ?? 'build-native'), 'CMakeFiles');
-const isas = ['avx2', 'avx512'];
+const isas = ['avx2', 'avx512', 'avx512_bf16', 'amx'];
 
 /** Weak functions and unique data, less typeinfo and the personality pointer, which are data alike everywhere. */
 function weakSymbols(file) {

@@ -191,6 +191,8 @@ export interface NativeBinding {
     precision: Precision,
   ): Program;
   programDescribe(program: Program): string;
+  /** What a precision of matrix products comes to on a device. */
+  products(device: string, precision: Precision): Precision;
   programStats(program: Program): { steps: number; arenaBytes: number; flops: number; bytes: number };
   /**
    * Runs once with inputs in graph order. Small work with ready inputs runs before this returns and `done` is null; other

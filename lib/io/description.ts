@@ -22,6 +22,8 @@ export interface Description {
   /** Of a dynamic loss scale. */
   lossScale?: number;
   finiteSteps?: number;
+  /** What the precision came to where it trained; undefined for float32 and in older files. */
+  products?: string;
   random: RandomState | null;
   /** Where its fit stood, as position.ts reads it; undefined when no fit had begun. */
   training: unknown;
@@ -77,9 +79,17 @@ export function describeModel(path: string, head: Head): Description {
       lossScale: lossScaleOf(state),
       finiteSteps: state.count('finiteSteps', 2 ** 31 - 1),
     }),
+    ...(state.values.products !== undefined && { products: productsOf(state) }),
     random: state.values.random === undefined ? null : randomOf(state.object('random')),
     training: state.values.training,
   };
+}
+
+function productsOf(state: Claims): string {
+  const { products } = state.values;
+  return products === 'float32' || products === 'tf32' || products === 'bfloat16'
+    ? products
+    : state.fail('products', '"float32", "tf32" or "bfloat16"');
 }
 
 function lossScaleOf(state: Claims): number {

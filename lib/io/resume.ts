@@ -40,6 +40,7 @@ export async function readResume(
   const description = describeModel(path, head);
   buildAs(net, description.model);
   checkSame(path, net, description);
+  checkProducts(path, net, description);
   const [rate, ...groupRates] = ratesOf(path, description);
   const seeds = seedsOf(path, description);
   const { optimizer } = trainer.compiled;
@@ -100,6 +101,18 @@ function checkSame(path: string, net: Model, { model, compile }: Description): v
   const here = plain(compileConfig(net));
   const found = [...differences(compile, here, 'compile', decidedByFile), ...scheduleDifferences(compile, here)];
   refuse(path, 'a model compiled otherwise', found);
+}
+
+/** The same precision may be another arithmetic on another processor. */
+function checkProducts(path: string, net: Model, { products }: Description): void {
+  if (products === undefined) return;
+  const here = binding.products(net.device, net.precision);
+  if (products === here) return;
+  throw new DownhillError(
+    'UNSUPPORTED',
+    `fit: resume: ${path} is of a run with precision "${net.precision}" whose matrix products were ${products}; on this device they are ${here}. Go on ` +
+      'where it ran, or begin another fit from its weights: loadModel, or net.loadWeights.',
+  );
 }
 
 interface RateOwner {

@@ -114,6 +114,7 @@ export class Snapshot {
 /** Adds the descriptions, the optimizer's slots and what callbacks remember. */
 function addTraining(net: Model, position: Position | null, sources: TensorToWrite[], metadata: Metadata): void {
   const state: Config = { random: randomState() };
+  if (net.precision !== 'float32') state.products = binding.products(net.device, net.precision);
   metadata.model = JSON.stringify(net.toJSON());
   const { compiled } = net;
   if (compiled) {

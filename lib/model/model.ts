@@ -41,7 +41,10 @@ export interface ModelOptions {
   name?: string;
   /** Where it computes; by default what setDevice chose. */
   device?: string;
-  /** How matrix products are computed: 'float32' (default), 'tf32' or 'bfloat16' (not on the CPU); weights are float32. */
+  /**
+   * How matrix products are computed: 'float32' (default), 'tf32' (GPUs) or 'bfloat16'; weights, sums and updates are float32. On a processor that
+   * is not known to be faster with bfloat16, products stay float32: net.program('train').describe() tells. docs/numerics.md
+   */
   precision?: Precision;
 }
 
@@ -339,8 +342,8 @@ export abstract class Model implements Network {
 
 function checkPrecision(what: string, value: unknown, device: string): Precision {
   const precision = checkOneOf(what, value, ['float32', 'tf32', 'bfloat16'] as const);
-  if (precision !== 'float32' && device === 'cpu')
-    throw new DownhillError('UNSUPPORTED', `${what}: "${precision}" is not available on the CPU; use "float32".`);
+  if (precision === 'tf32' && device === 'cpu')
+    throw new DownhillError('UNSUPPORTED', `${what}: "tf32" is not available on the CPU; use "float32" or "bfloat16".`);
   return precision;
 }
 

@@ -123,7 +123,7 @@ Napi::Value run_program(const Napi::CallbackInfo& info) {
 void export_program(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("workspaceNew", { return make_handle<Workspace>(info.Env(), std::make_shared<Workspace>()); });
   DH_EXPORT("compile", { return compile(info); });
-  DH_EXPORT("programDescribe", { return Napi::String::New(info.Env(), describe(handle<Program>(info[0])->plan())); });
+  DH_EXPORT("programDescribe", { return Napi::String::New(info.Env(), describe(*handle<Program>(info[0]))); });
   DH_EXPORT("programStats", {
     const auto program = handle<Program>(info[0]);
     const Plan& plan = program->plan();
@@ -134,6 +134,9 @@ void export_program(Napi::Env env, Napi::Object exports) {
     stats.Set("flops", work.flops);
     stats.Set("bytes", work.bytes);
     return stats;
+  });
+  DH_EXPORT("products", {
+    return Napi::String::New(info.Env(), name_of(devices::get(text(info[0], "device")).products(precision(info[1]))));
   });
   DH_EXPORT("programRun", { return run_program(info); });
 }

@@ -11,6 +11,14 @@
 
 namespace downhill {
 
+/// How matrix products are computed; weights, sums and updates are always float32.
+enum class Precision : uint8_t {
+  float32,   // exact float32 operands
+  tf32,      // operands rounded to TensorFloat-32 on devices that have it, else float32
+  bfloat16,  // operands rounded to bfloat16; on a CPU, where that is faster than float32
+};
+const char* name_of(Precision precision);
+
 /// Scratch memory shared by the programs of one model; grows on demand between runs.
 class Workspace {
  public:
@@ -53,6 +61,9 @@ class Program {
   /// Throws UNSUPPORTED where the device cannot tell.
   virtual void profile(const Bindings& bindings, double* seconds);
   const Plan& plan() const { return plan_; }
+  /// How its matrix products were to be computed, and how they are.
+  virtual Precision precision() const { return Precision::float32; }
+  virtual Precision products() const { return precision(); }
   TurnMutex in_use;  // held by whoever runs it; taken before the workspace's, and both before the locks of buffers
 
  protected:
@@ -60,9 +71,12 @@ class Program {
   Plan plan_;
 };
 
+/// Its plan as text, and how it computes matrix products.
+std::string describe(const Program& program);
+
 namespace cpu {
-std::unique_ptr<Program> compile(Plan plan);
-/// The instruction set in use ("baseline", "avx2", "avx512", "neon"), those compiled in that this processor has, and a
+std::unique_ptr<Program> compile(Plan plan, Precision precision = Precision::float32);
+/// The instruction set in use ("baseline", "avx2", "avx512", "amx"), those compiled in that this processor has, and a
 /// choice for tests; select_isa throws UNKNOWN_NAME. Programs compiled earlier keep theirs.
 const char* isa();
 std::vector<std::string> available_isas();

@@ -15,13 +15,6 @@
 
 namespace downhill {
 
-/// How matrix products are computed; weights, sums and updates are always float32.
-enum class Precision : uint8_t {
-  float32,   // exact float32 operands
-  tf32,      // operands rounded to TensorFloat-32 on devices that have it, else float32
-  bfloat16,  // operands rounded to bfloat16
-};
-
 struct StepLoopOptions;
 
 /// Several steps of a session in one go, for devices where the host should not take part in every step.
@@ -91,6 +84,8 @@ class Device {
   /// Where its tensors live; null: the host's memory.
   virtual DeviceMemory* memory() = 0;
   virtual std::unique_ptr<Program> compile(Plan plan, Precision precision) = 0;
+  /// What a precision comes to here: itself, or float32 where nothing else is there or known to be faster.
+  virtual Precision products(Precision precision) const = 0;
   /// Null where steps are run one by one by the host (the CPU).
   virtual std::unique_ptr<StepLoop> loop(const StepLoopOptions& options) = 0;
   /// Null where Updater::apply() does it (the CPU). The updater outlives it.

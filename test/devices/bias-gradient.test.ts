@@ -104,7 +104,7 @@ describe.each(places)('on $title', (place) => {
 describe.each(testDevices)('a training step on %s', (device) => {
   const precisions: NonNullable<ModelOptions['precision']>[] = accelerators.includes(device)
     ? ['float32', 'tf32', 'bfloat16']
-    : ['float32'];
+    : ['float32', 'bfloat16'];
   it.each(precisions)('%s', async (precision) => {
     const [rows, inputs, units] = isEmulated(device) ? [150, 10, 20] : [4000, 100, 200];
     const net = sequential([layers.dense({ units, inputShape: [inputs] })], { device, precision });

@@ -44,8 +44,7 @@ test.each(testDevices)('float32 on %s', async (device) => {
 });
 
 test.runIf(testDevices.includes('cpu'))('the CPU refuses what it does not have', async () => {
-  for (const precision of ['tf32', 'bfloat16'] as const)
-    await fails('UNSUPPORTED', new RegExp(`${precision}.*CPU.*float32`), () => product('cpu', precision, 4, 4));
+  await fails('UNSUPPORTED', /tf32.*CPU.*float32.*bfloat16/, () => product('cpu', 'tf32', 4, 4));
   await fails('INVALID_ARGUMENT', /precision.*float16/, () => product('cpu', 'float16' as never, 4, 4));
 });
 

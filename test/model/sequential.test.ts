@@ -149,7 +149,7 @@ test('apply runs inside traced functions', async () => {
 test('options', () => {
   throwsAtOnce('UNKNOWN_OPTION', /"nam".*Did you mean "name"/, () => sequential([], { nam: 'x' } as never));
   throwsAtOnce('DEVICE_UNAVAILABLE', /"cuda:99"/, () => sequential([], { device: 'cuda:99' }));
-  throwsAtOnce('UNSUPPORTED', /"bfloat16".*"float32"/, () => sequential([], { precision: 'bfloat16' as never }));
+  throwsAtOnce('UNSUPPORTED', /"tf32".*"float32"/, () => sequential([], { precision: 'tf32' }));
   throwsAtOnce('INVALID_ARGUMENT', /list of layers/, () => sequential(layers.dense({ units: 1 }) as never));
   expect(sequential([], { name: 'mine', device: 'cpu', precision: 'float32' }).name).toBe('mine');
   throwsAtOnce('DEVICE_UNAVAILABLE', /cuda:99/, () => setDevice('cuda:99'));

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "backend/cpu/kernels/bfloat16/entries.h"
 #include "backend/cpu/pool.h"
+#include "backend/cpu/processor.h"
 #include "check.h"
 
 namespace downhill::cpu {
@@ -19,11 +21,6 @@ extern const MatmulKernels matmul_kernels;
 }
 #if defined(DOWNHILL_HAS_AVX2)
 namespace avx2 {
-extern const MatmulKernels matmul_kernels;
-}
-#endif
-#if defined(DOWNHILL_HAS_AVX512)
-namespace avx512 {
 extern const MatmulKernels matmul_kernels;
 }
 #endif
@@ -50,6 +47,9 @@ std::vector<Isa> isas() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl"))
     list.push_back({"avx512", &downhill::cpu::avx512::matmul_kernels});
+#endif
+#if defined(DOWNHILL_HAS_AMX)
+  if (downhill::cpu::may_use_amx()) list.push_back({"amx", &downhill::cpu::amx::matmul_kernels});
 #endif
   return list;
 }

@@ -45,12 +45,14 @@ std::unique_ptr<Launch> compile_step(const Build& build) {
 
 class CpuProgram final : public Program {
  public:
-  explicit CpuProgram(Plan plan)
+  CpuProgram(Plan plan, Precision precision)
       : Program(std::move(plan)),
+        precision_(precision),
+        products_(devices::cpu().products(precision)),
         at_(plan_.values.size()),
         written_(written_values(plan_)),
         scratch_at_(aligned(plan_.arena_bytes)) {
-    const KernelTable& table = kernels();
+    const KernelTable& table = products_ == Precision::bfloat16 ? *bfloat16_kernel_table() : kernels();
     size_t scratch = 0;
     for (const Step& step : plan_.steps) {
       launches_.push_back(compile_step({plan_, step, table}));
@@ -60,6 +62,8 @@ class CpuProgram final : public Program {
   }
 
   Device& device() const override { return devices::cpu(); }
+  Precision precision() const override { return precision_; }
+  Precision products() const override { return products_; }
 
   void run(const Bindings& bindings) override {
     const Run run = begin(bindings);
@@ -123,6 +127,7 @@ class CpuProgram final : public Program {
     }
   }
 
+  const Precision precision_, products_;
   std::vector<std::unique_ptr<Launch>> launches_;
   std::vector<void*> at_;      // by value
   std::vector<bool> written_;  // by value
@@ -133,7 +138,9 @@ class CpuProgram final : public Program {
 
 }  // namespace
 
-std::unique_ptr<Program> compile(Plan plan) { return std::make_unique<CpuProgram>(std::move(plan)); }
+std::unique_ptr<Program> compile(Plan plan, Precision precision) {
+  return std::make_unique<CpuProgram>(std::move(plan), precision);
+}
 
 void IndexRule::check(const int32_t* indices) const {
   const int64_t position = table->movement.first_outside(indices, domain.count, domain.limit);

@@ -141,5 +141,7 @@ const KernelTable& table_of_avx512();
 #endif
 /// The table in use; chosen once by the processor, or by select_isa.
 const KernelTable& kernels();
+/// The same with matrix products of operands rounded to bfloat16; null where float32 is as fast, as far as is known.
+const KernelTable* bfloat16_kernel_table();
 
 }  // namespace downhill::cpu

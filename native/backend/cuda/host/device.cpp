@@ -3,6 +3,8 @@
 #include <cstring>
 #include <exception>
 
+#include "backend/cuda/host/matmul_choice.h"
+
 namespace downhill::cuda {
 
 // ---- CudaDevice ------------------------------------------------------------------------------------------------
@@ -25,6 +27,10 @@ CudaDevice::~CudaDevice() {
 
 std::unique_ptr<Program> CudaDevice::compile(Plan plan, Precision precision) {
   return make_program(*this, std::move(plan), precision);
+}
+Precision CudaDevice::products(Precision precision) const {
+  const bool rounds = precision == Precision::bfloat16 || kind_of(precision, target_) == MatmulKind::tf32;
+  return rounds ? precision : Precision::float32;
 }
 std::unique_ptr<StepLoop> CudaDevice::loop(const StepLoopOptions& options) { return make_loop(*this, options); }
 std::unique_ptr<DeviceUpdate> CudaDevice::update(Updater& updater) { return make_update(*this, updater); }

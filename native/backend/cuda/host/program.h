@@ -14,6 +14,8 @@ class CudaProgram final : public Program {
   CudaProgram(CudaDevice& device, Plan plan, Precision precision);
 
   Device& device() const override { return device_; }
+  Precision precision() const override { return precision_; }
+  Precision products() const override { return device_.products(precision_); }
   void run(const Bindings& bindings) override;
   void commit() override;
 

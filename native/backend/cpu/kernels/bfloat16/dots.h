@@ -1,0 +1,49 @@
+// Two strips multiplied with dot products of pairs (vdpbf16ps), 8 by 32 sums at a time.
+#pragma once
+#include "backend/cpu/kernels/bfloat16/strips.h"
+
+namespace downhill::cpu::DH_ISA {
+namespace {
+
+struct Engine {};  // no state of the thread
+
+/// c (16 Rows, 16 Cols) = or += a · b.
+template <int Parts, int Rows, int Cols>
+void multiply_strips(const StripArgs& args) {
+  static_assert(Parts == 1);
+  constexpr int kHeight = 8;
+  Ahead ahead(args);
+  for (int row = 0; row < Rows * kTile; row += kHeight) {
+    float* const c = args.c + row * args.ldc;
+    __m512 sum[kHeight][Cols];
+#pragma GCC unroll 8
+    for (int r = 0; r < kHeight; ++r)
+#pragma GCC unroll 2
+      for (int v = 0; v < Cols; ++v)
+        sum[r][v] = args.accumulate ? _mm512_loadu_ps(c + r * args.ldc + v * kTile) : _mm512_setzero_ps();
+    const std::byte *a = args.a + row / kTile * kTileBytes + row % kTile * 64, *b = args.b;
+    for (int64_t d = args.depths; d > 0; --d, a += kPartBytes, b += kPartBytes) {
+      ahead.fetch();
+      for (int p = 0; p < kTile; ++p) {
+        __m512bh x[Cols];
+#pragma GCC unroll 2
+        for (int v = 0; v < Cols; ++v) x[v] = (__m512bh)_mm512_load_si512(b + v * kTileBytes + p * 64);
+#pragma GCC unroll 8
+        for (int r = 0; r < kHeight; ++r) {
+          int pair;
+          __builtin_memcpy(&pair, a + r * 64 + p * 4, 4);
+          const __m512bh w = (__m512bh)_mm512_set1_epi32(pair);
+#pragma GCC unroll 2
+          for (int v = 0; v < Cols; ++v) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], w, x[v]);
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kHeight; ++r)
+#pragma GCC unroll 2
+      for (int v = 0; v < Cols; ++v) _mm512_storeu_ps(c + r * args.ldc + v * kTile, sum[r][v]);
+  }
+}
+
+}  // namespace
+}  // namespace downhill::cpu::DH_ISA

@@ -1,0 +1,20 @@
+// What matmul.cpp gives to the kernel tables of processors with instructions for bfloat16: DH_ISA is amx or
+// avx512_bf16.
+#pragma once
+#include "backend/cpu/kernels/matmul.h"
+#include "core/host_device.h"
+
+namespace downhill::cpu {
+
+namespace avx512 {
+extern const MatmulKernels matmul_kernels;
+}
+namespace amx {
+extern const MatmulKernels matmul_kernels;    // float32, from operands in three parts
+extern const MatmulKernels bfloat16_kernels;  // of operands rounded to bfloat16
+}  // namespace amx
+namespace avx512_bf16 {
+extern const MatmulKernels bfloat16_kernels;
+}
+
+}  // namespace downhill::cpu

@@ -1,0 +1,95 @@
+// Two strips multiplied in the tile registers of AMX, 32 by 32 sums at a time.
+#pragma once
+#include "backend/cpu/kernels/bfloat16/strips.h"
+
+namespace downhill::cpu::DH_ISA {
+namespace {
+
+struct alignas(64) TileConfig {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+const TileConfig kTileConfig;
+
+/// The tile registers of this thread are configured while it lives: other code never sees them in use.
+struct Engine {
+  Engine() { _tile_loadconfig(&kTileConfig); }
+  ~Engine() { _tile_release(); }
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+};
+
+// Tiles 0 to 3 hold sums, 4 and 5 those of a, 6 and 7 those of b. The intrinsics want literal numbers.
+template <int Rows>
+DH_HOST_DEVICE void load_a(const std::byte* a) {
+  _tile_loadd(4, a, 64);
+  if constexpr (Rows == 2) _tile_loadd(5, a + kTileBytes, 64);
+}
+
+template <int Cols>
+DH_HOST_DEVICE void load_b(const std::byte* b) {
+  _tile_loadd(6, b, 64);
+  if constexpr (Cols == 2) _tile_loadd(7, b + kTileBytes, 64);
+}
+
+template <int Rows, int Cols>
+DH_HOST_DEVICE void add_products() {
+  _tile_dpbf16ps(0, 4, 6);
+  if constexpr (Cols == 2) _tile_dpbf16ps(1, 4, 7);
+  if constexpr (Rows == 2) _tile_dpbf16ps(2, 5, 6);
+  if constexpr (Rows == 2 && Cols == 2) _tile_dpbf16ps(3, 5, 7);
+}
+
+/// c (16 Rows, 16 Cols) = or += a · b. Of three parts each (hi, mid, lo) the six products that matter: hi · hi last, so
+/// that the others are added to small sums.
+template <int Parts, int Rows, int Cols>
+void multiply_strips(const StripArgs& args) {
+  float *const c0 = args.c, *const c2 = c0 + kTile * args.ldc;
+  const int64_t row = args.ldc * 4;
+  asm volatile("" ::: "memory");  // GCC's tile loads do not say that they read memory
+  if (args.accumulate) {
+    _tile_loadd(0, c0, row);
+    if constexpr (Cols == 2) _tile_loadd(1, c0 + kTile, row);
+    if constexpr (Rows == 2) _tile_loadd(2, c2, row);
+    if constexpr (Rows == 2 && Cols == 2) _tile_loadd(3, c2 + kTile, row);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  constexpr int64_t kStep = Parts * kPartBytes;
+  Ahead ahead(args);
+  if constexpr (Parts == 3) {
+    const std::byte *a = args.a, *b = args.b;
+    for (int64_t d = args.depths; d > 0; --d, a += kStep, b += kStep) {
+      ahead.fetch();
+      load_a<Rows>(a + 2 * kPartBytes);
+      load_b<Cols>(b);
+      add_products<Rows, Cols>();  // lo · hi
+      load_a<Rows>(a + kPartBytes);
+      add_products<Rows, Cols>();  // mid · hi
+      load_b<Cols>(b + kPartBytes);
+      add_products<Rows, Cols>();  // mid · mid
+      load_a<Rows>(a);
+      add_products<Rows, Cols>();  // hi · mid
+      load_b<Cols>(b + 2 * kPartBytes);
+      add_products<Rows, Cols>();  // hi · lo
+    }
+  }
+  const std::byte *a = args.a, *b = args.b;
+  for (int64_t d = args.depths; d > 0; --d, a += kStep, b += kStep) {
+    ahead.fetch();
+    load_a<Rows>(a);
+    load_b<Cols>(b);
+    add_products<Rows, Cols>();
+  }
+  _tile_stored(0, c0, row);
+  if constexpr (Cols == 2) _tile_stored(1, c0 + kTile, row);
+  if constexpr (Rows == 2) _tile_stored(2, c2, row);
+  if constexpr (Rows == 2 && Cols == 2) _tile_stored(3, c2 + kTile, row);
+}
+
+}  // namespace
+}  // namespace downhill::cpu::DH_ISA
