@@ -37,7 +37,7 @@ const results = await tune(
       layers.dropout({ rate: 0.5, inputShape: [rows.shape[1]] }),
       layers.dense({ units: 2, activation: 'softmax' }),
     ]),
-  async (net) => (await net.fit(rows.batches(train.y, { batchSize: 128, seed }), { epochs, verbose: 0 })).history.loss,
+  async (net) => (await net.fit(rows, train.y, { batchSize: 128, epochs, verbose: 0 })).history.loss,
   seed,
 );
 console.log('Training cost of logistic regression with 50 % dropout');
@@ -58,8 +58,8 @@ net.compile({
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy'],
 });
-await net.fit(rows.batches(train.y, { batchSize: 128, seed }), { epochs, verbose: 0 });
-const { accuracy } = await net.evaluate(bag.transform(test.x).batches(test.y, { shuffle: false }), { verbose: 0 });
+await net.fit(rows, train.y, { batchSize: 128, epochs, verbose: 0 });
+const { accuracy } = await net.evaluate(bag.transform(test.x), test.y, { verbose: 0 });
 console.log(
   `${best.title}: ${(100 * accuracy).toFixed(1)} % of ${test.y.length} mails for testing are judged rightly.`,
 );

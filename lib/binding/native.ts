@@ -281,10 +281,23 @@ export interface NativeBinding {
    * element when a float column holds NaN or infinity and `check` is true.
    */
   datasetNew(
-    columns: { name: string; data: NumericArray | Storage; storageDtype?: DType; width: number; dtype: DType }[],
+    columns: {
+      name: string;
+      data?: NumericArray | Storage;
+      storageDtype?: DType;
+      /** In place of data: three columns, where rows begin, indices and values; `width`: of the matrix. */
+      sparse?: { indptr: Int32Array; indices: Int32Array; values: Float32Array };
+      width: number;
+      dtype: DType;
+    }[],
     rows: number,
     check: boolean,
   ): Dataset;
+  /**
+   * How many values a program must have room for in a batch of so many of its sparse rows, some of which may be there more than once; null: they
+   * are dense.
+   */
+  datasetRoom(dataset: Dataset, rows: number, repeats: boolean): number | null;
 
   // ---- training -------------------------------------------------------------------------------
   /**

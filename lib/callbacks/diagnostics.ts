@@ -12,7 +12,7 @@ import type { Model } from '../model/model.js';
 import { checkOneOf, Options } from '../options.js';
 import { sameShape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import type { DataLike, RowType } from '../training/columns.js';
+import type { DataLike, InputLike, RowType } from '../training/columns.js';
 import type { RowTypes } from '../training/programs.js';
 import { Claims } from '../training/position.js';
 import { type Moment, Saver } from './saver.js';
@@ -26,7 +26,7 @@ export interface DiagnosticsOptions {
   /** Steps between two records; 100 by default. */
   everySteps?: number;
   /** Data that is looked at, with its targets y; by default the batch of the step that was just made. No part of a config. */
-  x?: DataLike;
+  x?: InputLike;
   y?: DataLike;
   /** ['gradientNorm', 'curvature', 'updateRatios'] by default; also 'sharpness' (some 30 times the cost of a step) and 'noiseScale'. */
   record?: readonly Recorded[];
@@ -105,7 +105,7 @@ export class Diagnostics extends Saver {
   /** A fit may go on without it. */
   readonly optionalState = true;
   readonly #options: Checked;
-  readonly #given: { x: DataLike; y: DataLike } | null;
+  readonly #given: { x: InputLike; y: DataLike } | null;
   #state: State = { records: [], before: null };
   /** Of the given data, while a fit runs. */
   #data: Data | null = null;

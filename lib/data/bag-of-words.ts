@@ -218,8 +218,8 @@ function scaleOf(norm: (typeof norms)[number], row: readonly (readonly [number, 
  * @throws INVALID_ARGUMENT, OUT_OF_RANGE, SHAPE_MISMATCH, UNKNOWN_OPTION
  * @example
  * const words = data.bagOfWords(train.x, { vocabulary: 10_000, weighting: 'tfidf' });
- * await net.fit(words.transform(train.x).batches(train.y), { epochs: 5 });
- * await net.evaluate(words.transform(test.x).batches(test.y, { shuffle: false }));
+ * await net.fit(words.transform(train.x), train.y, { epochs: 5 });
+ * await net.evaluate(words.transform(test.x), test.y);
  */
 export function bagOfWords(texts: readonly string[], options?: BagOfWordsOptions): BagOfWords {
   return new BagOfWords(texts, options);

@@ -31,10 +31,13 @@ export type DenseBatches<Y> = Iterable<[x: Float32Array, y: Y]>;
 /**
  * A matrix as the values that are not 0, row by row (CSR). 10,000 words of 5,000 mails are 200 MB as a dense matrix, and some 6 MB like this.
  *
+ * A model that begins with a dense layer, or with dropout and a dense layer, takes it in place of dense rows, at the cost of the values that are not 0:
+ * fit, evaluate, predict, trainOnBatch, validationData, and batches of an iterable.
+ *
  * @throws SHAPE_MISMATCH, OUT_OF_RANGE for parts that do not fit together
  * @example
  * const x = data.bagOfWords(train.x).transform(train.x);
- * await net.fit(x.batches(train.y, { batchSize: 128 }), { epochs: 5 });
+ * await net.fit(x, train.y, { batchSize: 128, epochs: 5 });
  */
 export class SparseRows {
   readonly shape: readonly [rows: number, columns: number];
@@ -87,7 +90,7 @@ export class SparseRows {
   /** All of it, or rows [begin, end), as a dense Tensor [rows, columns]. */
   toDense(begin = 0, end = this.length): Tensor {
     const part = this.slice(begin, end);
-    return tensor(part.#dense(Int32Array.from({ length: part.length }, (_, i) => i)), [...part.shape]);
+    return tensor(part.denseRows(Int32Array.from({ length: part.length }, (_, i) => i)), [...part.shape]);
   }
 
   /** Rows [begin, end), which share the memory of the values. */
@@ -130,7 +133,7 @@ export class SparseRows {
       shuffle === false
         ? Int32Array.from({ length: rows }, (_, i) => i)
         : Int32Array.from(binding.permutation(rows, seed, shuffle === 'once' ? 0 : pass++));
-    const dense = (order: Int32Array) => this.#dense(order);
+    const dense = (order: Int32Array) => this.denseRows(order);
     return {
       *[Symbol.iterator]() {
         const order = orderOf();
@@ -146,8 +149,8 @@ export class SparseRows {
     };
   }
 
-  /** Those rows, (rows, columns). */
-  #dense(rows: Int32Array): Float32Array {
+  /** Those rows, (rows, columns). @internal */
+  denseRows(rows: Int32Array): Float32Array {
     const columns = this.shape[1];
     const out = new Float32Array(rows.length * columns);
     rows.forEach((row, i) => {

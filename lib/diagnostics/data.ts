@@ -1,5 +1,6 @@
 // The rows that a diagnostic looks at, as batches in native memory.
 import { binding, type NumericArray, type Storage } from '../binding/index.js';
+import { SparseRows } from '../data/sparse-rows.js';
 import { DownhillError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { copyOf } from '../tensor/make.js';
@@ -36,7 +37,7 @@ export class Data {
   private constructor(
     readonly rows: number,
     readonly columns: readonly Typed[],
-    readonly values: readonly NumericArray[],
+    readonly values: readonly (NumericArray | SparseRows)[],
   ) {
     this.types = { target: columns[1], weight: columns[2] ?? null };
   }
@@ -54,17 +55,24 @@ export class Data {
     const pair = [inputs, targetColumn(net, compiled.loss, y, inputs.rows)];
     const columns = weighted(net, compiled.loss, pair, { sampleWeight, classWeight, where });
     datasetOf(columns, true);
-    const values = columns.map(({ source }) => source.values ?? source.tensor.data());
+    const values = columns.map(({ source, sparse }) => sparse ?? source.values ?? source.tensor.data());
     return new Data(inputs.rows, columns, await Promise.all(values));
   }
 
   /** The rows of a training step. */
-  static ofBatch(net: Model, { inputs, types }: TrainingBatch): Data {
+  static ofBatch(net: Model, { inputs, types, sparse }: TrainingBatch): Data {
     const columns = [
       { name: 'x', shape: net.inputShape, dtype: net.inputDtype },
       { name: 'y', ...types.target },
       ...(types.weight ? [{ name: 'sampleWeight', ...types.weight }] : []),
     ];
+    if (sparse) {
+      const [indptr, indices] = [0, 1].map((i) => binding.storageRead(inputs[i], 'int32') as Int32Array);
+      const values = binding.storageRead(inputs[2], 'float32') as Float32Array;
+      const x = new SparseRows({ shape: [indptr.length - 1, sizeOf(net.inputShape)], indptr, indices, values });
+      const rest = columns.slice(1).map(({ dtype }, i) => binding.storageRead(inputs[i + 3], dtype));
+      return new Data(x.length, columns, [x, ...rest]);
+    }
     const values = columns.map(({ dtype }, i) => binding.storageRead(inputs[i], dtype));
     return new Data(values[0].length / sizeOf(net.inputShape), columns, values);
   }
@@ -74,7 +82,12 @@ export class Data {
     const inputs = this.columns.map(({ name, shape, dtype }, i) => {
       const width = sizeOf(shape);
       const all = this.values[i];
-      const values = order ? picked(all, width, order, begin, end) : all.subarray(begin * width, end * width);
+      const values =
+        all instanceof SparseRows
+          ? dense(all, order, begin, end)
+          : order
+            ? picked(all, width, order, begin, end)
+            : all.subarray(begin * width, end * width);
       return copyOf(name, { tensor: null, values, shape: [values.length], dtype }, dtype);
     });
     return { inputs, rows: end - begin, index };
@@ -87,6 +100,11 @@ export class Data {
       this.batch(i * batchSize, Math.min((i + 1) * batchSize, this.rows), i),
     );
   }
+}
+
+/** The programs of diagnostics take dense rows; those of one batch at a time are. */
+function dense(all: SparseRows, order: ArrayLike<number> | null, begin: number, end: number): Float32Array {
+  return all.denseRows(Int32Array.from({ length: end - begin }, (_, i) => (order ? order[begin + i] : begin + i)));
 }
 
 function picked(all: NumericArray, width: number, order: ArrayLike<number>, begin: number, end: number): NumericArray {

@@ -4,7 +4,7 @@ import { compile } from '../graph/compile.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
 import type { Model } from '../model/model.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { DataLike } from '../training/columns.js';
+import type { DataLike, InputLike } from '../training/columns.js';
 import { commonOptions, type DataOptions, probed } from './options.js';
 import type { Probe } from './probe.js';
 
@@ -50,7 +50,12 @@ export async function normsOf(probe: Probe, vector: Tensor, loss: number): Promi
  * @example
  * const { norm } = await diagnostics.gradientNorm(net, x, y);
  */
-export async function gradientNorm(net: Model, x: DataLike, y: DataLike, options?: DataOptions): Promise<GradientNorm> {
+export async function gradientNorm(
+  net: Model,
+  x: InputLike,
+  y: DataLike,
+  options?: DataOptions,
+): Promise<GradientNorm> {
   const where = 'diagnostics.gradientNorm';
   const { probe, batches } = await probed(where, net, x, y, commonOptions(where, options));
   const { vector, loss } = await probe.gradient(batches);

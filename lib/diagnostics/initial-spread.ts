@@ -1,7 +1,7 @@
 // Whether the scale of the initial weights lets signals and gradients through.
 import { Options } from '../options.js';
 import type { Model } from '../model/model.js';
-import type { DataLike } from '../training/columns.js';
+import type { DataLike, InputLike } from '../training/columns.js';
 import { compiledOf, Data } from './data.js';
 import { type LayerSpread, layerSpreads } from './layer-spread.js';
 import { type DataOptions, dataKeys, kBatchSize, probeOptions } from './options.js';
@@ -63,7 +63,7 @@ function verdictOf(layers: readonly LayerSpread[], activationGrowth: number, gra
  */
 export async function initialSpread(
   net: Model,
-  x: DataLike,
+  x: InputLike,
   y: DataLike,
   options?: DataOptions,
 ): Promise<InitialSpread> {

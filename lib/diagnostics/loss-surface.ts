@@ -8,7 +8,7 @@ import { type TensorLike, toSource } from '../tensor/convert.js';
 import { copyOf } from '../tensor/make.js';
 import { sameShape, shapeText, sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import type { DataLike } from '../training/columns.js';
+import type { DataLike, InputLike } from '../training/columns.js';
 import type { Batch } from './data.js';
 import { type DataOptions, dataKeys, probed } from './options.js';
 import type { Kind, Probe } from './probe.js';
@@ -132,7 +132,7 @@ function checkRange(what: string, value: unknown): [number, number] {
  */
 export async function lossSurface(
   net: Model,
-  x: DataLike,
+  x: InputLike,
   y: DataLike,
   options?: LossSurfaceOptions,
 ): Promise<LossSurface> {

@@ -3,7 +3,7 @@ import { DownhillError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { DataLike } from '../training/columns.js';
+import type { DataLike, InputLike } from '../training/columns.js';
 import { compiledOf, Data, randomOrder } from './data.js';
 import { type DataOptions, dataKeys, probeOptions } from './options.js';
 import { Probe } from './probe.js';
@@ -132,7 +132,7 @@ export async function noiseOf(
  */
 export async function noiseScale(
   net: Model,
-  x: DataLike,
+  x: InputLike,
   y: DataLike,
   options?: NoiseScaleOptions,
 ): Promise<NoiseScale> {

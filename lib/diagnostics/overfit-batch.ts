@@ -8,7 +8,7 @@ import type { MetricLike } from '../metrics/resolve.js';
 import type { OptimizerLike } from '../optimizers/index.js';
 import { Options } from '../options.js';
 import { randomState, setRandomState } from '../random.js';
-import type { DataLike } from '../training/columns.js';
+import type { DataLike, InputLike } from '../training/columns.js';
 import { compiledOf } from './data.js';
 
 export interface OverfitBatchOptions {
@@ -84,7 +84,7 @@ function copyOf(where: string, net: Model, optimizer: OptimizerLike | undefined,
  */
 export async function overfitBatch(
   net: Model,
-  x: DataLike,
+  x: InputLike,
   y: DataLike,
   options?: OverfitBatchOptions,
 ): Promise<OverfitBatch> {

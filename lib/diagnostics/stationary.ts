@@ -1,7 +1,7 @@
 // The stop test of pure optimization.
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
-import type { DataLike } from '../training/columns.js';
+import type { DataLike, InputLike } from '../training/columns.js';
 import { type GradientNorm, normsOf } from './gradient-norm.js';
 import { type DataOptions, dataKeys, probed } from './options.js';
 
@@ -28,7 +28,7 @@ export interface Stationary extends Pick<GradientNorm, 'norm' | 'largest' | 'los
  */
 export async function stationary(
   net: Model,
-  x: DataLike,
+  x: InputLike,
   y: DataLike,
   options?: StationaryOptions,
 ): Promise<Stationary> {

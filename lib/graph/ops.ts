@@ -51,6 +51,7 @@ export {
   stopGradient,
   transpose,
 } from './ops/movement.js';
+export { type SparseMatmulOptions, sparseMatmul } from './ops/sparse.js';
 export {
   type Axes,
   argmax,

@@ -5,6 +5,7 @@ import { type Initializer, type InitializerLike, resolveInitializer } from '../i
 import type { Constraint } from '../constraints/constraint.js';
 import { type ConstraintLike, resolveConstraint } from '../constraints/resolve.js';
 import * as ops from '../graph/ops.js';
+import type { SymbolicSparse } from '../graph/sparse.js';
 import type { Regularizer } from '../regularizers/regularizer.js';
 import { type RegularizerLike, resolveRegularizer } from '../regularizers/resolve.js';
 import type { Shape } from '../tensor/shape.js';
@@ -109,7 +110,14 @@ export class Dense extends Layer {
   }
 
   override call(x: Computed): Computed {
-    const product = ops.matmul(x, this.#kernel.variable);
+    return this.#finish(ops.matmul(x, this.#kernel.variable));
+  }
+
+  protected override callSparse({ indptr, indices, values }: SymbolicSparse): Computed {
+    return this.#finish(ops.sparseMatmul(indptr, indices, values, this.#kernel.variable));
+  }
+
+  #finish(product: Computed): Computed {
     return this.#activation(this.#bias ? ops.add(product, this.#bias.variable) : product);
   }
 }

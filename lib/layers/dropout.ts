@@ -1,7 +1,10 @@
 // Dropout: zeroes random elements while training.
 import type { Config } from '../config/values.js';
 import { call } from '../graph/call.js';
+import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
+import { sparseDropout } from '../graph/ops/dropout.js';
+import type { SymbolicSparse } from '../graph/sparse.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import { drawSeed } from '../random.js';
 import type { Shape } from '../tensor/shape.js';
@@ -46,6 +49,17 @@ export class Dropout extends Layer {
     // A training step counts its masks by itself; a call on concrete values is a program of its own, so its key must move.
     const key = x instanceof SymbolicTensor ? this.#key : this.#key + ++this.#calls;
     return call('dropout', [x], { rate: this.rate, key });
+  }
+
+  /** The masks are those of the dense rows. */
+  protected override callSparse(x: SymbolicSparse, { training }: CallContext): SymbolicSparse {
+    if (this.activityRegularizer)
+      throw new DownhillError(
+        'UNSUPPORTED',
+        `Layer "${this.name}": activityRegularizer cannot look at sparse rows. Put it on a later layer, or pass dense rows.`,
+      );
+    if (!training || this.rate === 0) return x;
+    return x.with(this.rate === 1 ? ops.mul(x.values, 0) : sparseDropout(x, { rate: this.rate, key: this.#key }));
   }
 }
 

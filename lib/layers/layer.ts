@@ -5,8 +5,9 @@ import type { Config } from '../config/values.js';
 import type { Constraint } from '../constraints/constraint.js';
 import { DownhillError } from '../errors.js';
 import type { Result } from '../graph/signatures.js';
+import type { SymbolicSparse } from '../graph/sparse.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
-import type { Value } from '../graph/trace.js';
+import type { Trace, Value } from '../graph/trace.js';
 import type { Initializer } from '../initializers/index.js';
 import { checkFlag, Options } from '../options.js';
 import type { Regularizer } from '../regularizers/regularizer.js';
@@ -161,15 +162,41 @@ export abstract class Layer {
       throw new DownhillError('SHAPE_MISMATCH', `Layer "${this.#name}" expects a batch, [n, …]; received a scalar.`);
     this.build(input.shape.slice(1));
     if (!(input instanceof SymbolicTensor)) return this.call(input, { training });
-    binding.graphScope(input.trace.graph, this.#name);
+    return this.#scoped(input.trace, () => this.#shown(this.call(input, { training })));
+  }
+
+  /** The layer applied to a batch of sparse rows [n, columns] in a traced function. Throws UNSUPPORTED. */
+  applySparse(x: SymbolicSparse, context: CallContext): Computed | SymbolicSparse {
+    this.build(x.shape.slice(1));
+    return this.#scoped(x.indptr.trace, () => {
+      const output = this.callSparse(x, context);
+      return 'indptr' in output ? output : this.#shown(output);
+    });
+  }
+
+  /** The layer's function of sparse rows, for layers that have one. */
+  protected callSparse(_x: SymbolicSparse, _context: CallContext): Computed | SymbolicSparse {
+    throw new DownhillError(
+      'UNSUPPORTED',
+      `Layer "${this.#name}" (${this.type}) cannot take sparse rows: only dense layers can, and dropout in front of them. Begin the ` +
+        'model with one, or pass dense rows: x.toDense(), or x.batches(y) as batches.',
+    );
+  }
+
+  #scoped<T>({ graph }: Trace, body: () => T): T {
+    binding.graphScope(graph, this.#name);
     try {
-      const output = this.call(input, { training });
-      const seen = observer && output instanceof SymbolicTensor ? observer(this, output) : output;
-      if (this.activityRegularizer) penalizeActivity(this.#name, this.activityRegularizer, seen);
-      return seen;
+      return body();
     } finally {
-      binding.graphScope(input.trace.graph, '');
+      binding.graphScope(graph, '');
     }
+  }
+
+  /** The output, as observers and the penalty have seen it. */
+  #shown(output: Computed): Computed {
+    const seen = observer && output instanceof SymbolicTensor ? observer(this, output) : output;
+    if (this.activityRegularizer) penalizeActivity(this.#name, this.activityRegularizer, seen);
+    return seen;
   }
 
   protected addWeight(

@@ -6,6 +6,7 @@ import { type Serialized, serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { resolveDevice } from '../devices.js';
 import { DownhillError } from '../errors.js';
+import type { SymbolicSparse } from '../graph/sparse.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
 import { type LoadWeightsOptions, loadWeights, type WeightsReport } from '../io/load-weights.js';
@@ -19,7 +20,7 @@ import { asTensor } from '../tensor/make.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
-import type { DataLike } from '../training/columns.js';
+import type { DataLike, InputLike } from '../training/columns.js';
 import { Compiled, type CompileOptions } from '../training/compiled.js';
 import { type EvaluateOptions, evaluate } from '../training/evaluate.js';
 import type { Batches } from '../training/feed.js';
@@ -74,7 +75,7 @@ export abstract class Model implements Network {
   abstract build(inputShape: Shape): void;
 
   /** The layers' functions, one after another. */
-  abstract call(x: Computed, context: CallContext): Computed;
+  abstract call(x: Computed | SymbolicSparse, context: CallContext): Computed;
 
   /** What makes an equal model with fresh weights, as plain JSON. Where it computes is no part of it. */
   abstract getConfig(): Config;
@@ -128,8 +129,8 @@ export abstract class Model implements Network {
   /**
    * Trains on a native thread; JavaScript goes on meanwhile.
    *
-   * x: inputs [n, …inputShape], as typed arrays, nested arrays or Tensors; y: targets [n] or [n, …outputShape]. Or, in their place, an
-   * (async) iterable of batches [x, y] or [x, y, sampleWeight].
+   * x: inputs [n, …inputShape], as typed arrays, nested arrays or Tensors, or data.SparseRows for a model that begins with a dense layer; y:
+   * targets [n] or [n, …outputShape]. Or, in their place, an (async) iterable of batches [x, y] or [x, y, sampleWeight].
    *
    * @returns the numbers of every epoch
    * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NON_FINITE, LABEL_OUT_OF_RANGE, NOT_COMPILED, BUSY while another fit runs, the
@@ -140,8 +141,8 @@ export abstract class Model implements Network {
    */
   fit(batches: Batches, options?: FitOptions): Promise<History>;
   fit(batches: Batches, y: undefined, options?: FitOptions): Promise<History>;
-  fit(x: DataLike, y: DataLike, options?: FitOptions): Promise<History>;
-  async fit(x: DataLike | Batches, y?: DataLike | FitOptions, options?: FitOptions): Promise<History> {
+  fit(x: InputLike, y: DataLike, options?: FitOptions): Promise<History>;
+  async fit(x: InputLike | Batches, y?: DataLike | FitOptions, options?: FitOptions): Promise<History> {
     const [targets, given] = splitArguments<FitOptions>(y, options);
     return runFit(this.#trainer, this, x, targets, given, (stop) => {
       this.#stop = stop;
@@ -157,8 +158,8 @@ export abstract class Model implements Network {
    */
   evaluate(batches: Batches, options?: EvaluateOptions): Promise<Logs>;
   evaluate(batches: Batches, y: undefined, options?: EvaluateOptions): Promise<Logs>;
-  evaluate(x: DataLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
-  async evaluate(x: DataLike | Batches, y?: DataLike | EvaluateOptions, options?: EvaluateOptions): Promise<Logs> {
+  evaluate(x: InputLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
+  async evaluate(x: InputLike | Batches, y?: DataLike | EvaluateOptions, options?: EvaluateOptions): Promise<Logs> {
     const [targets, given] = splitArguments<EvaluateOptions>(y, options);
     return evaluate(this.#trainer, this, x, targets, given);
   }
@@ -168,7 +169,7 @@ export abstract class Model implements Network {
    *
    * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NOT_BUILT
    */
-  async predict(x: DataLike, options?: PredictOptions): Promise<Tensor> {
+  async predict(x: InputLike, options?: PredictOptions): Promise<Tensor> {
     return predict(this.#trainer, this, x, options);
   }
 
@@ -178,7 +179,7 @@ export abstract class Model implements Network {
    * @param options sampleWeight and classWeight, as for fit
    * @throws (rejects) as fit
    */
-  async trainOnBatch(x: DataLike, y: DataLike, options?: TrainWeightOptions): Promise<Logs> {
+  async trainOnBatch(x: InputLike, y: DataLike, options?: TrainWeightOptions): Promise<Logs> {
     this.#trainer.checkAlive();
     return trainOnBatch(this.#trainer, this, x, y, options);
   }

@@ -3,6 +3,7 @@ import type { DType } from '../binding/native.js';
 import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
+import { SymbolicSparse } from '../graph/sparse.js';
 import { InputLayer } from '../layers/input.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
 import { checkShape, Options } from '../options.js';
@@ -120,11 +121,16 @@ export class Sequential extends Model {
     this.#outputShapes = outputs;
   }
 
-  override call(x: Computed, context: CallContext): Computed {
+  override call(x: Computed | SymbolicSparse, context: CallContext): Computed {
     this.checkBuilt();
     let value = x;
-    for (const layer of this.#layers) value = layer.apply(value, context);
-    return value;
+    for (const layer of this.#layers)
+      value = value instanceof SymbolicSparse ? layer.applySparse(value, context) : layer.apply(value, context);
+    if (!(value instanceof SymbolicSparse)) return value;
+    throw new DownhillError(
+      'UNSUPPORTED',
+      `The output of model "${this.name}" would be sparse rows. End it with a dense layer, or pass dense rows.`,
+    );
   }
 
   protected override rows(): SummaryRow[] {

@@ -1,5 +1,6 @@
 // Data as columns for the native loader: shapes are checked against the model, values are taken as they are.
 import { binding, type Dataset, type DType, type NumericArray, type Storage } from '../binding/index.js';
+import { SparseRows } from '../data/sparse-rows.js';
 import { DownhillError, show } from '../errors.js';
 import { elementShape } from '../losses/loss.js';
 import type { LossMeasure } from '../losses/measure.js';
@@ -10,6 +11,9 @@ import type { Network } from './network.js';
 
 /** Data that a model takes: typed arrays, nested arrays, Tensors. */
 export type DataLike = TensorLike;
+
+/** What a model takes as inputs. */
+export type InputLike = DataLike | SparseRows;
 
 /** Shape and dtype of one row. */
 export interface RowType {
@@ -22,6 +26,8 @@ export interface Column extends RowType {
   source: Source;
   /** Typed arrays have no shape of their own: theirs is implied by the model. */
   rows: number;
+  /** In place of the source's values. */
+  sparse?: SparseRows;
 }
 
 interface Taken {
@@ -66,8 +72,22 @@ function checkRows(name: string, rows: number): void {
   if (rows === 0) throw new DownhillError('EMPTY_DATA', `${name} has no rows; at least one is needed.`);
 }
 
+function sparseColumn(network: Network, sparse: SparseRows, name: string): Column {
+  const [rows, columns] = sparse.shape;
+  checkRows(name, rows);
+  if (!network.built) network.build([columns]);
+  const { inputShape: shape, inputDtype: dtype } = network;
+  if (!sameShape(shape, [columns]) || dtype !== 'float32')
+    throw mismatch(
+      `${name} must have shape ${batchOf(shape)} and dtype ${dtype}, as the model's input; received sparse rows ${shapeText(sparse.shape)} of float32.`,
+    );
+  const source: Source = { tensor: null, values: sparse.values, shape: sparse.shape, dtype };
+  return { name, source, shape, dtype, rows, sparse };
+}
+
 /** The inputs of a model; builds a model that has no input shape yet. */
 export function inputColumn(network: Network, data: unknown, name = 'x'): Column {
+  if (data instanceof SparseRows) return sparseColumn(network, data, name);
   const { source, flat } = take(name, data);
   if (!network.built) {
     if (flat || source.shape.length === 0)
@@ -138,12 +158,18 @@ function freeTarget(network: Network, source: Source, flat: boolean, rows: numbe
 
 /** The columns in native memory. `check`: throw NON_FINITE, naming column and row, for NaN and infinity. */
 export function datasetOf(columns: readonly Column[], check: boolean): Dataset {
-  const sources = columns.map(({ name, source, shape, dtype }): Parameters<typeof binding.datasetNew>[0][number] => {
-    if (!check && source.values) checkFits(name, source.values, dtype);
-    const data: NumericArray | Storage = source.tensor ? storageOf(source.tensor) : source.values;
-    const column = { name, data, width: sizeOf(shape), dtype };
-    return source.tensor ? { ...column, storageDtype: source.dtype } : column;
-  });
+  const sources = columns.map(
+    ({ name, source, shape, dtype, sparse }): Parameters<typeof binding.datasetNew>[0][number] => {
+      if (sparse) {
+        const { indptr, indices, values } = sparse;
+        return { name, sparse: { indptr, indices, values }, width: sizeOf(shape), dtype };
+      }
+      if (!check && source.values) checkFits(name, source.values, dtype);
+      const data: NumericArray | Storage = source.tensor ? storageOf(source.tensor) : source.values;
+      const dense = { name, data, width: sizeOf(shape), dtype };
+      return source.tensor ? { ...dense, storageDtype: source.dtype } : dense;
+    },
+  );
   return binding.datasetNew(sources, columns[0].rows, check);
 }
 

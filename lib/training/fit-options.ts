@@ -3,7 +3,7 @@ import type { Callback } from '../callbacks/callback.js';
 import { DownhillError, show } from '../errors.js';
 import { type Groups, groupsOf, type PerRow } from '../data/groups.js';
 import { checkCount, checkShape, Options } from '../options.js';
-import type { DataLike, OnNonFinite } from './columns.js';
+import type { DataLike, InputLike, OnNonFinite } from './columns.js';
 import type { Batches } from './feed.js';
 import type { TrainWeightOptions } from './sample-weights.js';
 import { checkVerbose, type Verbose } from './progress.js';
@@ -17,7 +17,7 @@ export interface FitOptions extends TrainWeightOptions {
   /** Fraction of the rows, the last ones before shuffling, that is held back for validation. */
   validationSplit?: number;
   /** [x, y] or [x, y, sampleWeight], or an iterable of such batches, evaluated after each epoch. */
-  validationData?: readonly [DataLike, DataLike] | readonly [DataLike, DataLike, DataLike] | Batches;
+  validationData?: readonly [InputLike, DataLike] | readonly [InputLike, DataLike, DataLike] | Batches;
   /** Rows per batch of the validation; by default batchSize. */
   validationBatchSize?: number;
   /** Batches of a validation, the first ones each time; by default all. */

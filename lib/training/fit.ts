@@ -156,7 +156,7 @@ class Fit {
     const dataset = datasetFor(columns, onNonFinite);
     const validation = held ? new ArrayFeed(trainer, { dataset, columns, walk: held }, testing) : separate();
     await file?.apply(rowsOf(train), validation?.rows ?? null);
-    const walk = { ...train, draws: replacement ? stepsPerEpoch * batchSize : 0 };
+    const walk = { ...train, draws: replacement ? stepsPerEpoch * batchSize : 0, repeats: replacement };
     return { train: new ArrayFeed(trainer, { dataset, columns, walk }, training()), validation };
   }
 

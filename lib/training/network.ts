@@ -1,5 +1,6 @@
 // What training needs of a model.
 import type { DType, Precision } from '../binding/native.js';
+import type { SymbolicSparse } from '../graph/sparse.js';
 import type { CallContext, Computed } from '../layers/layer.js';
 import type { Weight } from '../layers/weight.js';
 import type { Shape } from '../tensor/shape.js';
@@ -16,5 +17,5 @@ export interface Network {
   readonly built: boolean;
   /** Fixes the input shape of a model that has none. */
   build(inputShape: Shape): void;
-  call(x: Computed, context: CallContext): Computed;
+  call(x: Computed | SymbolicSparse, context: CallContext): Computed;
 }

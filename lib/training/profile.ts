@@ -1,5 +1,6 @@
 // Profiles of a model's programs: a training step on copies of its weights, or a prediction.
 import { binding } from '../binding/index.js';
+import { SparseRows } from '../data/sparse-rows.js';
 import { DownhillError } from '../errors.js';
 import { arenaLike } from '../layers/weight.js';
 import { Options } from '../options.js';
@@ -13,17 +14,25 @@ import {
   readProfileOptions,
 } from '../profile/profile.js';
 import { toSource } from '../tensor/convert.js';
-import { sizeOf } from '../tensor/shape.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';
 import { Variable } from '../tensor/variable.js';
-import { type Column, type DataLike, datasetOf, inputColumn, type RowType, targetColumn } from './columns.js';
+import {
+  type Column,
+  type DataLike,
+  datasetOf,
+  type InputLike,
+  inputColumn,
+  type RowType,
+  targetColumn,
+} from './columns.js';
 import { type RowTypes, trainProgram } from './programs.js';
 import type { Trainer } from './trainer.js';
 
 /** As describe(), a profile is of the latest training step, or of a prediction of as many rows, unless the options say otherwise. */
 export interface ModelProfileOptions extends ProfileOptions {
   /** Inputs, as for fit; by default random numbers in [0, 1), or zeros where they are int32. */
-  x?: DataLike;
+  x?: InputLike;
   /** Targets, with x; by default random numbers, or zeros where they are labels. Of training. */
   y?: DataLike;
   /** Rows of a batch. */
@@ -42,16 +51,38 @@ function generated(name: string, { shape, dtype }: RowType, rows: number, stream
   return { name, source: toSource(name, new Tensor(storage, full, dtype)), shape, dtype, rows };
 }
 
+/** Rows with so many values each that are not 0. */
+function sparseLike(columns: number, rows: number, values: number): SparseRows {
+  const each = Math.min(columns, Math.floor(values));
+  const apart = Math.max(1, Math.floor(columns / Math.max(1, each)));
+  return new SparseRows({
+    shape: [rows, columns],
+    indptr: Int32Array.from({ length: rows + 1 }, (_, row) => row * each),
+    indices: Int32Array.from({ length: rows * each }, (_, i) => (i % each) * apart + (Math.floor(i / each) % apart)),
+    values: new Float32Array(rows * each).fill(1),
+  });
+}
+
 /** Null where all columns lie as the program reads them. */
 function gathering(columns: readonly Column[], rows: number, shuffled: boolean): ProfilePart | null {
   const arrays = { float32: Float32Array, int32: Int32Array };
   const converts = ({ source, dtype }: Column) =>
     source.tensor ? source.dtype !== dtype : !(source.values instanceof arrays[dtype]);
-  const copied = columns.filter((column) => shuffled || converts(column));
-  if (copied.length === 0) return null;
-  const shapes = copied.map(({ shape }) => [rows, ...shape]);
-  const widths = copied.map(({ source }) => 4 + (source.tensor ? 4 : source.values.BYTES_PER_ELEMENT));
-  const bytes = shapes.reduce((sum, shape, i) => sum + widths[i] * sizeOf(shape), 0);
+  const shapes: Shape[] = [];
+  let bytes = 0;
+  for (const column of columns) {
+    const { sparse, source, shape } = column;
+    if (sparse) {
+      // Where rows begin always; indices and values, on average.
+      const values = Math.round((rows * sparse.values.length) / column.rows);
+      shapes.push([rows + 1], ...(shuffled ? [[values], [values]] : []));
+      bytes += 8 * (rows + 1) + (shuffled ? 16 * values : 0);
+    } else if (shuffled || converts(column)) {
+      shapes.push([rows, ...shape]);
+      bytes += (4 + (source.tensor ? 4 : source.values.BYTES_PER_ELEMENT)) * rows * sizeOf(shape);
+    }
+  }
+  if (shapes.length === 0) return null;
   return { op: 'gather', label: '', inputs: [], outputs: shapes, flops: 0, bytes };
 }
 
@@ -60,6 +91,7 @@ async function trainingJob(
   trainer: Trainer,
   rows: number,
   types: RowTypes,
+  room: number | null,
 ): Promise<Pick<ProfileJob, 'program' | 'updater' | 'update'>> {
   const { network, compiled } = trainer;
   const { optimizer } = compiled;
@@ -69,7 +101,7 @@ async function trainingJob(
     ({ shape, variable, constraint }, i) => new Variable(copies[i], shape, 'float32', variable.name, true, constraint),
   );
   const stands = new Map(trained.map(({ variable }, i) => [variable, variables[i]]));
-  const program = trainProgram(network, compiled, rows, types, trained, gradients, stands);
+  const program = trainProgram(network, compiled, rows, types, trained, gradients, room, stands);
   const updater = optimizer.rehearse(variables, gradients);
   const originals = trained.map(({ variable }) => storageOf(variable));
   if (copies.length > 0) await binding.storagesCopyAsync(originals, copies);
@@ -101,7 +133,12 @@ export async function profileModel(
   const x = givenX === undefined ? null : inputColumn(network, givenX);
   const rows = Math.min(read.count('batchSize', latest.rows), x?.rows ?? Infinity);
   const all = x?.rows ?? kBatches * rows;
-  const columns = [x ?? generated('x', { shape: network.inputShape, dtype: network.inputDtype }, all, 0)];
+  const columns = [
+    x ??
+      (latest.room === null
+        ? generated('x', { shape: network.inputShape, dtype: network.inputDtype }, all, 0)
+        : inputColumn(network, sparseLike(network.inputShape[0], all, latest.room / latest.rows))),
+  ];
   let types: RowTypes | null = null;
   if (train) {
     const target =
@@ -114,9 +151,10 @@ export async function profileModel(
     types = { target: { shape: target.shape, dtype: target.dtype }, weight };
   }
   const dataset = datasetOf(columns, false);
+  const room = binding.datasetRoom(dataset, rows, false);
   const work = train
-    ? await trainingJob(trainer, rows, types!)
-    : { program: trainer.program('predict', rows, null), updater: null, update: null };
+    ? await trainingJob(trainer, rows, types!, room)
+    : { program: trainer.program('predict', rows, null, room), updater: null, update: null };
   return profileJob(
     {
       ...work,

@@ -1,6 +1,7 @@
 // The programs of a model: traced for a number of rows, planned once, kept while in use.
 import { binding, type Program, type Storage } from '../binding/index.js';
 import * as ops from '../graph/ops.js';
+import { SymbolicSparse } from '../graph/sparse.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
 import { Trace } from '../graph/trace.js';
 import { withActivityPenalties } from '../layers/activity.js';
@@ -38,7 +39,18 @@ export interface Numbers {
   logs: SymbolicTensor[];
 }
 
-/** Loss and logs of a batch in the running trace, whose next inputs become the data. */
+/** The rows of a batch; `room`: for the values of sparse ones. */
+function inputOf(
+  { inputShape, inputDtype }: Network,
+  rows: number,
+  room: number | null,
+  trace: Trace,
+): SymbolicTensor | SymbolicSparse {
+  if (room === null) return trace.input([rows, ...inputShape], inputDtype, 'x');
+  return SymbolicSparse.input(trace, rows, inputShape[0], room, 'x');
+}
+
+/** Loss and logs of a batch in the running trace, whose next inputs become the data. `room`: for the values of sparse rows. */
 export function numbersOf(
   network: Network,
   compiled: Compiled,
@@ -46,8 +58,9 @@ export function numbersOf(
   { target, weight }: RowTypes,
   trace: Trace,
   training: boolean,
+  room: number | null = null,
 ): Numbers {
-  const x = trace.input([rows, ...network.inputShape], network.inputDtype, 'x');
+  const x = inputOf(network, rows, room, trace);
   const y = trace.input([rows, ...target.shape], target.dtype, 'y');
   const w = weight ? trace.input([rows, ...weight.shape], 'float32', 'sampleWeight') : null;
   const { result: prediction, penalties } = withActivityPenalties(
@@ -88,11 +101,12 @@ export function trainProgram(
   types: RowTypes,
   trained: readonly Weight[],
   gradients: readonly Storage[],
+  room: number | null,
   stands: ReadonlyMap<Variable, Variable> = new Map(),
 ): Program {
   return build(network, (trace) => {
     for (const [variable, stand] of stands) trace.substitute(variable, trace.variable(stand));
-    const { loss, logs } = numbersOf(network, compiled, rows, types, trace, true);
+    const { loss, logs } = numbersOf(network, compiled, rows, types, trace, true, room);
     const leaves = trained.map(({ variable }) => trace.variable(stands.get(variable) ?? variable));
     const outputs = [...logs, ...trace.gradients(loss, leaves, compiled.optimizer.lossSeed(trace))];
     return { outputs, targets: [...logs.map(() => null), ...gradients] };
@@ -100,14 +114,20 @@ export function trainProgram(
 }
 
 /** The logs of a batch, without training. */
-export function evaluateProgram(network: Network, compiled: Compiled, rows: number, types: RowTypes): Program {
-  return build(network, (trace) => ({ outputs: numbersOf(network, compiled, rows, types, trace, false).logs }));
+export function evaluateProgram(
+  network: Network,
+  compiled: Compiled,
+  rows: number,
+  types: RowTypes,
+  room: number | null,
+): Program {
+  return build(network, (trace) => ({ outputs: numbersOf(network, compiled, rows, types, trace, false, room).logs }));
 }
 
 /** The outputs of a batch. */
-export function predictProgram(network: Network, rows: number): Program {
+export function predictProgram(network: Network, rows: number, room: number | null): Program {
   return build(network, (trace) => {
-    const x = trace.input([rows, ...network.inputShape], network.inputDtype, 'x');
+    const x = inputOf(network, rows, room, trace);
     return { outputs: [network.call(x, { training: false }) as SymbolicTensor] };
   });
 }

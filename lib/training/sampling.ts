@@ -18,6 +18,8 @@ export interface Walk {
   groups: Int32Array | null;
   /** Rows of a pass where they are drawn with replacement; 0: as many as there are. */
   draws: number;
+  /** A batch may have a row more than once. */
+  repeats: boolean;
 }
 
 /** Rows that a walk has to choose from. */
@@ -36,7 +38,7 @@ export function lengthOf(walk: Walk): number {
 }
 
 export function allRows(rows: number): Walk {
-  return { begin: 0, end: rows, rows: null, groups: null, draws: 0 };
+  return { begin: 0, end: rows, rows: null, groups: null, draws: 0, repeats: false };
 }
 
 /**

@@ -31,6 +31,8 @@ export interface TrainingBatch {
   /** By column. */
   inputs: readonly Storage[];
   types: RowTypes;
+  /** The first three columns are sparse rows: where they begin, indices and values. */
+  sparse: boolean;
 }
 
 const text = (type: RowType | null) => (type ? `${type.dtype}[${type.shape.join()}]` : '');
@@ -50,7 +52,7 @@ export class Trainer {
   #running: Session | null = null;
   #disposed = false;
   /** Rows and targets of the latest programs, for describe(). */
-  #latest: { rows: number; types: RowTypes | null } = { rows: 32, types: null };
+  #latest: { rows: number; types: RowTypes | null; room: number | null } = { rows: 32, types: null, room: null };
 
   constructor(network: Network) {
     this.network = network;
@@ -147,9 +149,9 @@ export class Trainer {
    * there is none.
    */
   batch(back: number): TrainingBatch | null {
-    const { types } = this.#latest;
+    const { types, room } = this.#latest;
     const inputs = this.#running && types && binding.sessionBatch(this.#running, back);
-    return inputs && { inputs, types };
+    return inputs && { inputs, types, sparse: room !== null };
   }
 
   /** The end of a fit: weights with a moving average become it. */
@@ -191,28 +193,36 @@ export class Trainer {
     const types = target ? { target, weight } : null;
     const { walk } = data;
     const length = lengthOf(walk);
-    if (kind === 'train') this.#latest = { rows: Math.min(data.batchSize, length), types };
+    const roomFor = (rows: number) => binding.datasetRoom(data.dataset, rows, walk.repeats);
+    const most = Math.min(data.batchSize, length);
+    if (kind === 'train') this.#latest = { rows: most, types, room: roomFor(most) };
     for (const rows of batchRows(kind, length, data.batchSize))
-      binding.sessionProgram(session, rows, this.program(kind, rows, types));
+      binding.sessionProgram(session, rows, this.program(kind, rows, types, roomFor(rows)));
     binding.sessionData(session, data.dataset, walk.begin, walk.end, walk);
   }
 
-  /** The program for batches of `rows` rows. */
-  program(kind: 'train' | 'evaluate' | 'predict', rows: number, types: RowTypes | null): Program {
+  /** The program for batches of `rows` rows; `room`: for the values of sparse ones. */
+  program(
+    kind: 'train' | 'evaluate' | 'predict',
+    rows: number,
+    types: RowTypes | null,
+    room: number | null = null,
+  ): Program {
     const key = types ? `${text(types.target)} ${text(types.weight)}` : '';
-    return this.#programs.get(`${kind} ${rows} ${key}`, () => this.#build(kind, rows, types));
+    const sparse = room === null ? '' : ` sparse ${room}`;
+    return this.#programs.get(`${kind} ${rows} ${key}${sparse}`, () => this.#build(kind, rows, types, room));
   }
 
   /** The plan of the latest training step, or of a prediction, as text. */
   describe(kind: 'train' | 'predict'): string {
-    const { rows, types } = this.latest(kind);
-    return binding.programDescribe(this.program(kind, rows, types));
+    const { rows, types, room } = this.latest(kind);
+    return binding.programDescribe(this.program(kind, rows, types, room));
   }
 
   /** What the latest training step had, or a prediction of as many rows has. */
-  latest(kind: 'train' | 'predict'): { rows: number; types: RowTypes | null } {
-    const { rows, types } = this.#latest;
-    return { rows, types: kind === 'train' ? (types ?? this.#usualTypes()) : null };
+  latest(kind: 'train' | 'predict'): { rows: number; types: RowTypes | null; room: number | null } {
+    const { rows, types, room } = this.#latest;
+    return { rows, room, types: kind === 'train' ? (types ?? this.#usualTypes()) : null };
   }
 
   dispose(): void {
@@ -227,12 +237,12 @@ export class Trainer {
     this.#reading = null;
   }
 
-  #build(kind: 'train' | 'evaluate' | 'predict', rows: number, types: RowTypes | null): Program {
+  #build(kind: 'train' | 'evaluate' | 'predict', rows: number, types: RowTypes | null, room: number | null): Program {
     const { network } = this;
-    if (kind === 'predict') return predictProgram(network, rows);
-    if (kind === 'evaluate') return evaluateProgram(network, this.compiled, rows, types!);
+    if (kind === 'predict') return predictProgram(network, rows, room);
+    if (kind === 'evaluate') return evaluateProgram(network, this.compiled, rows, types!, room);
     const { weights, storages } = this.#trained();
-    return trainProgram(network, this.compiled, rows, types!, weights, storages);
+    return trainProgram(network, this.compiled, rows, types!, weights, storages, room);
   }
 
   #trained(): Gradients {

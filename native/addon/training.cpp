@@ -10,12 +10,34 @@ namespace downhill::addon {
 
 namespace {
 
+const void* elements(const Napi::Object& given, const char* key, Element element, size_t* count) {
+  const ArrayView view = array_view(given.Get(key), key);
+  if (view.element != element)
+    throw Error(code::kInvalidArgument,
+                std::string(key) + " must be an array of " + (element == Element::int32 ? "int32." : "float32."));
+  *count = view.length;
+  return view.data;
+}
+
+std::shared_ptr<const SparseSource> sparse_source(const Napi::Object& given, int64_t columns) {
+  auto source = std::make_shared<SparseSource>();
+  source->indptr = static_cast<const int32_t*>(elements(given, "indptr", Element::int32, &source->starts));
+  source->indices = static_cast<const int32_t*>(elements(given, "indices", Element::int32, &source->index_count));
+  source->values = static_cast<const float*>(elements(given, "values", Element::float32, &source->value_count));
+  source->columns = columns;
+  return source;
+}
+
 ColumnSource column(const Napi::Value& value) {
   const Napi::Object given = object(value, "column");
   ColumnSource source;
   source.name = text(given.Get("name"), "name");
   source.width = count(given.Get("width"), "width");
   source.dtype = dtype(given.Get("dtype"));
+  if (!given.Get("sparse").IsUndefined()) {
+    source.sparse = sparse_source(object(given.Get("sparse"), "sparse"), source.width);
+    return source;
+  }
   const Napi::Value data = given.Get("data");
   if (is_handle<Storage>(data)) {
     source.storage = *handle<Storage>(data);
@@ -143,6 +165,14 @@ Napi::Value permutation(const Napi::CallbackInfo& info) {
 
 void export_training(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("datasetNew", { return new_dataset(info); });
+  DH_EXPORT("datasetRoom", {
+    const auto dataset = handle<Dataset>(info[0]);
+    const int64_t rows = count(info[1], "rows");
+    const bool repeats = boolean(info[2], "repeats");
+    for (const Column& column : dataset->columns())
+      if (column.sparse) return Napi::Number::New(info.Env(), static_cast<double>(column.sparse->room(rows, repeats)));
+    return info.Env().Null();
+  });
   DH_EXPORT("permutation", { return permutation(info); });
   DH_EXPORT("sessionNew", { return new_session(info); });
   DH_EXPORT("sessionProgram", {

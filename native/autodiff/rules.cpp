@@ -143,6 +143,30 @@ Result grad_matmul(const Tangents& t) {
               tb ? product(t.d_y, a, true, ta) : product(a, t.d_y, !ta, false));
 }
 
+Expr sparse_product(const Tangents& t, Expr values, Expr b, int64_t columns, bool transpose) {
+  const Attrs attrs = Attrs().set("columns", static_cast<double>(columns)).set("transposeA", transpose);
+  return apply(Op::sparseMatmul, {t.x[0], t.x[1], values, b}, attrs);
+}
+
+/// Linear in the values and in b.
+Result grad_sparse_matmul(const Tangents& t) {
+  const bool transpose = t.node.attrs.flag("transposeA");
+  const Expr a = transpose ? t.x[3] : t.d_y, b = transpose ? t.d_y : t.x[3];
+  return {kNone, kNone, apply(Op::sparseMatmulGrad, {t.x[0], t.x[1], a, b}),
+          sparse_product(t, t.x[2], t.d_y, t.node.attrs.integer("columns"), !transpose)};
+}
+
+Result grad_sparse_matmul_grad(const Tangents& t) {
+  const int64_t columns = t.x[3].shape()[0];
+  return {kNone, kNone, sparse_product(t, t.d_y, t.x[3], columns, false),
+          sparse_product(t, t.d_y, t.x[2], columns, true)};
+}
+
+/// The same values are dropped, as with dropout.
+Result grad_sparse_dropout(const Tangents& t) {
+  return {kNone, kNone, apply(Op::sparseDropout, {t.x[0], t.x[1], t.d_y}, t.node.attrs)};
+}
+
 Result grad_softmax(const Tangents& t) { return {fused(Op::softmaxGrad, t.y, t)}; }
 Result grad_log_softmax(const Tangents& t) { return {fused(Op::logSoftmaxGrad, t.y, t)}; }
 

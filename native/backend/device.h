@@ -62,6 +62,13 @@ struct StepLoopOptions {
   bool stop_non_finite = true;
   const Buffer* order = nullptr;  // uint32: rows of the epoch in its order; null: as they stand
 
+  /// Elements of column i in a batch.
+  int64_t elements(size_t i) const {
+    const Plan& plan = program->plan();
+    const int value = i < plan.inputs.size() ? plan.inputs[i] : -1;
+    return dataset->columns()[i].elements(batch, value < 0 ? 0 : plan.values[static_cast<size_t>(value)].shape.size());
+  }
+
   bool operator==(const StepLoopOptions& o) const {
     return program == o.program && workspace == o.workspace && updater == o.updater && dataset == o.dataset &&
            begin == o.begin && rows == o.rows && batch == o.batch && logs == o.logs &&

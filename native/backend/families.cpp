@@ -46,6 +46,10 @@ Family family_of(Op op) {
       return Family::scatter_add;
     case Op::oneHot:
       return Family::one_hot;
+    case Op::sparseMatmul:
+    case Op::sparseMatmulGrad:
+    case Op::sparseDropout:
+      return Family::sparse;
     default:
       throw Error(code::kUnsupported, std::string("No backend has a kernel for ") + name_of(op) + ".");
   }

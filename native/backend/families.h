@@ -16,6 +16,7 @@ enum class Family {
   gather,
   scatter_add,
   one_hot,
+  sparse,  // sparseMatmul sparseMatmulGrad sparseDropout
 };
 
 /// Throws UNSUPPORTED for what is no step of a plan (leaves, composites).

@@ -90,6 +90,11 @@ Dataset::Dataset(std::vector<ColumnSource> sources, int64_t rows, bool check) : 
   if (rows < 0 || rows >= kMaxRows)
     throw Error(code::kOutOfRange, "A data set has 0 to 4294967295 rows, received " + std::to_string(rows) + ".");
   for (ColumnSource& source : sources) {
+    if (source.sparse) {
+      for (Column& column : sparse_columns(source.name, *source.sparse, rows, check))
+        columns_.push_back(std::move(column));
+      continue;
+    }
     const size_t element = size_of(source.element);
     const size_t available = source.data ? source.data_elements : source.storage.bytes / element;
     if (source.width < 0 ||

@@ -7,6 +7,7 @@
 #include "core/dtype.h"
 #include "core/storage.h"
 #include "data/convert.h"
+#include "data/sparse_columns.h"
 
 namespace downhill {
 
@@ -17,19 +18,33 @@ struct ColumnSource {
   size_t data_elements = 0;    // available at data
   Storage storage;
   Element element = Element::float32;
-  int64_t width = 1;             // elements of one row
-  DType dtype = DType::float32;  // that batches have
+  int64_t width = 1;                           // elements of one row
+  DType dtype = DType::float32;                // that batches have
+  std::shared_ptr<const SparseSource> sparse;  // then sparse rows, in place of all but the name
 };
 
 struct Column {
+  /// Of dense rows all have one width. Sparse rows are three columns: where each row begins, and their indices and
+  /// values.
+  enum class Layout { dense, starts, values };
+
   std::string name;
   Storage storage;  // (rows, width) of element
   Element element = Element::float32;
   int64_t width = 1;
   DType dtype = DType::float32;
+  Layout layout = Layout::dense;
+  std::shared_ptr<const SparseIndex> sparse;  // of the other layouts; `width` is that of the matrix then
 
+  /// Elements of a batch; `room`: what a program has room for, as the values of sparse rows differ.
+  int64_t elements(int64_t rows, int64_t room) const {
+    return layout == Layout::dense ? rows * width : layout == Layout::starts ? rows + 1 : room;
+  }
   size_t row_bytes() const { return static_cast<size_t>(width) * size_of(element); }
-  const std::byte* row(int64_t index) const { return storage.host() + static_cast<size_t>(index) * row_bytes(); }
+  const std::byte* row(int64_t index) const {
+    if (layout == Layout::values) return storage.host() + static_cast<size_t>(sparse->starts()[index]) * size_of(dtype);
+    return storage.host() + static_cast<size_t>(index) * row_bytes();
+  }
   bool converts() const { return element != element_of(dtype); }
 };
 

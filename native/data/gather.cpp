@@ -46,4 +46,19 @@ void gather(const Column& column, int64_t begin, const uint32_t* order, int64_t 
   });
 }
 
+void BatchGatherer::operator()(const Column& column, int64_t room, std::byte* to) {
+  switch (column.layout) {
+    case Column::Layout::dense:
+      return gather(column, begin_, order_, count_, to);
+    case Column::Layout::starts: {
+      auto* const starts = reinterpret_cast<int32_t*>(to);
+      gather_starts(*column.sparse, begin_, order_, count_, room, starts);
+      starts_ = starts;
+      return;
+    }
+    case Column::Layout::values:
+      return gather_values(column, begin_, order_, count_, starts_, to);
+  }
+}
+
 }  // namespace downhill

@@ -1,5 +1,6 @@
 #include "graph/graph.h"
 
+#include <cstdint>
 #include <cstring>
 
 #include "core/error.h"
@@ -55,6 +56,12 @@ int leading_floats(Op op) {
   }
 }
 
+/// Behind indptr and indices all operands are float32.
+size_t first_float(Op op) {
+  const bool sparse = op == Op::sparseMatmul || op == Op::sparseMatmulGrad || op == Op::sparseDropout;
+  return sparse ? 2 : SIZE_MAX;
+}
+
 }  // namespace
 
 NodeId Graph::push(Node node) {
@@ -100,6 +107,7 @@ NodeId Graph::add(Op op, const std::vector<NodeId>& given, Attrs attrs) {
         for (NodeId& id : inputs) id = convert(id, DType::float32);
     } else {
       for (int i = 0; i < leading_floats(op); ++i) inputs[i] = convert(inputs[i], DType::float32);
+      for (size_t i = first_float(op); i < inputs.size(); ++i) inputs[i] = convert(inputs[i], DType::float32);
     }
 
     if (op == Op::matmul && nodes_[inputs[0]].shape.rank() > 2 && nodes_[inputs[1]].shape.rank() == 2 &&

@@ -305,6 +305,53 @@ Inferred shape_cast(Op op, const Inputs& inputs, Attrs& attrs) {
   return {inputs[0]->shape, static_cast<DType>(dtype)};
 }
 
+/// Rows of the matrix whose first operands are indptr and indices.
+int64_t sparse_rows(Op op, const Inputs& inputs) {
+  need_int32(op, *inputs[0], "indptr");
+  need_int32(op, *inputs[1], "indices");
+  if (inputs[0]->shape.rank() != 1 || inputs[0]->shape.size() < 1 || inputs[1]->shape.rank() != 1)
+    mismatch(op, "expected indptr [rows + 1] and indices [values].", inputs);
+  return inputs[0]->shape.size() - 1;
+}
+
+void need_values(Op op, const Inputs& inputs) {
+  if (inputs[2]->shape != inputs[1]->shape) mismatch(op, "expected an index for each value.", inputs);
+}
+
+Inferred shape_sparse_matmul(Op op, const Inputs& inputs, Attrs& attrs) {
+  const int64_t rows = sparse_rows(op, inputs);
+  need_values(op, inputs);
+  const Shape& b = inputs[3]->shape;
+  if (b.rank() != 2) mismatch(op, "expected a matrix b.", inputs);
+  const bool transpose = attrs.flag("transposeA");
+  const int64_t columns = attrs.integer("columns", transpose ? -1 : b[0]);
+  if (columns < 0 || columns > INT32_MAX) invalid(op, "expected the number of columns, at most 2147483647.");
+  if (b[0] != (transpose ? rows : columns))
+    mismatch(op,
+             "b must have " + std::to_string(transpose ? rows : columns) + " rows, one for each " +
+                 (transpose ? "row" : "column") + " of the sparse matrix.",
+             inputs);
+  attrs.set("columns", static_cast<double>(columns));
+  return {Shape({transpose ? columns : rows, b[1]}), DType::float32};
+}
+
+Inferred shape_sparse_values(Op op, const Inputs& inputs, Attrs&) {
+  const int64_t rows = sparse_rows(op, inputs);
+  const Shape &a = inputs[2]->shape, &b = inputs[3]->shape;
+  if (a.rank() != 2 || b.rank() != 2 || a[0] != rows || a[1] != b[1])
+    mismatch(op, "expected a [rows, n] and b [columns, n].", inputs);
+  return {inputs[1]->shape, DType::float32};
+}
+
+Inferred shape_sparse_dropout(Op op, const Inputs& inputs, Attrs& attrs) {
+  sparse_rows(op, inputs);
+  need_values(op, inputs);
+  const double rate = attrs.number("rate");
+  if (!(rate >= 0 && rate < 1)) invalid(op, "rate must be in [0, 1); received " + std::to_string(rate) + ".");
+  if (attrs.integer("columns") < 0) invalid(op, "expected the number of columns.");
+  return {inputs[2]->shape, DType::float32};
+}
+
 using Rule = Inferred (*)(Op, const Inputs&, Attrs&);
 
 Inferred shape_composite(Op op, const Inputs&, Attrs&) { invalid(op, "composites have no node of their own."); }

@@ -52,6 +52,11 @@ double flops_of(const Plan& plan, const Step& step) {
   double in = 0;
   for (int input : step.inputs) in += static_cast<double>(plan.values[input].shape.size());
   switch (step.op) {
+    case Op::sparseMatmul:  // of as many values as there is room for
+    case Op::sparseMatmulGrad: {
+      const Shape& b = plan.values[step.inputs[3]].shape;
+      return 2 * static_cast<double>(plan.values[step.inputs[1]].shape.size()) * static_cast<double>(b[1]);
+    }
     case Op::sum:
     case Op::max:
     case Op::min:

@@ -21,36 +21,47 @@ double since(Clock::time_point began) { return std::chrono::duration<double>(Clo
 /// Gathers batches as a session does: rows that lie as the program wants them are read in place.
 class Batches {
  public:
-  Batches(const Dataset& data, int64_t rows, bool shuffled) : data_(data), rows_(rows) {
-    if (rows < 1 || rows > data.rows())
-      throw Error(code::kInternal,
-                  "A batch of " + std::to_string(rows) + " rows of a data set of " + std::to_string(data.rows()) + ".");
+  Batches(const Plan& plan, const Dataset& data, int64_t rows, bool shuffled) : plan_(plan), data_(data), rows_(rows) {
+    if (rows < 1 || rows > data.rows() || plan.inputs.size() != data.columns().size())
+      throw Error(code::kInternal, "A batch of " + std::to_string(rows) + " rows of a data set of " +
+                                       std::to_string(data.rows()) + ", in " + std::to_string(data.columns().size()) +
+                                       " columns for " + std::to_string(plan.inputs.size()) + " inputs.");
     if (shuffled) {
       order_.resize(static_cast<size_t>(data.rows()));
       permute(order_, 0, 0);
     }
-    for (const Column& column : data.columns()) {
-      const size_t bytes = static_cast<size_t>(rows * column.width) * size_of(column.dtype);
-      const bool in_place = !shuffled && !column.converts();
-      inputs_.push_back({in_place ? column.storage.buffer : std::make_shared<Buffer>(bytes), 0, bytes, nullptr});
+    for (size_t i = 0; i < plan.inputs.size(); ++i) {
+      const Column& column = data.columns()[i];
+      const size_t bytes = static_cast<size_t>(column.elements(rows, room(i))) * size_of(column.dtype);
+      inputs_.push_back({lies_ready(column) ? column.storage.buffer : std::make_shared<Buffer>(bytes), 0, bytes, {}});
     }
   }
 
   const std::vector<Storage>& gather(int64_t batch) {
     const int64_t position = batch % (data_.rows() / rows_) * rows_;
+    BatchGatherer gather =
+        order_.empty() ? BatchGatherer(position, nullptr, rows_) : BatchGatherer(0, order_.data() + position, rows_);
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const Column& column = data_.columns()[i];
-      if (inputs_[i].buffer == column.storage.buffer)
-        inputs_[i].offset = column.storage.offset + static_cast<size_t>(position) * column.row_bytes();
-      else if (order_.empty())
-        downhill::gather(column, position, nullptr, rows_, inputs_[i].data());
-      else
-        downhill::gather(column, 0, order_.data() + position, rows_, inputs_[i].data());
+      const bool starts = column.layout == Column::Layout::starts;
+      if (lies_ready(column))
+        inputs_[i].offset = static_cast<size_t>(column.row(position) - column.storage.buffer->read(nullptr));
+      else if (starts || plan_.inputs[i] >= 0)
+        gather(column, starts ? room(i + 1) : 0, inputs_[i].data());
     }
     return inputs_;
   }
 
  private:
+  bool lies_ready(const Column& column) const {
+    return order_.empty() && !column.converts() && column.layout != Column::Layout::starts;
+  }
+  /// Elements of input i; 0 where nothing uses it.
+  int64_t room(size_t i) const {
+    return plan_.inputs[i] < 0 ? 0 : plan_.values[static_cast<size_t>(plan_.inputs[i])].shape.size();
+  }
+
+  const Plan& plan_;
   const Dataset& data_;
   const int64_t rows_;
   std::vector<uint32_t> order_;
@@ -87,7 +98,7 @@ std::vector<ProfileRun> profile(const ProfileOptions& options, int64_t first, in
   const Plan& plan = program.plan();
   const std::vector<Storage> outputs = outputs_of(program);
   std::unique_ptr<Batches> batches;
-  if (options.data) batches = std::make_unique<Batches>(*options.data, options.rows, options.shuffled);
+  if (options.data) batches = std::make_unique<Batches>(plan, *options.data, options.rows, options.shuffled);
   LockSet locks;
   if (options.updater) {
     if (program.device().memory()) throw Error(code::kUnsupported, "Updates are profiled on the CPU only.");

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <string>
 
 #include "core/error.h"
-#include "data/gather.h"
 
 namespace downhill {
 
@@ -200,20 +200,42 @@ void Session::prepare_loops() {
   }
 }
 
+/// Whether a batch of the column is read where it lies.
+bool Session::lies_ready(const Column& column) const {
+  return !where_ && !listed_ && !column.converts() && column.layout != Column::Layout::starts;
+}
+
+/// Elements of the program's input i; 0 where nothing uses it.
+int64_t Session::room_of(const Entry& entry, size_t i) {
+  const Plan& plan = entry.program->plan();
+  return i < plan.inputs.size() && plan.inputs[i] >= 0 ? plan.values[static_cast<size_t>(plan.inputs[i])].shape.size()
+                                                       : 0;
+}
+
 /// Room for a batch of the columns that cannot be read where they lie.
 void Session::place_columns() {
   const std::vector<Column>& columns = dataset_->columns();
-  const auto rows = static_cast<size_t>(std::min(batch_size_, length_));
+  const int64_t rows = std::min(batch_size_, length_);
   size_t bytes = 0;
   inputs_.resize(columns.size());
   batch_offset_.resize(columns.size());
   for (size_t i = 0; i < columns.size(); ++i) {
-    if (!where_ && !listed_ && !columns[i].converts()) continue;
+    if (lies_ready(columns[i])) continue;
     batch_offset_[i] = bytes;
-    const size_t column = rows * static_cast<size_t>(columns[i].width) * size_of(columns[i].dtype);
+    int64_t room = 0;
+    for (const Entry& entry : entries_) room = std::max(room, room_of(entry, i));
+    const size_t column = static_cast<size_t>(columns[i].elements(rows, room)) * size_of(columns[i].dtype);
     bytes += (column + kAlignment - 1) / kAlignment * kAlignment;
   }
   if (bytes > 0 && (!batch_ || batch_->bytes() < bytes)) batch_ = std::make_unique<Buffer>(bytes);
+}
+
+void Session::check_sparse(const Column& column, const Value& value, int64_t rows) const {
+  const bool starts = column.layout == Column::Layout::starts;
+  const int64_t needed = starts ? rows + 1 : column.sparse->most(rows, order_ == Order::drawn);
+  if (starts ? value.shape.size() == needed : value.shape.size() >= needed) return;
+  throw Error(code::kShapeMismatch, column.name + " needs " + text(needed) + " elements for " + text(rows) +
+                                        " sparse rows, the program has " + value.shape.to_string() + ".");
 }
 
 void Session::check(const Entry& entry) const {
@@ -229,6 +251,10 @@ void Session::check(const Entry& entry) const {
     if (value.dtype != columns[i].dtype)
       throw Error(code::kDtypeMismatch, columns[i].name + " is " + name_of(columns[i].dtype) +
                                             ", the program expects " + name_of(value.dtype) + ".");
+    if (columns[i].layout != Column::Layout::dense) {
+      check_sparse(columns[i], value, entry.rows);
+      continue;
+    }
     if (value.shape.size() != entry.rows * columns[i].width)
       throw Error(code::kShapeMismatch, columns[i].name + " has rows of " + text(columns[i].width) +
                                             " elements, the program expects " + value.shape.to_string() + " for " +
@@ -253,21 +279,24 @@ void Session::check(const Entry& entry) const {
   }
 }
 
+BatchGatherer Session::gatherer(int64_t position, int64_t rows) const {
+  if (listed_) return {begin_, rows_.order().data() + position, rows};
+  return {begin_ + position, nullptr, rows};
+}
+
 /// Points inputs_ at the next `rows` rows.
 void Session::load(int64_t rows) {
   const std::vector<Column>& columns = dataset_->columns();
   std::byte* const batch = batch_ ? batch_->data() : nullptr;
+  BatchGatherer gather = gatherer(position_, rows);
   for (size_t i = 0; i < columns.size(); ++i) {
     const Column& column = columns[i];
-    if (!where_ && !listed_ && !column.converts()) {
+    if (lies_ready(column)) {
       inputs_[i] = column.row(begin_ + position_);
       continue;
     }
     std::byte* const to = batch + batch_offset_[i];
-    if (listed_)
-      gather(column, begin_, rows_.order().data() + position_, rows, to);
-    else
-      gather(column, begin_ + position_, nullptr, rows, to);
+    gather(column, column.layout == Column::Layout::starts ? room_of(entry_of(rows), i + 1) : 0, to);
     inputs_[i] = to;
   }
   if (!where_ || !batch) return;
@@ -284,13 +313,13 @@ std::vector<Storage> Session::batch(int64_t back) {
   if (!prepared_) prepare();
   const int64_t position = index * batch_size_, rows = rows_at(position);
   std::vector<Storage> batch;
+  BatchGatherer gather = gatherer(position, rows);
+  int64_t values = 0;  // of the sparse rows in hand
   for (const Column& column : dataset_->columns()) {
-    const size_t bytes = static_cast<size_t>(rows * column.width) * size_of(column.dtype);
+    const size_t bytes = static_cast<size_t>(column.elements(rows, values)) * size_of(column.dtype);
     const Storage& copy = batch.emplace_back(Storage{std::make_shared<Buffer>(bytes), 0, bytes, nullptr});
-    if (listed_)
-      gather(column, begin_, rows_.order().data() + position, rows, copy.data());
-    else
-      gather(column, begin_ + position, nullptr, rows, copy.data());
+    gather(column, INT32_MAX, copy.data());
+    if (column.layout == Column::Layout::starts) values = reinterpret_cast<const int32_t*>(copy.host())[rows];
   }
   return batch;
 }

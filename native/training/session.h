@@ -10,6 +10,7 @@
 #include "backend/device.h"
 #include "core/storage.h"
 #include "data/dataset.h"
+#include "data/gather.h"
 #include "data/row_order.h"
 #include "optim/updater.h"
 #include "training/locks.h"
@@ -87,8 +88,12 @@ class Session {
   int64_t rows_at(int64_t position) const;  // of the batch that begins there
   void prepare();
   void prepare_loops();
+  bool lies_ready(const Column& column) const;
+  static int64_t room_of(const Entry& entry, size_t i);
   void place_columns();
+  void check_sparse(const Column& column, const Value& value, int64_t rows) const;
   void check(const Entry& entry) const;
+  BatchGatherer gatherer(int64_t position, int64_t rows) const;
   void load(int64_t rows);
   void bind_outputs(const Entry& entry);
   void step();

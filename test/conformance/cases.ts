@@ -17,6 +17,7 @@ import {
   seeds,
   shapes,
 } from './problems.js';
+import { sparseMatmulCase } from './sparse-cases.js';
 
 const one = (minRank = 0, options?: Parameters<typeof shapes>[1]) => shapes(minRank, options).map((shape) => [shape]);
 /** Small enough for values that are all 0.05 apart. */
@@ -610,6 +611,7 @@ export const cases: Case[] = [
   ...reductionCases,
   argmaxCase,
   matmulCase,
+  sparseMatmulCase,
   rowCase('softmax', formulas.softmax),
   rowCase('logSoftmax', formulas.logSoftmax),
   logSumExpCase,

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import {
   compile,
   constraints,
+  data,
   layers,
   losses,
   type Model,
@@ -246,6 +247,31 @@ test('in a worker, which may be terminated meanwhile', async () => {
   const meanwhile = net.program('train').profile({ runs: 200 });
   await other.terminate();
   expect((await meanwhile).steps.map(({ op }) => op)).toEqual(ops);
+});
+
+test('sparse rows', async () => {
+  const [rows, columns, each] = [40, 100, 3];
+  const x = new data.SparseRows({
+    shape: [rows, columns],
+    indptr: Int32Array.from({ length: rows + 1 }, (_, row) => each * row),
+    indices: Int32Array.from({ length: each * rows }, (_, i) => 20 * (i % each) + (i % 7)),
+    values: randomArray(each * rows, 1),
+  });
+  const y = Int32Array.from({ length: rows }, (_, i) => i % 2);
+  const net = sequential([layers.dense({ units: 2, activation: 'softmax', inputShape: [columns] })]);
+  net.compile({ optimizer: 'sgd', loss: losses.sparseCategoricalCrossentropy() });
+  const dense = await net.program('train').profile({ runs });
+  await net.fit(x, y, { batchSize: 8 });
+  const before = state(net);
+  for (const options of [{}, { x, y }, { x, y, batchSize: 16, shuffle: false }]) {
+    const profile = await net.program('train').profile({ runs, ...options });
+    consistent(profile);
+    expect(profile.steps[0]).toMatchObject({ op: 'gather' });
+    expect(profile.steps[1].op).toMatch(/^sparseMatmul/);
+    expect(profile.bytes).toBeLessThan(dense.bytes);
+  }
+  consistent(await net.program('predict').profile({ runs, x }));
+  expect(state(net)).toEqual(before);
 });
 
 test('errors', async () => {

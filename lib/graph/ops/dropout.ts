@@ -1,7 +1,17 @@
 // Dropout as an op; layers.dropout is its public form.
 import { call } from '../call.js';
 import type { Unary } from '../signatures.js';
+import type { SymbolicSparse } from '../sparse.js';
+import type { SymbolicTensor } from '../symbolic.js';
 
 /** Zeroes elements with probability `rate` and divides the others by 1 − rate; masks by Philox (key, step, element). */
 export const dropout = ((x, attributes: { rate: number; key: number }) =>
   call('dropout', [x], { ...attributes })) as Unary<[attributes: { rate: number; key: number }]>;
+
+/** The values of sparse rows as dropout of the dense matrix leaves them: its zeros stay zeros. */
+export function sparseDropout(
+  { indptr, indices, values, columns }: SymbolicSparse,
+  attributes: { rate: number; key: number },
+): SymbolicTensor {
+  return call('sparseDropout', [indptr, indices, values], { ...attributes, columns }) as SymbolicTensor;
+}

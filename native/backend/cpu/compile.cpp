@@ -36,6 +36,8 @@ std::unique_ptr<Launch> compile_step(const Build& build) {
       return compile_scatter_add(build);
     case Family::one_hot:
       return compile_one_hot(build);
+    case Family::sparse:
+      return compile_sparse(build);
   }
   throw Error(code::kInternal, "Not a family of ops.");
 }

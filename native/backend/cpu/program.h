@@ -64,6 +64,7 @@ std::unique_ptr<Launch> compile_dropout(const Build& build);
 std::unique_ptr<Launch> compile_gather(const Build& build);
 std::unique_ptr<Launch> compile_scatter_add(const Build& build);
 std::unique_ptr<Launch> compile_one_hot(const Build& build);
+std::unique_ptr<Launch> compile_sparse(const Build& build);  // sparseMatmul sparseMatmulGrad sparseDropout
 
 /// Checks a step's indices before a kernel uses them.
 struct IndexRule {

@@ -10,6 +10,7 @@
 #include "backend/cuda/commands/movement.h"
 #include "backend/cuda/commands/reduce.h"
 #include "backend/cuda/commands/rows.h"
+#include "backend/cuda/commands/sparse.h"
 #include "backend/cuda/commands/step.h"
 #include "backend/cuda/commands/update.h"
 

@@ -11,5 +11,6 @@ void fill_reduce(ReduceKernels& reduce);
 void fill_movement(MovementKernels& movement);
 void fill_random(RandomKernels& random);
 double multiply_adds(int64_t rounds, float* sums);  // sums: (64)
+void fill_sparse(SparseKernels& sparse);
 
 }  // namespace downhill::cpu::DH_ISA

@@ -21,6 +21,7 @@ const KernelTable& DH_TABLE_OF(DH_ISA)() {
     DH_ISA::fill_movement(t.movement);
     DH_ISA::fill_random(t.random);
     t.multiply_adds = DH_ISA::multiply_adds;
+    DH_ISA::fill_sparse(t.sparse);
     DH_ISA::add_update_kernels(t);
     return t;
   }();

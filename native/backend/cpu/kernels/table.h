@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "backend/cpu/kernels/matmul.h"
+#include "backend/cpu/kernels/sparse.h"
 #include "core/dtype.h"
 #include "ops/op.h"
 #include "optim/rule.h"
@@ -109,6 +110,7 @@ struct KernelTable {
   RowKernels rows;
   ReduceKernels reduce;
   MovementKernels movement;
+  SparseKernels sparse;
   RandomKernels random;
   UpdateFn update[kRuleCount];
   MeasureFn measure[kRuleCount];  // null for rules without norms

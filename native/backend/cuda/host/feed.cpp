@@ -30,9 +30,10 @@ Feed::Feed(CudaDevice& device, const StepLoopOptions& options)
     : device_(device), memory_(device.memory()), options_(options), max_steps_(kMaxSteps) {
   size_t missing = 0;  // of the data set on the device
   size_t step_bytes = 0;
-  for (const Column& column : options_.dataset->columns()) {
-    if (!column.storage.buffer->is_in(memory_)) missing += column.storage.buffer->bytes();
-    step_bytes += padded(static_cast<size_t>(options_.batch * column.width) * size_of(column.dtype));
+  const std::vector<Column>& columns = options_.dataset->columns();
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (!columns[i].storage.buffer->is_in(memory_)) missing += columns[i].storage.buffer->bytes();
+    step_bytes += padded(batch_bytes(i));
   }
   const uint64_t room = room_on(device);
   resident_ = missing == 0 || static_cast<double>(missing) <= kShare * static_cast<double>(room);
@@ -42,9 +43,9 @@ Feed::Feed(CudaDevice& device, const StepLoopOptions& options)
   max_steps_ = static_cast<int>(
       std::clamp<size_t>(side_bytes / std::max<size_t>(step_bytes, 1), 1, static_cast<size_t>(epoch_steps)));
   size_t bytes = 0;
-  for (const Column& column : options_.dataset->columns()) {
+  for (size_t i = 0; i < columns.size(); ++i) {
     offset_.push_back(bytes);
-    bytes += padded(static_cast<size_t>(max_steps_ * options_.batch * column.width) * size_of(column.dtype));
+    bytes += padded(static_cast<size_t>(max_steps_) * batch_bytes(i));
   }
   for (Side& side : sides_) {
     side.host = std::make_unique<PinnedMemory>(device, std::max<size_t>(bytes, 1));
@@ -53,19 +54,24 @@ Feed::Feed(CudaDevice& device, const StepLoopOptions& options)
   ahead_ = std::make_unique<CudaStream>(device);
 }
 
+size_t Feed::batch_bytes(size_t i) const {
+  return static_cast<size_t>(options_.elements(i)) * size_of(options_.dataset->columns()[i].dtype);
+}
+
 void Feed::gather_rows(Side& side, int64_t position, int steps, CudaStream& stream) {
   const std::vector<Column>& columns = options_.dataset->columns();
   const auto* const order = options_.order ? reinterpret_cast<const uint32_t*>(options_.order->read(nullptr)) : nullptr;
-  const int64_t rows = options_.batch * steps;
   std::byte* const there = side.device->overwrite(memory_);
-  for (size_t i = 0; i < columns.size(); ++i) {
-    std::byte* const here = side.host->data() + offset_[i];
-    if (order)
-      gather(columns[i], options_.begin, order + position, rows, here);
-    else
-      gather(columns[i], options_.begin + position, nullptr, rows, here);
-    stream.upload(there + offset_[i], here, static_cast<size_t>(rows * columns[i].width) * size_of(columns[i].dtype));
+  for (int step = 0; step < steps; ++step) {
+    const int64_t first = position + step * options_.batch;
+    BatchGatherer gather(options_.begin + (order ? 0 : first), order ? order + first : nullptr, options_.batch);
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const int64_t room = columns[i].layout == Column::Layout::starts ? options_.elements(i + 1) : 0;
+      gather(columns[i], room, side.host->data() + offset_[i] + static_cast<size_t>(step) * batch_bytes(i));
+    }
   }
+  for (size_t i = 0; i < columns.size(); ++i)
+    stream.upload(there + offset_[i], side.host->data() + offset_[i], static_cast<size_t>(steps) * batch_bytes(i));
   side.position = position;
   side.steps = steps;
 }

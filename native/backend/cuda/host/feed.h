@@ -26,6 +26,7 @@ class Feed {
   const void* column(size_t i) const;
   Element element(size_t i) const;
   const uint32_t* order() const;  // null: the rows stand in their order
+  bool resident() const { return resident_; }
   int64_t begin() const { return resident_ ? options_.begin : 0; }
   /// StepState::position at the start of a launch.
   int64_t position(const StepLoop::Launch& launch) const { return resident_ ? launch.position : 0; }
@@ -38,6 +39,7 @@ class Feed {
     int steps = 0;
   };
 
+  size_t batch_bytes(size_t i) const;
   void gather_rows(Side& side, int64_t position, int steps, CudaStream& stream);
 
   CudaDevice& device_;

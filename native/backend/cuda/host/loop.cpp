@@ -120,9 +120,10 @@ class CudaLoop final : public StepLoop {
   /// Room for a batch, column after column.
   void place_batch() {
     size_t bytes = 0;
-    for (const Column& column : options_.dataset->columns()) {
+    const std::vector<Column>& columns = options_.dataset->columns();
+    for (size_t i = 0; i < columns.size(); ++i) {
       batch_offset_.push_back(bytes);
-      bytes += (static_cast<size_t>(options_.batch * column.width) * size_of(column.dtype) + 255) / 256 * 256;
+      bytes += (static_cast<size_t>(options_.elements(i)) * size_of(columns[i].dtype) + 255) / 256 * 256;
     }
     batch_ = std::make_unique<Buffer>(bytes, memory_);
   }
@@ -183,6 +184,10 @@ class CudaLoop final : public StepLoop {
     const std::vector<Column>& columns = options_.dataset->columns();
     for (size_t i = 0; i < columns.size(); ++i) {
       if (program_.plan().inputs[i] < 0) continue;  // nothing uses it
+      if (columns[i].layout != Column::Layout::dense) {
+        load_sparse(i);
+        continue;
+      }
       LoadBatchArgs args{};
       args.column = feed_.column(i);
       args.order = feed_.order();
@@ -194,6 +199,24 @@ class CudaLoop final : public StepLoop {
       args.dtype = columns[i].dtype;
       args.state = state_at_;
       commands_.push_back(command(args));
+    }
+  }
+
+  void load_sparse(size_t i) {
+    const Column& column = options_.dataset->columns()[i];
+    const auto* const from = static_cast<const uint32_t*>(feed_.column(i));
+    void* const to = const_cast<void*>(inputs_[i]);
+    if (!feed_.resident()) {
+      commands_.push_back(
+          command(LoadGatheredArgs{from, static_cast<uint32_t*>(to), options_.elements(i), options_.batch, state_at_}));
+    } else if (column.layout == Column::Layout::starts) {
+      starts_ = static_cast<int32_t*>(to);
+      commands_.push_back(command(LoadStartsArgs{reinterpret_cast<const int32_t*>(from), feed_.order(), starts_,
+                                                 feed_.begin(), options_.batch, options_.elements(i + 1), state_at_}));
+    } else {
+      const auto* const indptr = reinterpret_cast<const int32_t*>(column.sparse->indptr.read(memory_));
+      commands_.push_back(command(LoadValuesArgs{from, indptr, feed_.order(), starts_, static_cast<uint32_t*>(to),
+                                                 feed_.begin(), options_.batch, state_at_}));
     }
   }
 
@@ -236,6 +259,7 @@ class CudaLoop final : public StepLoop {
   std::vector<size_t> batch_offset_;  // by column, bytes
 
   StepState* state_at_ = nullptr;
+  int32_t* starts_ = nullptr;  // of the batch's sparse rows
   float* log_at_ = nullptr;
   std::vector<const void*> inputs_;
   std::vector<void*> outputs_;

@@ -30,7 +30,8 @@ CudaProgram::CudaProgram(CudaDevice& device, Plan plan, Precision precision)
     scratch_bytes_ = std::max(scratch_bytes_, aligned(lowering.scratch_bytes));
   }
   for (const DhCommand& command : commands_)
-    can_stop_ = can_stop_ || command.kind == static_cast<uint32_t>(CommandKind::check_indices);
+    can_stop_ = can_stop_ || command.kind == static_cast<uint32_t>(CommandKind::check_indices) ||
+                command.kind == static_cast<uint32_t>(CommandKind::check_sparse);
   commands_.clear();
 }
 
