@@ -22,6 +22,8 @@ export interface TrainCase extends Common {
   /** Batches in the data set: an epoch. */
   batches: number;
   shuffle: boolean;
+  /** Of sparse rows: values that are not 0 in each; absent: rows are dense. */
+  nonzeros?: number;
   /** Epochs in one sample. */
   epochs: number;
 }

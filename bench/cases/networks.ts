@@ -53,6 +53,14 @@ export const networks: TrainCase[] = [
     batches: 10,
     epochs: 40,
   },
+  {
+    ...lecture,
+    name: 'bag-of-words-sparse',
+    title: 'logistic regression 10000-2 on sparse rows of 200 values, batch 128, Adam',
+    widths: [10_000, 2],
+    optimizer: 'adam',
+    nonzeros: 200,
+  },
   bfloat16(lecture),
   bfloat16(wide),
 ];

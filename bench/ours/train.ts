@@ -1,12 +1,38 @@
-import { layers, losses, type Model, type ModelOptions, optimizers, sequential, type Tensor, tensor } from 'downhill';
+import {
+  data,
+  layers,
+  losses,
+  type Model,
+  type ModelOptions,
+  optimizers,
+  sequential,
+  type Tensor,
+  tensor,
+} from 'downhill';
 import type { TrainCase } from '../cases/index.js';
 
 function values(count: number): Float32Array {
   return Float32Array.from({ length: count }, () => Math.random());
 }
 
+function sparse(rows: number, columns: number, nonzeros: number): data.SparseRows {
+  const apart = Math.floor(columns / nonzeros);
+  return new data.SparseRows({
+    shape: [rows, columns],
+    indptr: Int32Array.from({ length: rows + 1 }, (_, row) => row * nonzeros),
+    indices: Int32Array.from(
+      { length: rows * nonzeros },
+      (_, i) => (i % nonzeros) * apart + Math.floor(Math.random() * apart),
+    ),
+    values: values(rows * nonzeros),
+  });
+}
+
 /** The model of a case, compiled, and its data. */
-export function prepare(spec: TrainCase, options: ModelOptions = {}): { net: Model; x: Tensor; y: Tensor } {
+export function prepare(
+  spec: TrainCase,
+  options: ModelOptions = {},
+): { net: Model; x: Tensor | data.SparseRows; y: Tensor } {
   const { widths, batchSize, batches } = spec;
   const [features, classes] = [widths[0]!, widths.at(-1)!];
   const rows = batchSize * batches;
@@ -23,7 +49,7 @@ export function prepare(spec: TrainCase, options: ModelOptions = {}): { net: Mod
     { ...(spec.precision && { precision: spec.precision }), ...options },
   );
   net.compile({ optimizer: optimizers[spec.optimizer](), loss: losses.sparseCategoricalCrossentropy() });
-  const x = tensor(values(rows * features), [rows, features]);
+  const x = spec.nonzeros ? sparse(rows, features, spec.nonzeros) : tensor(values(rows * features), [rows, features]);
   const y = tensor(
     Int32Array.from({ length: rows }, (_, i) => i % classes),
     [rows],
@@ -44,6 +70,6 @@ export async function train(spec: TrainCase, options: ModelOptions = {}): Promis
     await run(epochs);
     times.push(((performance.now() - start) * 1000) / (epochs * batches));
   }
-  for (const made of [net, x, y]) made.dispose();
+  for (const made of [net, x, y]) if ('dispose' in made) made.dispose();
   return times;
 }

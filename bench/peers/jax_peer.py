@@ -23,7 +23,13 @@ def forward(case, parameters, x, key):
             keep = 1 - case["dropout"]
             x = jnp.where(jax.random.bernoulli(use, keep, x.shape), x / keep, 0)
     w, b = parameters[-1]
-    return x @ w + b
+    return (sparse_product(x, w) if isinstance(x, tuple) else x @ w) + b
+
+
+def sparse_product(x, w):
+    columns, values = x
+    rows = jnp.repeat(jnp.arange(len(columns)), columns.shape[1])
+    return jax.ops.segment_sum(values.reshape(-1, 1) * w[columns.reshape(-1)], rows, len(columns), indices_are_sorted=True)
 
 
 def train(case):
@@ -34,7 +40,13 @@ def train(case):
     options = {"lr": 0.01} if case["optimizer"] == "sgd" else {"lr": 0.001, "eps": 1e-7}
     rule, slots = jax_rules.rule("SGD" if case["optimizer"] == "sgd" else "Adam", options)
     state = (parameters, [jax.tree.map(jnp.zeros_like, parameters) for _ in range(slots)], jnp.ones(()))
-    x = jax.random.uniform(key, (rows, widths[0]))
+    nonzeros = case.get("nonzeros")
+    if nonzeros:  # columns and values, [rows, nonzeros] each
+        apart = widths[0] // nonzeros
+        columns = jnp.arange(nonzeros) * apart + jax.random.randint(key, (rows, nonzeros), 0, apart)
+        x = (columns, jax.random.uniform(key, (rows, nonzeros)))
+    else:
+        x = jax.random.uniform(key, (rows, widths[0]))
     y = jnp.arange(rows) % widths[-1]
 
     def loss_of(parameters, x, y, key):
@@ -44,9 +56,9 @@ def train(case):
     def step(state, index):
         parameters, slots, count = state
         if case["shuffle"]:
-            xs, ys = x[index], y[index]
+            xs, ys = jax.tree.map(lambda a: a[index], (x, y))
         else:
-            xs, ys = jax.lax.dynamic_slice_in_dim(x, index[0], batch), jax.lax.dynamic_slice_in_dim(y, index[0], batch)
+            xs, ys = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, index[0], batch), (x, y))
         gradients = jax.grad(loss_of)(parameters, xs, ys, jax.random.fold_in(key, count.astype(int)))
         parameters, slots = jax_rules.apply(rule, parameters, gradients, slots, count)
         return (parameters, slots, count + 1), None

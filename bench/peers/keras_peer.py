@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from peer import measure_epochs, serve
+from peer import Unsupported, measure_epochs, serve
 
 if backend == "torch":
     import torch
@@ -21,6 +21,8 @@ if backend == "torch":
 
 
 def train(case):
+    if case.get("nonzeros"):
+        raise Unsupported("sparse rows")
     widths = case["widths"]
     rows = case["batchSize"] * case["batches"]
     net = keras.Sequential([keras.Input((widths[0],))])

@@ -51,6 +51,8 @@ def make_step(case, way, compiled):
 def train(case):
     batch, batches, widths = case["batchSize"], case["batches"], case["widths"]
     rows = batch * batches
+    if case.get("nonzeros"):
+        return train_sparse(case)
     x = torch.rand(rows, widths[0])
     y = torch.arange(rows) % widths[-1]
     way, step = None, None
@@ -82,6 +84,42 @@ def train(case):
                     index = order[begin:begin + batch]
                     xs, ys = x[index], y[index]
                 step(xs, ys)
+
+    return measure_epochs(case, epochs), way
+
+
+def train_sparse(case):
+    """One layer on batches that are CSR matrices already."""
+    batch, batches, (columns, classes), nonzeros = case["batchSize"], case["batches"], case["widths"], case["nonzeros"]
+    if case["shuffle"] or mode not in ("default", "best"):
+        raise Unsupported("sparse rows")
+    apart, starts = columns // nonzeros, torch.arange(0, batch * nonzeros + 1, nonzeros)
+    column = lambda: (torch.arange(nonzeros) * apart + torch.randint(apart, (batch, nonzeros))).reshape(-1)
+    x = [torch.sparse_csr_tensor(starts, column(), torch.rand(batch * nonzeros), (batch, columns)) for _ in range(batches)]
+    y = torch.arange(batch) % classes
+    loss_of = nn.CrossEntropyLoss()
+
+    def make(way):
+        w, b = nn.Parameter(torch.randn(columns, classes) * 0.01), nn.Parameter(torch.zeros(classes))
+        optimizer = make_optimizer("Adam", [w, b], way, lr=0.001)
+
+        def step(xs=x[0]):
+            optimizer.zero_grad()
+            loss_of(xs @ w + b, y).backward()
+            optimizer.step()
+
+        return step
+
+    way, step = None, None
+    if mode == "best":
+        way, step = fastest({"eager": lambda: make(None), "eager, fused optimizer": lambda: make("fused")})
+    else:
+        step = make(None)
+
+    def epochs(count):
+        for _ in range(count):
+            for xs in x:
+                step(xs)
 
     return measure_epochs(case, epochs), way
 

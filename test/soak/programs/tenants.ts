@@ -34,7 +34,7 @@ function inWorker(count: number): Promise<number[]> {
 
 if (isMainThread) {
   const readings = [];
-  for (let thousand = 0; thousand < 3; thousand++) {
+  for (let thousand = 0; thousand < 5; thousand++) {
     const losses = (await Promise.all([train(800), inWorker(100), inWorker(100)])).flat();
     for (let i = 0; i < 5; i++) {
       globalThis.gc?.();
