@@ -195,7 +195,7 @@ cpu::UpdateRow Updater::row_of(const Pass& pass, const Chunk& chunk) const {
 
 void Updater::update(const Pass& pass) {
   const cpu::KernelTable& table = cpu::kernels();
-  cpu::parallel_for(static_cast<int64_t>(pass.chunks.size()), [&](int64_t i) {
+  cpu::parallel_for_brief(static_cast<int64_t>(pass.chunks.size()), [&](int64_t i) {
     const Chunk& chunk = pass.chunks[static_cast<size_t>(i)];
     const UpdateSpan& span = pass.spans[static_cast<size_t>(chunk.span)];
     table.update[static_cast<int>(span.rule)](steps_[static_cast<size_t>(span.group)].rule.bytes, scale_of(span),
@@ -206,7 +206,7 @@ void Updater::update(const Pass& pass) {
 /// accumulator ← gradient, or accumulator + gradient.
 void Updater::accumulate(const Pass& pass) {
   const cpu::KernelTable& table = cpu::kernels();
-  cpu::parallel_for(static_cast<int64_t>(pass.chunks.size()), [&](int64_t i) {
+  cpu::parallel_for_brief(static_cast<int64_t>(pass.chunks.size()), [&](int64_t i) {
     const Chunk& chunk = pass.chunks[static_cast<size_t>(i)];
     const Pointers& at = pass.pointers[static_cast<size_t>(chunk.span)];
     float* const to = at.accumulator + chunk.begin;

@@ -44,6 +44,8 @@ class Pool {
  public:
   Pool() : wanted_(default_threads()), cores_(wanted_.load()) {}
 
+  bool any_sleeps() const { return asleep_.load(std::memory_order_relaxed) > 0; }
+
   int threads() const { return wanted_.load(std::memory_order_relaxed); }
 
   void set_threads(int count) {
@@ -227,6 +229,7 @@ Pool& pool() {
 }  // namespace
 
 void parallel(int64_t chunks, void (*fn)(void* arg, int64_t chunk), void* arg) { pool().run(chunks, fn, arg); }
+bool any_sleeps() { return pool().any_sleeps(); }
 int threads() { return pool().threads(); }
 void set_threads(int count) { pool().set_threads(count); }
 

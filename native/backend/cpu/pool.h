@@ -11,11 +11,23 @@ namespace downhill::cpu {
 /// inside a region runs on its caller. fn must not throw.
 void parallel(int64_t chunks, void (*fn)(void* arg, int64_t chunk), void* arg);
 
+/// Whether a thread of the pool waits for work asleep.
+bool any_sleeps();
+
 /// The same for a callable: parallel_for(n, [&](int64_t chunk) { … }). No allocation.
 template <typename F>
 void parallel_for(int64_t chunks, F&& body) {
   auto call = [](void* arg, int64_t chunk) { (*static_cast<std::remove_reference_t<F>*>(arg))(chunk); };
   parallel(chunks, +call, const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+/// The same for chunks that take a few microseconds each: where there are few of them and a thread sleeps, which would
+/// take longer to wake up, the caller does them alone.
+template <typename F>
+void parallel_for_brief(int64_t chunks, F&& body) {
+  constexpr int64_t kFew = 4;
+  if (chunks >= kFew || !any_sleeps()) return parallel_for(chunks, body);
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) body(chunk);
 }
 
 /// Number of threads used by a region, the caller included. By default the cores this process may use (affinity,
