@@ -1,5 +1,5 @@
 // Speed of the matrix product alone, without Node, beside libraries found at run time.
-//   bench_matmul [isa] [threads] [milliseconds per case] [library …]    isa: baseline, avx2, avx512, best (the default)
+//   bench_matmul [isa] [threads] [milliseconds per case] [library …]    isa: baseline, avx2, avx512, amx, best (the default)
 // A library is a path to a shared object with dnnl_sgemm (oneDNN) or sgemm_ (MKL, OpenBLAS, PyTorch's
 // libtorch_cpu.so); set OMP_NUM_THREADS to the same number of threads. Sides alternate in stretches, with warm caches.
 // Prints, per shape, the median and best GFLOP/s of each side and the median of ours ÷ theirs, stretch by stretch.
@@ -16,24 +16,10 @@
 #include <thread>
 #include <vector>
 
-#include "backend/cpu/kernels/matmul.h"
+#include "backend/backend.h"
+#include "backend/cpu/kernels/table.h"
 #include "backend/cpu/pool.h"
-
-namespace downhill::cpu {
-namespace baseline {
-extern const MatmulKernels matmul_kernels;
-}
-#if defined(DOWNHILL_HAS_AVX2)
-namespace avx2 {
-extern const MatmulKernels matmul_kernels;
-}
-#endif
-#if defined(DOWNHILL_HAS_AVX512)
-namespace avx512 {
-extern const MatmulKernels matmul_kernels;
-}
-#endif
-}  // namespace downhill::cpu
+#include "core/error.h"
 
 namespace {
 
@@ -41,17 +27,14 @@ using downhill::cpu::MatmulArgs;
 using downhill::cpu::MatmulKernels;
 using Clock = std::chrono::steady_clock;
 
-const MatmulKernels* find(const std::string& isa, const char** name) {
-#if defined(DOWNHILL_HAS_AVX512)
-  if ((isa.empty() || isa == "avx512") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
-    return *name = "avx512", &downhill::cpu::avx512::matmul_kernels;
-#endif
-#if defined(DOWNHILL_HAS_AVX2)
-  if ((isa.empty() || isa == "avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return *name = "avx2", &downhill::cpu::avx2::matmul_kernels;
-#endif
-  if (isa.empty() || isa == "baseline") return *name = "baseline", &downhill::cpu::baseline::matmul_kernels;
-  return nullptr;
+/// Null where the processor has no such instruction set.
+const MatmulKernels* find(const std::string& isa) {
+  try {
+    if (isa != "best") downhill::cpu::select_isa(isa);
+    return &downhill::cpu::kernels().matmul;
+  } catch (const downhill::Error& error) {
+    return std::fprintf(stderr, "%s\n", error.what()), nullptr;
+  }
 }
 
 struct Shape {
@@ -127,14 +110,13 @@ double median(std::vector<double> values) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const char* name = "";
-  const MatmulKernels* kernels = find(argc > 1 && std::strcmp(argv[1], "best") != 0 ? argv[1] : "", &name);
-  if (!kernels) return std::fprintf(stderr, "unknown or unsupported instruction set: %s\n", argv[1]), 1;
+  const MatmulKernels* kernels = find(argc > 1 ? argv[1] : "best");
+  if (!kernels) return 1;
   if (argc > 2) downhill::cpu::set_threads(std::atoi(argv[2]));
   const double budget = (argc > 3 ? std::atof(argv[3]) : 200) * 1e-3;
   std::vector<Library> peers;
   for (int i = 4; i < argc; ++i) peers.emplace_back(argv[i]);
-  std::printf("%s, %d threads; GFLOP/s\n%-20s %10s %8s %8s", name, downhill::cpu::threads(), "m x k x n", "median us",
+  std::printf("%s, %d threads; GFLOP/s\n%-20s %10s %8s %8s", downhill::cpu::isa(), downhill::cpu::threads(), "m x k x n", "median us",
               "median", "best");
   for (const Library& peer : peers) std::printf(" | %12s %8s %6s", peer.name.c_str(), "best", "ratio");
   std::printf("\n");

@@ -22,13 +22,12 @@ void run_rounded(const MatmulArgs& args) {
 }
 
 #if defined(__AMX_BF16__)
-/// Where splitting and packing, once for each element of a and b, cost less than they save; between products that one
-/// thread computes and long ones, the way of packed operands from one core to others eats that up.
+/// Where splitting and packing, once for each element of a and b, cost less than they save; in shorter products than
+/// these the way of packed operands from one core to others eats that up.
 bool pays(int64_t m, int64_t n, int64_t k) {
   constexpr int64_t kLong = 48;
   if (k < 16 || m * n <= 40 * (m + n)) return false;
-  const Cut cut = cut_of<Split::kParts>(m, n, k);
-  return cut.chunks == 1 || cut.cost >= kLong;
+  return cut_of<Split::kParts>(m, n, k).cost >= kLong;
 }
 
 constexpr int kMost = 125;  // exponent of what may be rounded up, and of sums
