@@ -226,9 +226,9 @@ void whole_range() {
       {"positive", [](std::mt19937& r) { return std::fmax(0.0f, std::normal_distribution<float>()(r)); }, wide(-2, 2)},
   };
   for (const auto& row : rows)
-    for (int64_t k : {32, 300, 1100}) {
+    for (int64_t k : {300, 610, 1100}) {
       std::mt19937 random(static_cast<uint32_t>(k));
-      Problem problem({96, k, 130, false, false, 0, 1}, random, row.a, row.b), chain = problem;
+      Problem problem({256, k, 520, false, false, 0, 1}, random, row.a, row.b), chain = problem;
       set_threads(2);
       problem.run(downhill::cpu::amx::matmul_kernels);
       chain.run(downhill::cpu::avx512::matmul_kernels);
@@ -242,7 +242,7 @@ void whole_range() {
 void falls_back() {
   for (float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 3e38f}) {
     std::mt19937 random(9);
-    Problem problem({200, 300, 190, true, false, 0, 3}, random, kUniform, kUniform);
+    Problem problem({200, 600, 390, true, false, 0, 3}, random, kUniform, kUniform);
     problem.a[5 * problem.lda + 150] = bad;
     problem.b[7 * problem.ldb + 11] = bad;
     Problem chain = problem;
