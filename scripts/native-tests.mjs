@@ -34,7 +34,7 @@ export function runNativeTest(programs, name) {
   const { status, signal, stdout, stderr } = spawnSync(join(programs, `test_${name}`), {
     cwd: root,
     encoding: 'utf8',
-    timeout: 300_000,
+    timeout: 900_000,
     env: {
       ...process.env,
       UBSAN_OPTIONS: 'print_stacktrace=1',
