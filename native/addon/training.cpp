@@ -56,12 +56,8 @@ Napi::Value new_dataset(const Napi::CallbackInfo& info) {
   const Napi::Array given = list(info[0], "columns");
   std::vector<ColumnSource> sources;
   for (uint32_t i = 0; i < given.Length(); ++i) sources.push_back(column(given.Get(i)));
-  std::vector<bool> copied;
-  for (const ColumnSource& source : sources) copied.push_back(source.data != nullptr);
   auto dataset = std::make_shared<Dataset>(std::move(sources), count(info[1], "rows"), boolean(info[2], "check"));
-  int64_t bytes = 0;  // of its own: V8 collects garbage when it hears of many
-  for (size_t i = 0; i < copied.size(); ++i)
-    if (copied[i]) bytes += static_cast<int64_t>(dataset->columns()[i].storage.bytes);
+  const int64_t bytes = dataset->own_bytes();  // no more: V8 collects garbage when it hears of many
   return make_handle<Dataset>(info.Env(), std::move(dataset), bytes);
 }
 

@@ -91,8 +91,10 @@ Dataset::Dataset(std::vector<ColumnSource> sources, int64_t rows, bool check) : 
     throw Error(code::kOutOfRange, "A data set has 0 to 4294967295 rows, received " + std::to_string(rows) + ".");
   for (ColumnSource& source : sources) {
     if (source.sparse) {
-      for (Column& column : sparse_columns(source.name, *source.sparse, rows, check))
+      for (Column& column : sparse_columns(source.name, *source.sparse, rows, check)) {
+        own_bytes_ += static_cast<int64_t>(column.storage.bytes);
         columns_.push_back(std::move(column));
+      }
       continue;
     }
     const size_t element = size_of(source.element);
@@ -108,6 +110,7 @@ Dataset::Dataset(std::vector<ColumnSource> sources, int64_t rows, bool check) : 
     column.dtype = source.dtype;
     column.storage =
         source.data ? copy_of(source.data, static_cast<size_t>(rows) * column.row_bytes()) : source.storage;
+    if (source.data) own_bytes_ += static_cast<int64_t>(column.storage.bytes);
     if (column.storage.pending) column.storage.pending->wait();
     if (check) check_values(column, rows);
     columns_.push_back(std::move(column));

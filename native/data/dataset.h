@@ -57,9 +57,11 @@ class Dataset {
 
   int64_t rows() const { return rows_; }
   const std::vector<Column>& columns() const { return columns_; }
+  /// Of the columns that it has copied.
+  int64_t own_bytes() const { return own_bytes_; }
 
  private:
-  int64_t rows_;
+  int64_t rows_, own_bytes_ = 0;
   std::vector<Column> columns_;
 };
 

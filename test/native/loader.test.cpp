@@ -97,6 +97,24 @@ void test_copies_and_in_place() {
   CHECK(*reinterpret_cast<const float*>(dataset.columns()[0].row(0)) == 1);
   CHECK(at(0)[0] == 3 && at(1)[1] == 4);
   CHECK(dataset.columns()[1].storage.buffer == storage.buffer && dataset.columns()[1].row(0) == storage.data());
+  CHECK(dataset.own_bytes() == 16);
+}
+
+/// Sparse rows come first, as three columns of their own.
+void test_own_bytes() {
+  const std::vector<int32_t> indptr = {0, 2, 3}, indices = {0, 4, 1};
+  const std::vector<float> values = {1, 2, 3};
+  auto source = std::make_shared<SparseSource>();
+  source->indptr = indptr.data(), source->indices = indices.data(), source->values = values.data();
+  source->starts = 3, source->index_count = 3, source->value_count = 3, source->columns = 5;
+  ColumnSource sparse, in_place;
+  sparse.name = "x";
+  sparse.sparse = source;
+  in_place.name = "y";
+  in_place.storage = {std::make_shared<Buffer>(64), 0, 64, nullptr};
+  const std::vector<float> y(8);
+  CHECK(Dataset({sparse, in_place}, 2, true).own_bytes() == 36);
+  CHECK(Dataset({sparse, column("y", y, Element::float32, 4, DType::float32)}, 2, true).own_bytes() == 36 + 32);
 }
 
 template <typename From, typename To>
@@ -295,6 +313,7 @@ int main() {
   test_finite();
   test_sizes();
   test_copies_and_in_place();
+  test_own_bytes();
   test_gather();
   test_convert();
   test_permutation();

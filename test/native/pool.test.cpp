@@ -11,6 +11,7 @@
 
 using downhill::cpu::default_threads;
 using downhill::cpu::parallel_for;
+using downhill::cpu::parallel_for_brief;
 using downhill::cpu::set_threads;
 using downhill::cpu::threads;
 
@@ -57,6 +58,25 @@ void sleeping_workers() {
   for (int i = 0; i < 40; ++i) {
     std::this_thread::sleep_for(std::chrono::microseconds(i * 20));  // around the moment when workers fall asleep
     CHECK(each_once(9));
+  }
+}
+
+/// Few brief chunks are the caller's alone while a thread sleeps; many are shared.
+void brief_chunks() {
+  set_threads(2);
+  for (const int64_t chunks : {0, 1, 3, 4, 50}) {
+    parallel_for(8, [](int64_t) {});  // starts the threads, if there are none
+    for (int i = 0; i < 2000 && !downhill::cpu::any_sleeps(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    CHECK(downhill::cpu::any_sleeps());
+    std::vector<std::thread::id> by(static_cast<size_t>(chunks));
+    std::vector<int> hits(static_cast<size_t>(chunks), 0);
+    parallel_for_brief(chunks, [&](int64_t i) {
+      hits[static_cast<size_t>(i)] += 1;
+      by[static_cast<size_t>(i)] = std::this_thread::get_id();
+    });
+    for (size_t i = 0; i < hits.size(); ++i)
+      CHECK(hits[i] == 1 && (chunks >= 4 || by[i] == std::this_thread::get_id()));
   }
 }
 
@@ -127,6 +147,7 @@ int main() {
   counts();
   many_regions();
   sleeping_workers();
+  brief_chunks();
   both_threads_work();
   ranges_are_shared();
   nested();

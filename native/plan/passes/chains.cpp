@@ -11,8 +11,6 @@ namespace downhill {
 
 namespace {
 
-constexpr int64_t kDraw = 4;  // elements that dropout draws at a time
-
 class Fuser {
  public:
   explicit Fuser(Plan& plan)

@@ -7,6 +7,7 @@ namespace downhill {
 
 inline constexpr size_t kMaxChain = 60;      // steps of a chain: bounds the blocks that are alive at once
 inline constexpr size_t kMaxReductions = 8;  // of a chain
+inline constexpr int64_t kDraw = 4;          // elements that dropout draws at a time
 
 /// Groups steps whose values live somewhere already (plan.cpp), and puts them into an order in which everything is
 /// there when it is read. A chain takes elementwise steps, casts and dropouts of one shape that read each other, and

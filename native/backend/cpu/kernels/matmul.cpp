@@ -2,6 +2,7 @@
 // of b (each a tile wide) on its stack and runs the inner kernel down the rows of a, which are packed once for all
 // chunks or read in place.
 #include "backend/cpu/kernels/matmul_entry.h"
+#include "backend/cpu/kernels/matmul_finish.h"
 #include "backend/cpu/kernels/matmul_pack.h"
 #include "backend/cpu/kernels/matmul_tile.h"
 #include "backend/cpu/pool.h"
@@ -90,18 +91,10 @@ struct Pass {
   bool accumulate;
   int64_t block_k;
   int64_t row_chunks;
-  const float* bias;  // null unless this pass ends the sum; so are activate and gradient
-  void (*activate)(const float*, float*, int64_t, const float*);
-  void (*gradient)(const void* const*, const int64_t*, void*, int64_t, const float*);
-  const float* saved;  // laid out as c
-  const float* params;
+  const float* bias;        // null unless this pass ends the sum; so is whole
+  const MatmulArgs* whole;  // the product that this is rows of, from `row` on
+  int64_t row;
 };
-
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
-Range part(int64_t total, int64_t parts, int64_t index) { return {total * index / parts, total * (index + 1) / parts}; }
 
 /// The tiles of a range of rows: as few as possible, and of even height.
 struct Heights {
@@ -126,22 +119,6 @@ void pack_rows(const MatmulArgs& args, Range rows, Range tiles, Range depth, flo
     }
     row += height;
   }
-}
-
-void activate_line(const Pass& pass, int64_t at, int64_t n) {
-  float* const c = pass.c + at;
-  if (pass.activate) return pass.activate(c, c, n, pass.params);
-  const void* const in[] = {pass.saved + at, c};
-  const int64_t stride[] = {1, 1};
-  pass.gradient(in, stride, c, n, pass.params);
-}
-
-/// What happens to finished sums: the activation, or the gradient of one.
-void activate_block(const Pass& pass, Range rows, int64_t column, int64_t width) {
-  if (!pass.activate && !pass.gradient) return;
-  const int64_t begin = rows.begin * pass.ldc + column;
-  if (pass.ldc == width) return activate_line(pass, begin, rows.size() * width);
-  for (int64_t r = 0; r < rows.size(); ++r) activate_line(pass, begin + r * pass.ldc, width);
 }
 
 /// The most tiles in a column of a chunk for which b is better read where it lies than packed first. Chosen by machine:
@@ -204,8 +181,8 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
       }
     }
   }
-  const int64_t first = panels.begin * kTileCols;
-  activate_block(pass, rows, first, smaller(panels.end * kTileCols, pass.n) - first);
+  const Range columns = {panels.begin * kTileCols, smaller(panels.end * kTileCols, pass.n)};
+  if (pass.whole) finish(*pass.whole, {pass.row + rows.begin, pass.row + rows.end}, columns);
 }
 
 /// All chunks of a pass; `splits` of them share each block of c and write to partial sums behind one another.
@@ -229,12 +206,6 @@ void multiply(const Pass& pass, int64_t splits, float* partial) {
     own.accumulate = false;
     multiply_chunk(own, rows, panel);
   });
-}
-
-/// c = bias, or zeros: a sum of no terms.
-void fill(const MatmulArgs& args) {
-  for (int64_t i = 0; i < args.m; ++i)
-    for (int64_t j = 0; j < args.n; ++j) args.c[i * args.ldc + j] = args.bias ? args.bias[j] : 0.0f;
 }
 
 void combine(const MatmulArgs& args, int64_t splits, const float* partial) {
@@ -282,10 +253,8 @@ void run(const MatmulArgs& args) {
       pass.row_chunks = row_chunk_count(pass.m, pass.n, 2 * pass.m * pass.n * pass.k);
       if (p + pass.k == args.k && cut.splits == 1) {
         pass.bias = args.bias;
-        pass.activate = args.activate;
-        pass.gradient = args.gradient;
-        pass.saved = args.saved ? args.saved + i * args.ldc : nullptr;
-        pass.params = args.activate_params;
+        pass.whole = &args;
+        pass.row = i;
       }
       if (cut.pack_a) {
         MatmulArgs from = args;
@@ -305,17 +274,7 @@ void run(const MatmulArgs& args) {
     }
   }
   if (cut.splits > 1) combine(args, cut.splits, scratch);
-  if (args.k == 0 || cut.splits > 1) {
-    Pass whole = {};
-    whole.n = args.n;
-    whole.c = args.c;
-    whole.ldc = args.ldc;
-    whole.activate = args.activate;
-    whole.gradient = args.gradient;
-    whole.saved = args.saved;
-    whole.params = args.activate_params;
-    activate_block(whole, {0, args.m}, 0, args.n);
-  }
+  if (args.k == 0 || cut.splits > 1) finish(args, {0, args.m}, {0, args.n});
 }
 
 }  // namespace

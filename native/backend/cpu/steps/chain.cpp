@@ -14,7 +14,6 @@ namespace {
 constexpr int64_t kBlock = 1024;       // elements of a block, at most
 constexpr int64_t kStack = 12288;      // elements of a thread's buffers: 48 KiB
 constexpr int64_t kLine = 16;          // elements of a cache line
-constexpr int64_t kDraw = 4;           // elements that dropout draws at a time
 constexpr int64_t kLanes = 64;         // elements that a reduction takes at a time
 constexpr int64_t kWork = 4 * kChunk;  // elements times ops of one piece of parallel work
 

@@ -5,12 +5,6 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
-/// A sum of no terms: bias, or zeros.
-void fill(const MatmulArgs& args) {
-  for (int64_t i = 0; i < args.m; ++i)
-    for (int64_t j = 0; j < args.n; ++j) args.c[i * args.ldc + j] = args.bias ? args.bias[j] : 0.0f;
-}
-
 size_t rounded_scratch(int64_t m, int64_t n, int64_t k, bool, bool) { return product_scratch<Rounded>(m, n, k); }
 
 void run_rounded(const MatmulArgs& args) {
@@ -18,7 +12,7 @@ void run_rounded(const MatmulArgs& args) {
   const Product<Rounded> product = product_of<Rounded>(args);
   if (args.k > 0) return product.run();
   fill(args);
-  product.activate({0, args.m}, {0, args.n});
+  finish(args, {0, args.m}, {0, args.n});
 }
 
 #if defined(__AMX_BF16__)

@@ -1,14 +1,10 @@
 // Packing of strips: rounds an operand to bfloat16, or splits it into three parts, on the way.
 #pragma once
 #include "backend/cpu/kernels/bfloat16/strips.h"
+#include "backend/cpu/kernels/matmul_finish.h"
 
 namespace downhill::cpu::DH_ISA {
 namespace {
-
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
 
 /// Operands rounded to bfloat16, to nearest even: x and y become pairs, those of one line or one of each.
 struct Rounded {

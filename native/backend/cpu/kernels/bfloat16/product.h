@@ -7,7 +7,7 @@
 #else
 #include "backend/cpu/kernels/bfloat16/dots.h"
 #endif
-#include "backend/cpu/kernels/matmul.h"
+#include "backend/cpu/kernels/matmul_finish.h"
 #include "backend/cpu/kernels/matmul_vec.h"
 #include "backend/cpu/pool.h"
 
@@ -23,8 +23,6 @@ constexpr int64_t kChunkCost = 1 << 15;    // of packing and multiplying, in ele
 constexpr int64_t kSmall = 12;             // of these: less than waking other threads twice would cost
 constexpr int64_t kInline = 1 << 17;       // elements that the caller packs itself
 constexpr int64_t kMultiplied = 1 << 6;    // multiplications that cost as much as packing an element, about
-
-Range part(int64_t total, int64_t parts, int64_t index) { return {total * index / parts, total * (index + 1) / parts}; }
 
 /// How a product is cut: a function of the shape alone.
 struct Cut {
@@ -131,7 +129,7 @@ struct Product {
       }
     }
     const Range own = {strips.begin * kStrip, smaller(strips.end * kStrip, cut.others)};
-    if (depth.end == args.k) activate(cut.shares_a ? lines : own, cut.shares_a ? own : lines);
+    if (depth.end == args.k) finish(args, cut.shares_a ? lines : own, cut.shares_a ? own : lines);
   }
 
   /// The sums of one pair of strips, from (row, column) on.
@@ -175,21 +173,6 @@ struct Product {
         store_first(to, sum, width);
       }
     }
-  }
-
-  void activate_line(int64_t at, int64_t n) const {
-    float* const c = args.c + at;
-    if (args.activate) return args.activate(c, c, n, args.activate_params);
-    const void* const in[] = {args.saved + at, c};
-    const int64_t stride[] = {1, 1};
-    args.gradient(in, stride, c, n, args.activate_params);
-  }
-
-  void activate(Range rows, Range columns) const {
-    if (!args.activate && !args.gradient) return;
-    const int64_t begin = rows.begin * args.ldc + columns.begin;
-    if (args.ldc == columns.size()) return activate_line(begin, rows.size() * args.ldc);
-    for (int64_t r = 0; r < rows.size(); ++r) activate_line(begin + r * args.ldc, columns.size());
   }
 
   void run() const {
