@@ -37,13 +37,19 @@ struct Regression {
   }
 };
 
-void sums(bool shuffled) {
-  Regression regression;
+/// Batches of 4 of 10 rows.
+ProfileOptions options_of(const Regression& regression) {
   ProfileOptions options;
   options.program = regression.program;
   options.workspace = std::make_shared<Workspace>();
   options.data = data_of(10);
   options.rows = 4;
+  return options;
+}
+
+void sums(bool shuffled) {
+  Regression regression;
+  ProfileOptions options = options_of(regression);
   options.shuffled = shuffled;
   const std::vector<ProfileRun> runs = profile(options, 0, 5, 1e9);
   CHECK(runs.size() == 5);
@@ -66,11 +72,7 @@ void sums(bool shuffled) {
 /// The batches that it sees are those of a fit in the stored order, and the step counts up.
 void batches() {
   Regression regression;
-  ProfileOptions options;
-  options.program = regression.program;
-  options.workspace = std::make_shared<Workspace>();
-  options.data = data_of(10);
-  options.rows = 4;
+  ProfileOptions options = options_of(regression);
   for (const int64_t batch : {0, 1, 2}) {
     profile(options, batch, 1, 1e9);
     float expected = 0;  // Σ −x₂ y, with x₂ = 1 / 100
@@ -85,11 +87,7 @@ void updates() {
   Regression regression;
   Hyper hyper;
   hyper.learning_rate = 1;
-  ProfileOptions options;
-  options.program = regression.program;
-  options.workspace = std::make_shared<Workspace>();
-  options.data = data_of(10);
-  options.rows = 4;
+  ProfileOptions options = options_of(regression);
   const std::vector<UpdateSegment> segments{{*regression.w, *regression.gradient, {}, 0}};
   options.updater = std::make_shared<Updater>(Rule::sgd, segments, std::vector<Hyper>{hyper});
   const std::vector<ProfileRun> runs = profile(options, 0, 1, 1e9);
