@@ -1,5 +1,5 @@
 // What every layer is: options, weights, and a function of its input that can be traced.
-import { binding } from '../binding/index.js';
+import { binding, type DType } from '../binding/index.js';
 import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import type { Constraint } from '../constraints/constraint.js';
@@ -105,6 +105,11 @@ export abstract class Layer {
 
   get built(): boolean {
     return this.#built !== null;
+  }
+
+  /** What a model that begins with it takes. */
+  get inputDtype(): DType {
+    return 'float32';
   }
 
   /** Kernel before bias, as Keras orders them. */

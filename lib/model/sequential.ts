@@ -78,7 +78,7 @@ export class Sequential extends Model {
   }
 
   get inputDtype(): DType {
-    return this.#input?.dtype ?? 'float32';
+    return this.#input?.dtype ?? this.#layers[0]?.inputDtype ?? 'float32';
   }
 
   get outputShape(): Shape {

@@ -97,10 +97,14 @@ void product(const SparseRows& a, const float* b, float* y, int64_t n, int64_t b
   if (u < n) kProducts[n - u](a, b + u, y + u, n, begin, end);
 }
 
+void add_transposed(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
+  if (begin < end && n > 0) kTransposed[n < kMostTransposed ? n : 0](a, b, y, n, begin, end);
+}
+
 void transposed(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
   if (begin >= end || n == 0) return;
   __builtin_memset(y + begin * n, 0, static_cast<size_t>((end - begin) * n) * sizeof(float));
-  kTransposed[n < kMostTransposed ? n : 0](a, b, y, n, begin, end);
+  add_transposed(a, b, y, n, begin, end);
 }
 
 void dots(const SparseRows& a, const float* left, const float* right, float* y, int64_t n, int64_t begin, int64_t end) {
@@ -161,6 +165,6 @@ int64_t first_wrong(const SparseRows& a, int64_t count) {
 
 }  // namespace
 
-void fill_sparse(SparseKernels& table) { table = {first_wrong, product, transposed, dots, dropout}; }
+void fill_sparse(SparseKernels& table) { table = {first_wrong, product, transposed, add_transposed, dots, dropout}; }
 
 }  // namespace downhill::cpu::DH_ISA

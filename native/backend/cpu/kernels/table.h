@@ -95,6 +95,9 @@ struct MovementKernels {
   /// DType.
   void (*scatter_add[kDTypeCount])(const void* x, const int32_t* indices, void* y, int64_t n, int64_t width,
                                    int64_t columns);
+  /// The same for float32 and whole rows, of those indices that lie in [begin, end).
+  void (*scatter_add_between)(const float* x, const int32_t* indices, float* y, int64_t n, int64_t width, int64_t begin,
+                              int64_t end);
   void (*one_hot)(const int32_t* labels, float* y, int64_t n, int64_t depth);
   /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere. begin % 4 ==
   /// 0
