@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kFew = 16;   // columns of b whose sums fit registers in every instruction set
 constexpr int kMany = 64;  // in wide registers
+constexpr int64_t kLong = 256;
 
 /// y[r, 0 … N) = Σ over the values of row r; four sums side by side where N is small, value k in sum k mod 4.
 template <int N>
@@ -90,7 +91,39 @@ constexpr Product kTransposed[] = {transposed_of_many, transposed_of<1>, transpo
                                    transposed_of<6>,   transposed_of<7>, transposed_of<8>};
 constexpr int64_t kMostTransposed = static_cast<int64_t>(sizeof kTransposed / sizeof kTransposed[0]);
 
+/// The same for long rows of b, which are read whole, four at a time: a part of many rows is a page each. The order of
+/// the sums is that of product_of<kMany>.
+void product_of_long(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
+  for (int64_t r = begin; r < end; ++r) {
+    float* const to = y + r * n;
+    __builtin_memset(to, 0, static_cast<size_t>(n) * sizeof(float));
+    int64_t k = a.indptr[r];
+    const int64_t stop = a.indptr[r + 1];
+    for (; k + 4 <= stop; k += 4) {
+      const float* from[4];
+      float value[4];
+      for (int j = 0; j < 4; ++j) {
+        from[j] = b + a.indices[k + j] * n;
+        value[j] = a.values[k + j];
+      }
+#pragma GCC ivdep
+      for (int64_t u = 0; u < n; ++u) {
+        float sum = to[u];
+        for (int j = 0; j < 4; ++j) sum += value[j] * from[j][u];
+        to[u] = sum;
+      }
+    }
+    for (; k < stop; ++k) {
+      const float* const from = b + a.indices[k] * n;
+      const float value = a.values[k];
+#pragma GCC ivdep
+      for (int64_t u = 0; u < n; ++u) to[u] += value * from[u];
+    }
+  }
+}
+
 void product(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
+  if (n >= kLong) return product_of_long(a, b, y, n, begin, end);
   int64_t u = 0;
   for (; u + kMany <= n; u += kMany) product_of<kMany>(a, b + u, y + u, n, begin, end);
   for (; u + kFew <= n; u += kFew) product_of<kFew>(a, b + u, y + u, n, begin, end);
