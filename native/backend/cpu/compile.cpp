@@ -103,7 +103,7 @@ class CpuProgram final : public Program {
     if (workspace_bytes_ > 0)
       base = (bindings.workspace ? *bindings.workspace : own_workspace_).reserve(workspace_bytes_);
     bind(bindings, base);
-    return {at_.data(), base ? base + scratch_at_ : nullptr, bindings.step};
+    return {at_.data(), base ? base + scratch_at_ : nullptr, bindings.step, bindings.sparse_checked};
   }
 
   void bind(const Bindings& bindings, std::byte* base) {

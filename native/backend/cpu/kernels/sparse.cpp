@@ -11,6 +11,11 @@ constexpr int kFew = 16;   // columns of b whose sums fit registers in every ins
 constexpr int kMany = 64;  // in wide registers
 constexpr int64_t kLong = 256;
 
+/// What comes 2 KB behind: streams begin anew with every page. The address may lie outside of the array.
+void fetch_ahead(const void* at) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(at) + 2048));
+}
+
 /// y[r, 0 … N) = Σ over the values of row r; four sums side by side where N is small, value k in sum k mod 4.
 template <int N>
 void product_of(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
@@ -21,12 +26,17 @@ void product_of(const SparseRows& a, const float* b, float* y, int64_t n, int64_
     float sum[kSums][N] = {};
     int64_t k = a.indptr[r];
     const int64_t stop = a.indptr[r + 1];
-    for (; k + kSums <= stop; k += kSums)
+    for (; k + kSums <= stop; k += kSums) {
+      if constexpr (kSums > 1) {
+        fetch_ahead(indices + k);
+        fetch_ahead(values + k);
+      }
       for (int j = 0; j < kSums; ++j) {
         const float value = values[k + j];
         const float* const from = b + indices[k + j] * n;
         for (int u = 0; u < N; ++u) sum[j][u] += value * from[u];
       }
+    }
     for (; k < stop; ++k)
       for (int u = 0; u < N; ++u) sum[0][u] += values[k] * b[indices[k] * n + u];
     for (int u = 0; u < N; ++u)
