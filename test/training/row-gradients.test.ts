@@ -192,3 +192,44 @@ describe.each(binding.isas())('on %s', (isa) => {
     expect(counted).toBeGreaterThan(10);
   });
 });
+
+/** Enough values that several tasks write rows. */
+test('large batches: the bits of whole gradients and updates, with any number of threads', async () => {
+  const draw = random(77);
+  const [rows, columns, length] = [96, 20_000, 30];
+  const often = () => (draw() < 0.3 ? whole(draw, 40) : whole(draw, columns)); // many in one task's range
+  const indices = Int32Array.from({ length: rows * length }, often);
+  const x = {
+    embedding: indices,
+    dense: new data.SparseRows({
+      shape: [rows, columns],
+      indptr: Int32Array.from({ length: rows + 1 }, (_, row) => row * length),
+      indices,
+      values: Float32Array.from(indices, () => 2 * draw() - 1),
+    }),
+  };
+  const y = Int32Array.from({ length: rows }, () => whole(draw, 3));
+  for (const kind of ['embedding', 'dense'] as const) {
+    const results: Int32Array[][] = [];
+    for (const threads of [0, 1, 2, 3]) {
+      byRows(threads > 0);
+      setThreads(threads || 2);
+      seed(5);
+      const net = sequential([
+        ...(kind === 'embedding'
+          ? [layers.embedding({ inputDim: columns, outputDim: 200, inputShape: [length] }), layers.flatten()]
+          : [layers.input({ shape: [columns] }), layers.dense({ units: 300 })]),
+        layers.dense({ units: 3, activation: 'softmax' }),
+      ]);
+      const optimizer = optimizers.adagrad({ learningRate: 0.1 });
+      net.compile({ optimizer, loss: 'sparseCategoricalCrossentropy' });
+      await net.fit(x[kind] as Int32Array, y, { batchSize: 64, epochs: 4, verbose: 0 });
+      expect(net.program('train').describe().includes('updated alone')).toBe(threads > 0);
+      results.push(bits(net, optimizer));
+    }
+    for (const found of results.slice(1))
+      found.forEach((values, i) => {
+        expect(values.findIndex((value, k) => value !== results[0][i][k])).toBe(-1);
+      });
+  }
+});
