@@ -15,6 +15,10 @@ function values(count: number): Float32Array {
   return Float32Array.from({ length: count }, () => Math.random());
 }
 
+function indices(count: number, limit: number): Int32Array {
+  return Int32Array.from({ length: count }, () => Math.floor(Math.random() * limit));
+}
+
 function sparse(rows: number, columns: number, nonzeros: number): data.SparseRows {
   const apart = Math.floor(columns / nonzeros);
   return new data.SparseRows({
@@ -34,12 +38,15 @@ export function prepare(
   options: ModelOptions = {},
 ): { net: Model; x: Tensor | data.SparseRows; y: Tensor } {
   const { widths, batchSize, batches } = spec;
+  const { words = 0, length = 0 } = spec.embedding ?? {};
   const [features, classes] = [widths[0]!, widths.at(-1)!];
   const rows = batchSize * batches;
   const hidden = widths.slice(1, -1);
   const net = sequential(
     [
-      layers.input({ shape: [features] }),
+      ...(spec.embedding
+        ? [layers.embedding({ inputDim: words, outputDim: features / length, inputShape: [length] }), layers.flatten()]
+        : [layers.input({ shape: [features] })]),
       ...hidden.flatMap((units) => [
         layers.dense({ units, activation: spec.activation }),
         ...(spec.dropout > 0 ? [layers.dropout({ rate: spec.dropout })] : []),
@@ -49,7 +56,11 @@ export function prepare(
     { ...(spec.precision && { precision: spec.precision }), ...options },
   );
   net.compile({ optimizer: optimizers[spec.optimizer](), loss: losses.sparseCategoricalCrossentropy() });
-  const x = spec.nonzeros ? sparse(rows, features, spec.nonzeros) : tensor(values(rows * features), [rows, features]);
+  const x = spec.embedding
+    ? tensor(indices(rows * length, words), [rows, length], 'int32')
+    : spec.nonzeros
+      ? sparse(rows, features, spec.nonzeros)
+      : tensor(values(rows * features), [rows, features]);
   const y = tensor(
     Int32Array.from({ length: rows }, (_, i) => i % classes),
     [rows],

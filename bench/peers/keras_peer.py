@@ -25,14 +25,21 @@ def train(case):
         raise Unsupported("sparse rows")
     widths = case["widths"]
     rows = case["batchSize"] * case["batches"]
-    net = keras.Sequential([keras.Input((widths[0],))])
+    table = case.get("embedding")
+    if table:
+        net = keras.Sequential([keras.Input((table["length"],), dtype="int32")])
+        net.add(layers.Embedding(table["words"], widths[0] // table["length"]))
+        net.add(layers.Flatten())
+        x = np.random.randint(table["words"], size=(rows, table["length"]))
+    else:
+        net = keras.Sequential([keras.Input((widths[0],))])
+        x = np.random.rand(rows, widths[0]).astype("float32")
     for units in widths[1:-1]:
         net.add(layers.Dense(units, activation=case["activation"]))
         if case["dropout"]:
             net.add(layers.Dropout(case["dropout"]))
     net.add(layers.Dense(widths[-1], activation="softmax"))
     net.compile(optimizer=case["optimizer"], loss="sparse_categorical_crossentropy")
-    x = np.random.rand(rows, widths[0]).astype("float32")
     y = np.arange(rows) % widths[-1]
     if backend == "torch":
         x, y = torch.from_numpy(x), torch.from_numpy(y)

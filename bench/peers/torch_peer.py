@@ -1,7 +1,7 @@
 """PyTorch, data in memory: torch_peer.py THREADS [default | foreach | fused | best].
 
 default: eager with default switches. foreach, fused: those implementations of the optimizer. best: the fastest, on this machine and for this
-case, of eager and compiled steps with each of them.
+case, of eager and compiled steps with each of them, and of sparse gradients where the formula of the optimizer stays the same.
 """
 
 import sys
@@ -24,16 +24,22 @@ def make_optimizer(kind, parameters, way, **options):
         raise Unsupported(str(error))
 
 
-def make_step(case, way, compiled):
-    """A step on (x, y) of a fresh model."""
+RATES = {"sgd": ("SGD", 0.01), "adagrad": ("Adagrad", 0.01), "adam": ("Adam", 0.001)}
+
+
+def make_step(case, way, compiled, sparse=False):
+    """A step on (x, y) of a fresh model. sparse: gradients of an embedding."""
     widths = case["widths"]
     layers = []
+    if case.get("embedding"):
+        words, length = case["embedding"]["words"], case["embedding"]["length"]
+        layers += [nn.Embedding(words, widths[0] // length, sparse=sparse), nn.Flatten()]
     for inputs, outputs in zip(widths[:-2], widths[1:-1]):
         layers += [nn.Linear(inputs, outputs), nn.Sigmoid() if case["activation"] == "sigmoid" else nn.ReLU()]
         if case["dropout"]:
             layers.append(nn.Dropout(case["dropout"]))
     model = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
-    kind, rate = ("SGD", 0.01) if case["optimizer"] == "sgd" else ("Adam", 0.001)
+    kind, rate = RATES[case["optimizer"]]
     optimizer = make_optimizer(kind, model.parameters(), way, lr=rate)
     loss_of = nn.CrossEntropyLoss()
     forward = lambda xs, ys: loss_of(model(xs), ys)
@@ -53,7 +59,8 @@ def train(case):
     rows = batch * batches
     if case.get("nonzeros"):
         return train_sparse(case)
-    x = torch.rand(rows, widths[0])
+    table = case.get("embedding")
+    x = torch.randint(table["words"], (rows, table["length"])) if table else torch.rand(rows, widths[0])
     y = torch.arange(rows) % widths[-1]
     way, step = None, None
     if mode == "best":
@@ -69,6 +76,8 @@ def train(case):
             "eager": (None, False), "eager, fused optimizer": ("fused", False),
             "compiled": (None, True), "compiled, fused optimizer": ("fused", True),
         }
+        if table and case["optimizer"] != "adam":  # SparseAdam leaves out the averages of other rows
+            named["eager, sparse gradients"] = (None, False, True)
         way, _ = fastest({name: on_one_batch(name, *args) for name, args in named.items()})
         step = steps[way]
     else:
@@ -89,23 +98,27 @@ def train(case):
 
 
 def train_sparse(case):
-    """One layer on batches that are CSR matrices already."""
-    batch, batches, (columns, classes), nonzeros = case["batchSize"], case["batches"], case["widths"], case["nonzeros"]
+    """Batches that are CSR matrices already, and a first layer of the form x @ w."""
+    batch, batches, widths, nonzeros = case["batchSize"], case["batches"], case["widths"], case["nonzeros"]
     if case["shuffle"] or mode not in ("default", "best"):
         raise Unsupported("sparse rows")
+    columns = widths[0]
     apart, starts = columns // nonzeros, torch.arange(0, batch * nonzeros + 1, nonzeros)
     column = lambda: (torch.arange(nonzeros) * apart + torch.randint(apart, (batch, nonzeros))).reshape(-1)
     x = [torch.sparse_csr_tensor(starts, column(), torch.rand(batch * nonzeros), (batch, columns)) for _ in range(batches)]
-    y = torch.arange(batch) % classes
+    y = torch.arange(batch) % widths[-1]
     loss_of = nn.CrossEntropyLoss()
+    kind, rate = RATES[case["optimizer"]]
 
     def make(way):
-        w, b = nn.Parameter(torch.randn(columns, classes) * 0.01), nn.Parameter(torch.zeros(classes))
-        optimizer = make_optimizer("Adam", [w, b], way, lr=0.001)
+        w, b = nn.Parameter(torch.randn(columns, widths[1]) * 0.01), nn.Parameter(torch.zeros(widths[1]))
+        rest = [layer for pair in zip(widths[1:-1], widths[2:]) for layer in (nn.ReLU(), nn.Linear(*pair))]
+        head = nn.Sequential(*rest)
+        optimizer = make_optimizer(kind, [w, b, *head.parameters()], way, lr=rate)
 
         def step(xs=x[0]):
             optimizer.zero_grad()
-            loss_of(xs @ w + b, y).backward()
+            loss_of(head(xs @ w + b), y).backward()
             optimizer.step()
 
         return step
