@@ -1,7 +1,8 @@
 // Whether the scale of the initial weights lets signals and gradients through.
 import { Options } from '../options.js';
+import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import { compiledOf, Data } from './data.js';
 import { type LayerSpread, layerSpreads } from './layer-spread.js';
 import { type DataOptions, dataKeys, kBatchSize, probeOptions } from './options.js';
@@ -63,8 +64,8 @@ function verdictOf(layers: readonly LayerSpread[], activationGrowth: number, gra
  */
 export async function initialSpread(
   net: Model,
-  x: InputLike,
-  y: DataLike,
+  x: ByPort<InputLike>,
+  y: Targets,
   options?: DataOptions,
 ): Promise<InitialSpread> {
   const where = 'diagnostics.initialSpread';

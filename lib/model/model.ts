@@ -5,13 +5,14 @@ import type { History } from '../callbacks/history.js';
 import { type Serialized, serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { resolveDevice } from '../devices.js';
-import { DownhillError } from '../errors.js';
+import { DownhillError, show, unknownName } from '../errors.js';
 import type { SymbolicSparse } from '../graph/sparse.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
 import { type LoadWeightsOptions, loadWeights, type WeightsReport } from '../io/load-weights.js';
 import { save } from '../io/save.js';
-import type { CallContext, Computed, Layer } from '../layers/layer.js';
+import { type CallContext, type Computed, Layer, type LayerOptions } from '../layers/layer.js';
+import { connect, type LayerOutput, layerOutputs, type OneOrMore } from '../layers/output.js';
 import { placeWeights, type Weight } from '../layers/weight.js';
 import { checkFunction, checkOneOf, Options } from '../options.js';
 import type { ProgramView } from '../profile/profile.js';
@@ -20,7 +21,7 @@ import { asTensor } from '../tensor/make.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import { Compiled, type CompileOptions } from '../training/compiled.js';
 import { type EvaluateOptions, evaluate } from '../training/evaluate.js';
 import type { Batches } from '../training/feed.js';
@@ -32,6 +33,8 @@ import { type ModelProfileOptions, profileModel } from '../training/profile.js';
 import type { TrainWeightOptions } from '../training/sample-weights.js';
 import { trainOnBatch } from '../training/train-on-batch.js';
 import { Trainer, type TrainingBatch } from '../training/trainer.js';
+import { checkPrecision, splitArguments } from './arguments.js';
+import type { ByPort, Packed, Ports } from './ports.js';
 import { type SummaryRow, summaryText } from './summary.js';
 import { copyWeights, writeWeights } from './weights.js';
 
@@ -48,9 +51,8 @@ export interface ModelOptions {
   precision?: Precision;
 }
 
-/** Base of the models. */
-export abstract class Model implements Network {
-  readonly name: string;
+/** Base of the models. A model is a layer, too: of others, by apply() on symbolic values or within sequential. */
+export abstract class Model extends Layer implements Network {
   readonly device: string;
   readonly precision: Precision;
   readonly #trainer = new Trainer(this);
@@ -59,7 +61,7 @@ export abstract class Model implements Network {
 
   constructor(kind: string, options: ModelOptions | undefined) {
     const read = new Options<ModelOptions>(kind, options, ['name', 'device', 'precision']);
-    this.name = read.text('name', kind);
+    super(kind, read as unknown as Options<LayerOptions>);
     this.device = resolveDevice(read.what('device'), read.raw.device);
     this.precision =
       read.raw.precision === undefined
@@ -68,20 +70,66 @@ export abstract class Model implements Network {
   }
 
   abstract readonly layers: readonly Layer[];
-  abstract readonly built: boolean;
-  /** Shapes of one example, without the batch; throws NOT_BUILT. */
-  abstract readonly inputShape: Shape;
-  abstract readonly inputDtype: DType;
-  abstract readonly outputShape: Shape;
+  abstract override get built(): boolean;
+  /** @internal */
+  abstract readonly inputPorts: Ports;
+  /** @internal */
+  abstract readonly outputPorts: Ports;
+
+  /** Shape of one example, without the batch; throws NOT_BUILT, and UNSUPPORTED where there are several inputs. */
+  override get inputShape(): Shape {
+    this.checkBuilt();
+    return this.inputPorts.only(this.name).shape;
+  }
+
+  get inputDtype(): DType {
+    return this.inputPorts.only(this.name).dtype;
+  }
+
+  get outputShape(): Shape {
+    this.checkBuilt();
+    return this.outputPorts.only(this.name).shape;
+  }
 
   /** Fixes the input shape, without the batch, of a model whose first layer states none. */
-  abstract build(inputShape: Shape): void;
+  abstract override build(inputShape: OneOrMore<Shape>): void;
 
-  /** The layers' functions, one after another. */
-  abstract call(x: Computed | SymbolicSparse, context: CallContext): Computed;
+  /** The layers' functions, from a value for each input to one for each output. @internal */
+  abstract run(inputs: readonly (Computed | SymbolicSparse)[], context: CallContext): readonly Computed[];
+
+  override call(x: OneOrMore<Computed>, context: CallContext): OneOrMore<Computed> {
+    const outputs = this.run([x].flat() as Computed[], context);
+    return outputs.length === 1 ? outputs[0] : outputs;
+  }
+
+  override get takesSeveral(): boolean {
+    return this.inputPorts.all.length > 1;
+  }
+
+  override get innerLayers(): readonly Layer[] {
+    return this.layers;
+  }
+
+  /**
+   * The layer of that name, or at that place.
+   *
+   * @throws UNKNOWN_NAME with the nearest name, OUT_OF_RANGE
+   */
+  getLayer(which: string | number): Layer {
+    const { layers } = this;
+    const found = typeof which === 'number' ? layers.at(which) : layers.find(({ name }) => name === which);
+    if (found) return found;
+    if (typeof which === 'string')
+      throw unknownName(
+        'layer',
+        which,
+        layers.map(({ name }) => name),
+      );
+    throw new DownhillError('OUT_OF_RANGE', `getLayer: the model has ${layers.length} layers; received ${show(which)}.`);
+  }
 
   /** What makes an equal model with fresh weights, as plain JSON. Where it computes is no part of it. */
-  abstract getConfig(): Config;
+  abstract override getConfig(): Config;
 
   /**
    * The model as plain JSON: layers, names, options and shapes, without the values of weights. JSON.stringify(net) uses it;
@@ -105,14 +153,14 @@ export abstract class Model implements Network {
   protected abstract rows(): SummaryRow[];
 
   /** @internal */
-  get weights(): readonly Weight[] {
+  override get weights(): readonly Weight[] {
     this.checkBuilt();
-    const weights = this.layers.flatMap((layer) => layer.weights);
+    const weights = this.declaredWeights;
     placeWeights(weights);
     return weights;
   }
 
-  /** The weights as named Variables, layer by layer: dense/kernel, dense/bias, … */
+  /** The weights as named Variables, layer by layer: dense/kernel, dense/bias, …; those of a model that is a layer behind its name. */
   get parameters(): Variable[] {
     return this.weights.map((weight) => weight.variable);
   }
@@ -126,7 +174,7 @@ export abstract class Model implements Network {
    * net.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
    */
   compile(options: CompileOptions): void {
-    this.#trainer.compiled = new Compiled(options);
+    this.#trainer.compiled = new Compiled(options, this.outputPorts);
   }
 
   /**
@@ -144,9 +192,9 @@ export abstract class Model implements Network {
    */
   fit(batches: Batches, options?: FitOptions): Promise<History>;
   fit(batches: Batches, y: undefined, options?: FitOptions): Promise<History>;
-  fit(x: InputLike, y: DataLike, options?: FitOptions): Promise<History>;
-  async fit(x: InputLike | Batches, y?: DataLike | FitOptions, options?: FitOptions): Promise<History> {
-    const [targets, given] = splitArguments<FitOptions>(y, options);
+  fit(x: ByPort<InputLike>, y: Targets, options?: FitOptions): Promise<History>;
+  async fit(x: ByPort<InputLike> | Batches, y?: Targets | FitOptions, options?: FitOptions): Promise<History> {
+    const [targets, given] = splitArguments<FitOptions>(this.outputPorts, x, y, options);
     return runFit(this.#trainer, this, x, targets, given, (stop) => {
       this.#stop = stop;
     });
@@ -161,9 +209,13 @@ export abstract class Model implements Network {
    */
   evaluate(batches: Batches, options?: EvaluateOptions): Promise<Logs>;
   evaluate(batches: Batches, y: undefined, options?: EvaluateOptions): Promise<Logs>;
-  evaluate(x: InputLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
-  async evaluate(x: InputLike | Batches, y?: DataLike | EvaluateOptions, options?: EvaluateOptions): Promise<Logs> {
-    const [targets, given] = splitArguments<EvaluateOptions>(y, options);
+  evaluate(x: ByPort<InputLike>, y: Targets, options?: EvaluateOptions): Promise<Logs>;
+  async evaluate(
+    x: ByPort<InputLike> | Batches,
+    y?: Targets | EvaluateOptions,
+    options?: EvaluateOptions,
+  ): Promise<Logs> {
+    const [targets, given] = splitArguments<EvaluateOptions>(this.outputPorts, x, y, options);
     return evaluate(this.#trainer, this, x, targets, given);
   }
 
@@ -172,8 +224,8 @@ export abstract class Model implements Network {
    *
    * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NOT_BUILT
    */
-  async predict(x: InputLike, options?: PredictOptions): Promise<Tensor> {
-    return predict(this.#trainer, this, x, options);
+  async predict<T extends Packed<Tensor> = Tensor>(x: ByPort<InputLike>, options?: PredictOptions): Promise<T> {
+    return predict<T>(this.#trainer, this, x, options);
   }
 
   /**
@@ -182,7 +234,7 @@ export abstract class Model implements Network {
    * @param options sampleWeight and classWeight, as for fit
    * @throws (rejects) as fit
    */
-  async trainOnBatch(x: InputLike, y: DataLike, options?: TrainWeightOptions): Promise<Logs> {
+  async trainOnBatch(x: ByPort<InputLike>, y: Targets, options?: TrainWeightOptions): Promise<Logs> {
     this.#trainer.checkAlive();
     return trainOnBatch(this.#trainer, this, x, y, options);
   }
@@ -243,7 +295,7 @@ export abstract class Model implements Network {
   /** Number of weights, trainable or not. */
   countParams(): number {
     this.checkBuilt();
-    return this.layers.flatMap((layer) => layer.weights).reduce((total, weight) => total + weight.size, 0);
+    return this.declaredWeights.reduce((total, weight) => total + weight.size, 0);
   }
 
   /**
@@ -255,26 +307,40 @@ export abstract class Model implements Network {
   summary(print: (text: string) => void = console.log): void {
     checkFunction('summary: print', print);
     this.checkBuilt();
-    const weights = this.layers.flatMap((layer) => layer.weights);
+    const weights = this.declaredWeights;
     const count = (trainable: boolean) =>
       weights.filter((weight) => weight.trainable === trainable).reduce((total, { shape }) => total + sizeOf(shape), 0);
     print(summaryText(this.name, this.rows(), { trainable: count(true), nonTrainable: count(false) }));
   }
 
   /**
-   * The model as a function of a batch [n, …inputShape]: symbolic inside a traced function, computed at once on values.
+   * The model as a function of a batch [n, …inputShape], or of several: symbolic inside a traced function, computed at once on values. On symbolic
+   * values of layers it becomes a layer of another model. Outputs come in the model's form: one, a list or an object.
    *
    * @example
    * const gradient = grad((x) => ops.sum(net.apply(x)));
    */
-  apply(x: SymbolicTensor, context?: Partial<CallContext>): SymbolicTensor;
-  apply(x: TensorLike, context?: Partial<CallContext>): Tensor;
-  apply(x: Value, { training = false }: Partial<CallContext> = {}): Computed {
+  override apply<T extends Packed<LayerOutput> = LayerOutput>(x: ByPort<LayerOutput>, context?: Partial<CallContext>): T;
+  override apply(x: SymbolicTensor, context?: Partial<CallContext>): SymbolicTensor;
+  override apply(x: TensorLike, context?: Partial<CallContext>): Tensor;
+  override apply<T extends Packed<Computed> = Computed>(x: ByPort<Value>, context?: Partial<CallContext>): T;
+  override apply(x: unknown, { training }: Partial<CallContext> = {}): unknown {
     this.#trainer.checkAlive();
-    const input =
-      x instanceof SymbolicTensor ? x : asTensor(`model "${this.name}"`, x, this.built ? this.inputDtype : undefined);
-    if (!this.built) this.build(input.shape.slice(1));
-    return this.call(input, { training });
+    const what = `model "${this.name}"`;
+    const given = this.inputPorts.spread(what, x);
+    const symbols = layerOutputs(what, given);
+    if (symbols) return this.outputPorts.pack(connect(this, symbols, training));
+    const inputs = given.map((value, i) =>
+      value instanceof SymbolicTensor
+        ? value
+        : asTensor(what, value, this.built ? this.inputPorts.all[i].dtype : undefined),
+    );
+    return this.outputPorts.pack(this.applyEach(inputs, { training: training ?? false }));
+  }
+
+  override applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
+    if (!this.built) this.build(inputs[0].shape.slice(1));
+    return this.run(inputs, context);
   }
 
   /** Sets the rate of the compiled optimizer, also while a fit runs: the next step uses it. */
@@ -316,7 +382,7 @@ export abstract class Model implements Network {
 
   /** Releases weights, gradients and programs. A fit in progress ends after its step and rejects with DISPOSED. */
   dispose(): void {
-    const weights = this.built ? this.layers.flatMap((layer) => layer.weights) : [];
+    const weights = this.built ? this.declaredWeights : [];
     this.#trainer.dispose();
     for (const weight of weights) if (weight.placed) weight.variable.dispose();
   }
@@ -330,6 +396,11 @@ export abstract class Model implements Network {
     this.#trainer.reset();
   }
 
+  /** A layer of this model: its weights are named so. */
+  protected adopt(layer: Layer): void {
+    layer.enter(this.owned ? `${this.path}/` : '');
+  }
+
   protected checkBuilt(): void {
     if (this.built) return;
     throw new DownhillError(
@@ -338,17 +409,4 @@ export abstract class Model implements Network {
         'layers.input({ shape }), or call net.build(inputShape).',
     );
   }
-}
-
-function checkPrecision(what: string, value: unknown, device: string): Precision {
-  const precision = checkOneOf(what, value, ['float32', 'tf32', 'bfloat16'] as const);
-  if (precision === 'tf32' && device === 'cpu')
-    throw new DownhillError('UNSUPPORTED', `${what}: "tf32" is not available on the CPU; use "float32" or "bfloat16".`);
-  return precision;
-}
-
-/** (x, y, options), or (batches, options): options are a plain object. */
-function splitArguments<T>(y: unknown, options: T | undefined): [targets: unknown, options: T | undefined] {
-  const plain = typeof y === 'object' && y !== null && Object.getPrototypeOf(y) === Object.prototype;
-  return plain && options === undefined ? [undefined, y as T] : [y, options];
 }

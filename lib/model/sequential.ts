@@ -6,9 +6,12 @@ import { DownhillError, show } from '../errors.js';
 import { SymbolicSparse } from '../graph/sparse.js';
 import { InputLayer } from '../layers/input.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
+import { type OneOrMore, shapesOf } from '../layers/output.js';
 import { checkShape, Options } from '../options.js';
 import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
 import { Model, type ModelOptions, type Precision } from './model.js';
+import { nameApart } from './names.js';
+import { type Port, Ports } from './ports.js';
 import type { SummaryRow } from './summary.js';
 
 interface SequentialConfig {
@@ -18,12 +21,15 @@ interface SequentialConfig {
   inputShape?: readonly number[] | null;
 }
 
+type Output = Pick<Port, 'shape' | 'dtype'>;
+
 export class Sequential extends Model {
+  override readonly type = 'Sequential';
   readonly #layers: Layer[] = [];
   #input: InputLayer | null = null;
   #inputShape: Shape | null = null;
   /** Of each layer. */
-  #outputShapes: Shape[] = [];
+  #outputs: Output[] = [];
 
   constructor(layers: readonly Layer[] = [], options?: ModelOptions) {
     super('sequential', options);
@@ -68,22 +74,20 @@ export class Sequential extends Model {
     return this.#layers;
   }
 
-  get built(): boolean {
+  override get built(): boolean {
     return this.#inputShape !== null && this.#layers.length > 0;
   }
 
-  get inputShape(): Shape {
-    this.checkBuilt();
-    return this.#inputShape!;
+  override get inputPorts(): Ports {
+    const [first] = this.#layers;
+    const dtype = this.#input?.dtype ?? (first instanceof Model ? first.inputDtype : 'float32');
+    return new Ports('input', 'one', [{ name: this.#input?.name ?? 'input', shape: this.#inputShape ?? [], dtype }]);
   }
 
-  get inputDtype(): DType {
-    return this.#input?.dtype ?? 'float32';
-  }
-
-  get outputShape(): Shape {
-    this.checkBuilt();
-    return this.#outputShapes.at(-1)!;
+  override get outputPorts(): Ports {
+    const last = this.#layers.at(-1);
+    const { shape, dtype } = this.#outputs.at(-1) ?? { shape: [], dtype: 'float32' as const };
+    return new Ports('output', 'one', [{ name: last?.name ?? 'output', shape, dtype }]);
   }
 
   /**
@@ -110,35 +114,46 @@ export class Sequential extends Model {
   override build(inputShape: Shape): void {
     const shape = checkShape('build: inputShape', inputShape, 1);
     if (this.#inputShape) return;
-    const outputs: Shape[] = [];
-    let current: Shape = shape;
-    for (const layer of this.#layers) {
-      layer.build(current);
-      current = layer.computeOutputShape(current);
-      outputs.push(current);
-    }
+    const outputs: Output[] = [];
+    for (const layer of this.#layers) outputs.push(this.#grow(layer, outputs.at(-1) ?? { shape, dtype: this.inputDtype }));
     this.#inputShape = shape;
-    this.#outputShapes = outputs;
+    this.#outputs = outputs;
   }
 
-  override call(x: Computed | SymbolicSparse, context: CallContext): Computed {
+  override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
+    const [shape, ...more] = shapesOf(inputShape);
+    if (more.length > 0) throw this.mismatch('one input', inputShape);
+    if (this.#inputShape && !sameShape(shape, this.#inputShape))
+      throw this.mismatch(`[${['n', ...this.#inputShape].join(', ')}]`, shape);
+    return this.#layers.reduce<Shape>((current, layer) => layer.computeOutputShape(current) as Shape, shape);
+  }
+
+  override computeOutputDtype(inputDtypes: readonly DType[]): OneOrMore<DType> {
+    return this.#layers.reduce((dtypes, layer) => [layer.computeOutputDtype(dtypes)].flat(), [...inputDtypes]);
+  }
+
+  override run([x]: readonly (Computed | SymbolicSparse)[], context: CallContext): readonly Computed[] {
     this.checkBuilt();
     let value = x;
     for (const layer of this.#layers)
-      value = value instanceof SymbolicSparse ? layer.applySparse(value, context) : layer.apply(value, context);
-    if (!(value instanceof SymbolicSparse)) return value;
+      value = value instanceof SymbolicSparse ? layer.applySparse(value, context) : layer.applyEach([value], context)[0];
+    if (!(value instanceof SymbolicSparse)) return [value];
     throw new DownhillError(
       'UNSUPPORTED',
       `The output of model "${this.name}" would be sparse rows. End it with a dense layer, or pass dense rows.`,
     );
   }
 
+  override applySparse(x: SymbolicSparse, context: CallContext): Computed {
+    return this.run([x], context)[0];
+  }
+
   protected override rows(): SummaryRow[] {
     return this.#layers.map((layer, i) => ({
       name: layer.name,
       type: layer.type,
-      outputShape: this.#outputShapes[i],
-      params: layer.weights.reduce((total, weight) => total + weight.size, 0),
+      outputShapes: [this.#outputs[i].shape],
+      params: layer.declaredWeights.reduce((total, weight) => total + weight.size, 0),
     }));
   }
 
@@ -151,29 +166,33 @@ export class Sequential extends Model {
 
   #append(layer: Layer): void {
     const first = this.#layers.length === 0;
-    const shape = first ? (this.#inputShape ?? layer.inputShape) : this.#inputShape && this.#outputShapes.at(-1)!;
-    const name = this.#nameFor(layer);
-    if (name !== layer.name) layer.rename(name);
+    const stated = layer instanceof Model ? (layer.built ? layer.inputShape : null) : layer.inputShape;
+    const shape = first ? (this.#inputShape ?? stated) : this.#inputShape;
+    nameApart('sequential', layer, this.#layers);
     if (shape) {
-      layer.build(shape);
-      this.#outputShapes.push(layer.computeOutputShape(shape));
+      const dtype = this.#input?.dtype ?? (layer instanceof Model ? layer.inputDtype : 'float32');
+      this.#outputs.push(this.#grow(layer, this.#outputs.at(-1) ?? { shape, dtype }));
       if (first) this.#inputShape = shape;
     }
     this.#layers.push(layer);
+    this.adopt(layer);
   }
 
-  /** Automatic names get _1, _2, …; chosen ones must differ. */
-  #nameFor(layer: Layer): string {
-    const taken = new Set(this.#layers.map((other) => other.name));
-    if (!taken.has(layer.name)) return layer.name;
-    if (layer.named)
+  /** Builds a layer for what the one before it gives; its own output. */
+  #grow(layer: Layer, { shape, dtype }: Output): Output {
+    if (layer.severalInputs || (layer instanceof Model && layer.inputPorts.all.length > 1))
       throw new DownhillError(
         'INVALID_ARGUMENT',
-        `sequential: two layers are named "${layer.name}"; names must differ.`,
+        `sequential: the layer "${layer.name}" (${layer.type}) takes several inputs. Connect it by apply() and model({ inputs, outputs }).`,
       );
-    let i = 1;
-    while (taken.has(`${layer.name}_${i}`)) i++;
-    return `${layer.name}_${i}`;
+    layer.build(shape);
+    const outputs = shapesOf(layer.computeOutputShape(shape));
+    if (outputs.length > 1)
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `sequential: the layer "${layer.name}" (${layer.type}) has ${outputs.length} outputs. Connect it by apply() and model({ inputs, outputs }).`,
+      );
+    return { shape: outputs[0], dtype: [layer.computeOutputDtype([dtype])].flat()[0] };
   }
 }
 
