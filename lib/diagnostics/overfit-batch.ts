@@ -6,7 +6,7 @@ import type { Layer } from '../layers/layer.js';
 import { withoutInitialValues } from '../layers/weight.js';
 import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
-import { walkLayers } from '../model/names.js';
+import { walkLayers } from '../layers/names.js';
 import type { OptimizerLike } from '../optimizers/index.js';
 import { Options } from '../options.js';
 import { randomState, setRandomState } from '../random.js';

@@ -4,7 +4,7 @@ import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import { arenaLike, type Weight } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
-import { weightNames } from '../model/names.js';
+import { weightNames } from '../layers/names.js';
 import { checkFunction, Options } from '../options.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';

@@ -4,7 +4,7 @@ import type { CustomObjects } from '../config/registry.js';
 import { DownhillError } from '../errors.js';
 import { withoutInitialValues } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
-import { weightNames } from '../model/names.js';
+import { weightNames } from '../layers/names.js';
 import { Options } from '../options.js';
 import { storageOf } from '../tensor/tensor.js';
 import { type Description, describeModel, inFile } from './description.js';

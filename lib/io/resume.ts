@@ -4,7 +4,7 @@ import { compileConfig } from '../config/model.js';
 import { DownhillError } from '../errors.js';
 import { arenaLike, type Weight } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
-import { walkLayers, weightNames } from '../model/names.js';
+import { walkLayers, weightNames } from '../layers/names.js';
 import { setRandomState } from '../random.js';
 import type { Slot } from '../optimizers/slots.js';
 import { storageOf } from '../tensor/tensor.js';

@@ -4,7 +4,7 @@ import { compileConfig } from '../config/model.js';
 import { type Config, encode } from '../config/values.js';
 import type { Weight } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
-import { weightNames } from '../model/names.js';
+import { weightNames } from '../layers/names.js';
 import { randomState } from '../random.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';
 import { type Position, positionToJson } from '../training/position.js';

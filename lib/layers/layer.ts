@@ -17,6 +17,7 @@ import { asTensor } from '../tensor/make.js';
 import type { Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { penalizeActivity } from './activity.js';
+import { nameApart } from './names.js';
 import { connect, type LayerCall, type LayerOutput, layerOutputs, type OneOrMore, shapesOf } from './output.js';
 import { Weight } from './weight.js';
 
@@ -102,6 +103,7 @@ export abstract class Layer {
   readonly activityRegularizer: Regularizer | null;
   readonly #inputShape: Shape | null;
   readonly #weights: Weight[] = [];
+  readonly #inner: Layer[] = [];
   readonly #calls: LayerCall[] = [];
   #name: string;
   #scope: string | null = null;
@@ -157,9 +159,9 @@ export abstract class Layer {
     return [...new Set([...this.#weights, ...this.innerLayers.flatMap((layer) => layer.declaredWeights)])];
   }
 
-  /** Layers whose weights are its own: those of a model. @internal */
+  /** Layers whose weights are its own: those of a model, or that addLayer was given. @internal */
   get innerLayers(): readonly Layer[] {
-    return [];
+    return this.#inner;
   }
 
   /** Whether calls of it may have several inputs. @internal */
@@ -351,6 +353,14 @@ export abstract class Layer {
     const weight = new Weight(name, shape, initializer, regularizer, constraint, this);
     this.#weights.push(weight);
     return weight;
+  }
+
+  /** A layer that `call` applies: its weights count as this one's, behind its name. */
+  protected addLayer<T extends Layer>(layer: T): T {
+    nameApart(`layer "${this.#name}"`, layer, this.#inner);
+    this.#inner.push(layer);
+    layer.enter(`${this.path}/`);
+    return layer;
   }
 
   protected mismatch(expected: string, received: OneOrMore<Shape>): DownhillError {

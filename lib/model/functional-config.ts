@@ -7,7 +7,7 @@ import { connect, type LayerCall, LayerOutput } from '../layers/output.js';
 import { Options } from '../options.js';
 import type { FunctionalOptions, LayerOutputs } from './functional.js';
 import type { Precision } from './model.js';
-import { walkLayers } from './names.js';
+import { walkLayers } from '../layers/names.js';
 import type { Form } from './ports.js';
 
 /** A value: [name of its layer, which call of it in the model, which output of that call]. */

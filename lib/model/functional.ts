@@ -12,7 +12,7 @@ import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
 import { callIndices, checkNoneTwice, type FunctionalConfig, graphConfig, structureOf } from './functional-config.js';
 import { graphBetween } from './graph.js';
 import { Model, type ModelOptions } from './model.js';
-import { nameAllApart } from './names.js';
+import { nameAllApart } from '../layers/names.js';
 import { type Form, Ports } from './ports.js';
 import type { SummaryRow } from './summary.js';
 

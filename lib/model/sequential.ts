@@ -10,7 +10,7 @@ import { type OneOrMore, shapesOf } from '../layers/output.js';
 import { checkShape, Options } from '../options.js';
 import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
 import { Model, type ModelOptions, type Precision } from './model.js';
-import { nameApart } from './names.js';
+import { nameApart } from '../layers/names.js';
 import { type Port, Ports } from './ports.js';
 import type { SummaryRow } from './summary.js';
 
@@ -165,6 +165,11 @@ export class Sequential extends Model {
   }
 
   #append(layer: Layer): void {
+    if (layer.severalInputs || (layer instanceof Model && layer.inputPorts.all.length > 1))
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `sequential: the layer "${layer.name}" (${layer.type}) takes several inputs. Connect it by apply() and model({ inputs, outputs }).`,
+      );
     const first = this.#layers.length === 0;
     const stated = layer instanceof Model ? (layer.built ? layer.inputShape : null) : layer.inputShape;
     const shape = first ? (this.#inputShape ?? stated) : this.#inputShape;
@@ -180,11 +185,6 @@ export class Sequential extends Model {
 
   /** Builds a layer for what the one before it gives; its own output. */
   #grow(layer: Layer, { shape, dtype }: Output): Output {
-    if (layer.severalInputs || (layer instanceof Model && layer.inputPorts.all.length > 1))
-      throw new DownhillError(
-        'INVALID_ARGUMENT',
-        `sequential: the layer "${layer.name}" (${layer.type}) takes several inputs. Connect it by apply() and model({ inputs, outputs }).`,
-      );
     layer.build(shape);
     const outputs = shapesOf(layer.computeOutputShape(shape));
     if (outputs.length > 1)

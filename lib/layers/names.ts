@@ -1,7 +1,7 @@
 // Names of the layers of a model, and of its weights.
 import { DownhillError } from '../errors.js';
-import type { Layer } from '../layers/layer.js';
-import type { Weight } from '../layers/weight.js';
+import type { Layer } from './layer.js';
+import type { Weight } from './weight.js';
 
 /**
  * Gives a layer a name that none of the others has: an automatic one gets _1, _2, …
