@@ -72,32 +72,30 @@ export function compileConfig(net: Model): CompileConfig | null {
 export function compileFromConfig(net: Model, config: unknown, customObjects: CustomObjects = {}): void {
   if (!isPlain(config)) throw malformed('compile', 'an object { optimizer, loss, metrics }', config);
   const { optimizer, loss, lossWeights } = config;
-  const one = (metric: unknown, path: string) => {
-    const kind = isPlain(metric) && metric.family === 'loss' ? 'loss' : 'metric';
-    return deserialize(kind, metric, customObjects, path);
+  const { outputPorts } = net;
+  const several = outputPorts.all.length > 1;
+  const packed = (key: string, given: unknown, one: (item: unknown, path: string) => unknown): never => {
+    if (!several) return one(given, `compile.${key}`) as never;
+    if (!Array.isArray(given) || given.length !== outputPorts.all.length)
+      throw malformed(`compile.${key}`, `a list with an item for each of ${outputPorts.all.length} outputs`, given);
+    return outputPorts.pack(given.map((item: unknown, i) => one(item, `compile.${key}[${i}]`))) as never;
   };
-  const list = (key: 'metrics' | 'weightedMetrics') => {
-    const given = config[key] ?? [];
-    if (!Array.isArray(given))
-      throw new DownhillError('INVALID_ARGUMENT', `compile.${key} must be a list; received ${show(given)}.`);
-    const lists = given.some((item) => Array.isArray(item));
-    if (!lists) return given.length > 0 || !several(loss) ? given.map((item, i) => one(item, `compile.${key}[${i}]`)) : undefined;
-    return given.map((own: unknown, i) =>
-      Array.isArray(own) ? own.map((item, j) => one(item, `compile.${key}[${i}][${j}]`)) : one(own, `compile.${key}[${i}]`),
-    );
-  };
+  const metrics = (key: 'metrics' | 'weightedMetrics') =>
+    config[key] === undefined
+      ? undefined
+      : packed(key, config[key], (given, path) => {
+          if (!Array.isArray(given))
+            throw new DownhillError('INVALID_ARGUMENT', `${path} must be a list; received ${show(given)}.`);
+          return given.map((metric: unknown, i) => {
+            const kind = isPlain(metric) && metric.family === 'loss' ? 'loss' : 'metric';
+            return deserialize(kind, metric, customObjects, `${path}[${i}]`);
+          });
+        });
   net.compile({
     optimizer: deserialize('optimizer', optimizer, customObjects, 'compile.optimizer'),
-    loss: several(loss)
-      ? loss.map((item, i) => (item === null ? null : deserialize('loss', item, customObjects, `compile.loss[${i}]`)))
-      : deserialize('loss', loss, customObjects, 'compile.loss'),
-    ...(lossWeights !== undefined && { lossWeights: decode(lossWeights, 'compile.lossWeights') as number }),
-    metrics: list('metrics'),
-    weightedMetrics: list('weightedMetrics'),
+    loss: packed('loss', loss, (item, path) => item === null && several ? null : deserialize('loss', item, customObjects, path)),
+    ...(lossWeights !== undefined && { lossWeights: packed('lossWeights', lossWeights, (item, path) => decode(item, path)) }),
+    metrics: metrics('metrics'),
+    weightedMetrics: metrics('weightedMetrics'),
   });
-}
-
-/** Losses by output. */
-function several(loss: unknown): loss is unknown[] {
-  return Array.isArray(loss);
 }

@@ -78,6 +78,7 @@ export class Ports {
 
   #expected(): string {
     const names = this.names.join(', ');
+    if (this.form === 'record') return `expected an object by the names ${names}`;
     return `expected a list of ${this.all.length} (${names}), or an object by these names`;
   }
 
@@ -88,10 +89,12 @@ export class Ports {
       const wrapped = Array.isArray(given) && given.length === 1;
       return [wrapped && (this.form !== 'one' || given[0] instanceof Tensor) ? given[0] : given];
     }
-    if (Array.isArray(given) && given.length === count) return given;
+    // The order of an object's keys is no order of a list.
+    const listed = this.form !== 'record' && Array.isArray(given);
+    if (listed && given.length === count) return given;
     // As Keras: those without a loss may be left out.
     const wanted = this.all.flatMap((_, i) => (needs(i) ? [i] : []));
-    if (Array.isArray(given) && given.length === wanted.length && given.length > 1)
+    if (listed && given.length === wanted.length && given.length > 1)
       return this.all.map((_, i): unknown => (needs(i) ? given[wanted.indexOf(i)] : null));
     if (wanted.length === 1 && !Array.isArray(given)) return this.all.map((_, i) => (needs(i) ? given : null));
     throw new DownhillError('INVALID_ARGUMENT', `${what}: ${this.#expected()}; received ${show(given)}.`);
