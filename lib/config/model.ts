@@ -93,8 +93,12 @@ export function compileFromConfig(net: Model, config: unknown, customObjects: Cu
         });
   net.compile({
     optimizer: deserialize('optimizer', optimizer, customObjects, 'compile.optimizer'),
-    loss: packed('loss', loss, (item, path) => item === null && several ? null : deserialize('loss', item, customObjects, path)),
-    ...(lossWeights !== undefined && { lossWeights: packed('lossWeights', lossWeights, (item, path) => decode(item, path)) }),
+    loss: packed('loss', loss, (item, path) =>
+      item === null && several ? null : deserialize('loss', item, customObjects, path),
+    ),
+    ...(lossWeights !== undefined && {
+      lossWeights: packed('lossWeights', lossWeights, (item, path) => decode(item, path)),
+    }),
     metrics: metrics('metrics'),
     weightedMetrics: metrics('weightedMetrics'),
   });

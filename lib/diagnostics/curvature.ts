@@ -85,7 +85,12 @@ function verdictOf(gTg: number, gain: number, cost: number): string {
  * const { gTg, gTHg, harmful } = await diagnostics.curvature(net, x, y, { learningRate: 0.1 });
  * @see Goodfellow, Bengio, Courville 2016, Deep Learning, 8.2.1; Pearlmutter 1994, Fast Exact Multiplication by the Hessian
  */
-export async function curvature(net: Model, x: ByPort<InputLike>, y: Targets, options?: CurvatureOptions): Promise<Curvature> {
+export async function curvature(
+  net: Model,
+  x: ByPort<InputLike>,
+  y: Targets,
+  options?: CurvatureOptions,
+): Promise<Curvature> {
   const where = 'diagnostics.curvature';
   const read = new Options<CurvatureOptions>(where, options, [...dataKeys, 'learningRate']);
   const rate = read.optionalNumber('learningRate', { min: 0 });

@@ -60,7 +60,8 @@ export class Data {
 
   /** The rows of a training step. */
   static ofBatch(net: Model, { inputs, types, sparse }: TrainingBatch): Data {
-    const named = (name: string, list: RowTypes['targets']) => list.flatMap((type) => (type ? [{ name, ...type }] : []));
+    const named = (name: string, list: RowTypes['targets']) =>
+      list.flatMap((type) => (type ? [{ name, ...type }] : []));
     const columns = [
       ...net.inputPorts.all.map(({ shape, dtype }) => ({ name: 'x', shape, dtype })),
       ...named('y', types.targets),

@@ -70,7 +70,12 @@ export async function sharpnessOf(
  * const { largest, limit, saddle } = await diagnostics.sharpness(net, x, y);
  * @see Cohen et al. 2021, Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability (arXiv:2103.00065)
  */
-export async function sharpness(net: Model, x: ByPort<InputLike>, y: Targets, options?: SharpnessOptions): Promise<Sharpness> {
+export async function sharpness(
+  net: Model,
+  x: ByPort<InputLike>,
+  y: Targets,
+  options?: SharpnessOptions,
+): Promise<Sharpness> {
   const where = 'diagnostics.sharpness';
   const own = ['iterations', 'tolerance', 'method', 'learningRate'] as const;
   const read = new Options<SharpnessOptions>(where, options, [...dataKeys, ...own]);

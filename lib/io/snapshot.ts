@@ -132,8 +132,7 @@ function addTraining(
     for (const name of optimizer.slotNames)
       for (const [weight, label] of names) {
         const slot = optimizer.slotsOf(weight.variable)?.find((own) => own.name === name);
-        if (slot)
-          sources.push({ name: slotName(name, label), dtype: 'F32', shape: slot.shape, storage: slot.storage });
+        if (slot) sources.push({ name: slotName(name, label), dtype: 'F32', shape: slot.shape, storage: slot.storage });
       }
   }
   if (position) state.training = positionToJson(position);

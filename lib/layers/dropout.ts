@@ -77,7 +77,9 @@ export class Dropout extends Layer {
         `Layer "${this.name}": activityRegularizer cannot look at sparse rows. Put it on a later layer, or pass dense rows.`,
       );
     if (!training || this.rate === 0) return x;
-    return x.with(this.rate === 1 ? ops.mul(x.values, 0) : sparseDropout(x, { rate: this.rate, key: this.#keyIn(x.indptr.trace) }));
+    return x.with(
+      this.rate === 1 ? ops.mul(x.values, 0) : sparseDropout(x, { rate: this.rate, key: this.#keyIn(x.indptr.trace) }),
+    );
   }
 }
 

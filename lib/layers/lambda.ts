@@ -75,9 +75,15 @@ export class Lambda extends Layer {
 
   override call(x: OneOrMore<Computed>, context: CallContext): Computed {
     const what = `layer "${this.name}"`;
-    const result: unknown = callTraced(what, this.#function as (x: unknown, context: CallContext) => unknown, [x, context]);
+    const result: unknown = callTraced(what, this.#function as (x: unknown, context: CallContext) => unknown, [
+      x,
+      context,
+    ]);
     if (result instanceof SymbolicTensor || result instanceof Tensor) return result;
-    throw new DownhillError('INVALID_ARGUMENT', `${what}: its function must return a value made by ops; it returned ${show(result)}.`);
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${what}: its function must return a value made by ops; it returned ${show(result)}.`,
+    );
   }
 }
 

@@ -140,6 +140,11 @@ export abstract class Layer {
     for (const layer of this.innerLayers) layer.trainable = value;
   }
 
+  /** Its own flag alone: what a config says of a model, whose layers have theirs. @internal */
+  markTrainable(value: boolean): void {
+    this.#trainable = value;
+  }
+
   get built(): boolean {
     return this.#built !== null;
   }

@@ -12,10 +12,7 @@ export function nameApart(where: string, layer: Layer, others: readonly Layer[])
   const taken = new Set(others.map(({ name }) => name));
   if (!taken.has(layer.name)) return;
   if (layer.named)
-    throw new DownhillError(
-      'INVALID_ARGUMENT',
-      `${where}: two layers are named "${layer.name}"; names must differ.`,
-    );
+    throw new DownhillError('INVALID_ARGUMENT', `${where}: two layers are named "${layer.name}"; names must differ.`);
   let i = 1;
   while (taken.has(`${layer.kind}_${i}`)) i++;
   layer.rename(`${layer.kind}_${i}`);
@@ -38,8 +35,7 @@ export function nameAllApart(where: string, layers: readonly Layer[]): void {
 export function weightNames(net: Layer): Map<Weight, string> {
   const names = new Map<Weight, string>();
   const visit = (layer: Layer, prefix: string) => {
-    for (const weight of layer.ownWeights)
-      if (!names.has(weight)) names.set(weight, `${prefix}${weight.name}`);
+    for (const weight of layer.ownWeights) if (!names.has(weight)) names.set(weight, `${prefix}${weight.name}`);
     for (const inner of layer.innerLayers) visit(inner, `${prefix}${inner.name}/`);
   };
   visit(net, '');

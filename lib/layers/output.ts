@@ -56,7 +56,9 @@ export class LayerCall {
     shapes: readonly Shape[],
     dtypes: readonly DType[],
   ) {
-    this.outputs = shapes.map((shape, i) => new LayerOutput(this, i, Object.freeze([...shape]), dtypes[i] ?? dtypes[0]));
+    this.outputs = shapes.map(
+      (shape, i) => new LayerOutput(this, i, Object.freeze([...shape]), dtypes[i] ?? dtypes[0]),
+    );
   }
 }
 
@@ -73,7 +75,11 @@ export function layerOutputs(what: string, given: unknown): readonly LayerOutput
 }
 
 /** Applies a layer to symbolic values: its weights are declared, and the call becomes part of the graph. */
-export function connect(layer: Layer, inputs: readonly LayerOutput[], training: boolean | undefined): readonly LayerOutput[] {
+export function connect(
+  layer: Layer,
+  inputs: readonly LayerOutput[],
+  training: boolean | undefined,
+): readonly LayerOutput[] {
   const shapes = inputs.map(({ shape }) => shape);
   const given = layer.severalInputs || shapes.length > 1 ? shapes : shapes[0];
   layer.build(given);

@@ -23,6 +23,8 @@ interface CallConfig {
 export interface FunctionalConfig {
   name?: string;
   precision?: Precision;
+  /** Left out where it is true. */
+  trainable?: boolean;
   /** Made already. */
   layers: readonly Layer[];
   calls: readonly CallConfig[];
@@ -40,7 +42,8 @@ export interface Structure {
 export function structureOf(what: string, given: unknown): Structure {
   const check = (value: unknown, place: string): LayerOutput => {
     if (value instanceof LayerOutput) return value;
-    const hint = value instanceof Layer ? ' A layer is not a value yet: apply it to one, or begin with input({ shape }).' : '';
+    const hint =
+      value instanceof Layer ? ' A layer is not a value yet: apply it to one, or begin with input({ shape }).' : '';
     throw new DownhillError(
       'INVALID_ARGUMENT',
       `${what}${place} must be a symbolic value, of input({ shape }) or of a layer applied to one; received ${show(value)}.${hint}`,
@@ -92,7 +95,11 @@ interface Ends {
   stands: ReadonlyMap<LayerOutput, LayerOutput>;
 }
 
-function mapped<T, R>(given: T | readonly T[] | Readonly<Record<string, T>>, isOne: (value: unknown) => boolean, to: (value: T) => R) {
+function mapped<T, R>(
+  given: T | readonly T[] | Readonly<Record<string, T>>,
+  isOne: (value: unknown) => boolean,
+  to: (value: T) => R,
+) {
   if (isOne(given)) return to(given as T);
   if (Array.isArray(given)) return (given as readonly T[]).map(to);
   return Object.fromEntries(Object.entries(given as Record<string, T>).map(([key, value]) => [key, to(value)]));
@@ -127,7 +134,15 @@ function isReference(value: unknown): value is Reference {
 
 /** Makes the calls again; the options of the model. */
 function read(config: FunctionalConfig): FunctionalOptions {
-  const options = new Options<FunctionalConfig>('model', config, ['name', 'precision', 'layers', 'calls', 'inputs', 'outputs']);
+  const options = new Options<FunctionalConfig>('model', config, [
+    'name',
+    'precision',
+    'trainable',
+    'layers',
+    'calls',
+    'inputs',
+    'outputs',
+  ]);
   const layers = options.required('layers');
   if (!Array.isArray(layers)) throw malformed(options.what('layers'), 'a list of layers', layers);
   const byName = new Map(layers.map((layer: Layer) => [layer.name, layer]));
@@ -138,7 +153,10 @@ function read(config: FunctionalConfig): FunctionalOptions {
     const [name, call, output] = reference;
     const found = made.get(name)?.[call]?.outputs[output];
     if (found) return found;
-    throw new DownhillError('INVALID_ARGUMENT', `${what}: there is no output ${output} of call ${call} of a layer "${name}" before it.`);
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${what}: there is no output ${output} of call ${call} of a layer "${name}" before it.`,
+    );
   };
   const calls: unknown = options.required('calls');
   if (!Array.isArray(calls)) throw malformed(options.what('calls'), 'a list of calls', calls);
@@ -157,6 +175,7 @@ function read(config: FunctionalConfig): FunctionalOptions {
   const ends = (key: 'inputs' | 'outputs') =>
     mapped(options.required(key), isReference, (reference) => find(options.what(key), reference));
   const { name, precision } = options.raw;
+  options.flag('trainable', true);
   return { inputs: ends('inputs'), outputs: ends('outputs'), name, precision };
 }
 

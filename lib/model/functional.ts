@@ -71,7 +71,9 @@ export class Functional extends Model {
 
   /** The model of a config whose layers have been made. */
   static fromConfig(config: FunctionalConfig): Functional {
-    return new Functional(graphConfig.read(config));
+    const net = new Functional(graphConfig.read(config));
+    if (config.trainable === false) net.markTrainable(false);
+    return net;
   }
 
   override getConfig(): Config {
@@ -80,6 +82,7 @@ export class Functional extends Model {
     return {
       name: this.name,
       precision: this.precision,
+      ...(!this.trainable && { trainable: false }),
       layers: this.layers.map((layer) => serialize(layer)),
       ...graphConfig.write(this.#calls, {
         inputs: inputPorts.pack(this.inputs),

@@ -18,7 +18,11 @@ export interface LayerGraph {
  * @param inputs what is known: outputs of input layers, or of any others, which are then not looked behind
  * @throws INVALID_ARGUMENT, naming the value that the inputs do not lead to
  */
-export function graphBetween(where: string, inputs: readonly LayerOutput[], outputs: readonly LayerOutput[]): LayerGraph {
+export function graphBetween(
+  where: string,
+  inputs: readonly LayerOutput[],
+  outputs: readonly LayerOutput[],
+): LayerGraph {
   const given = new Set(inputs);
   const visited = new Set<LayerCall>();
   const ordered: LayerCall[] = [];

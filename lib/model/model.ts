@@ -125,7 +125,10 @@ export abstract class Model extends Layer implements Network {
         which,
         layers.map(({ name }) => name),
       );
-    throw new DownhillError('OUT_OF_RANGE', `getLayer: the model has ${layers.length} layers; received ${show(which)}.`);
+    throw new DownhillError(
+      'OUT_OF_RANGE',
+      `getLayer: the model has ${layers.length} layers; received ${show(which)}.`,
+    );
   }
 
   /** What makes an equal model with fresh weights, as plain JSON. Where it computes is no part of it. */
@@ -320,7 +323,10 @@ export abstract class Model extends Layer implements Network {
    * @example
    * const gradient = grad((x) => ops.sum(net.apply(x)));
    */
-  override apply<T extends Packed<LayerOutput> = LayerOutput>(x: ByPort<LayerOutput>, context?: Partial<CallContext>): T;
+  override apply<T extends Packed<LayerOutput> = LayerOutput>(
+    x: ByPort<LayerOutput>,
+    context?: Partial<CallContext>,
+  ): T;
   override apply(x: SymbolicTensor, context?: Partial<CallContext>): SymbolicTensor;
   override apply(x: TensorLike, context?: Partial<CallContext>): Tensor;
   override apply<T extends Packed<Computed> = Computed>(x: ByPort<Value>, context?: Partial<CallContext>): T;

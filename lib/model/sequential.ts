@@ -17,6 +17,8 @@ import type { SummaryRow } from './summary.js';
 interface SequentialConfig {
   name?: string;
   precision?: Precision;
+  /** Left out where it is true. */
+  trainable?: boolean;
   layers: readonly Layer[];
   inputShape?: readonly number[] | null;
 }
@@ -46,9 +48,16 @@ export class Sequential extends Model {
     ) => T,
     config: SequentialConfig,
   ): T {
-    const read = new Options<SequentialConfig>('sequential', config, ['name', 'precision', 'layers', 'inputShape']);
+    const read = new Options<SequentialConfig>('sequential', config, [
+      'name',
+      'precision',
+      'trainable',
+      'layers',
+      'inputShape',
+    ]);
     const { name, precision, inputShape } = read.raw;
     const net = new this(read.required('layers'), { name, precision });
+    if (!read.flag('trainable', true)) net.markTrainable(false);
     if (inputShape === undefined || inputShape === null) return net;
     net.build(inputShape);
     if (net.built && !sameShape(net.inputShape, inputShape))
@@ -64,6 +73,7 @@ export class Sequential extends Model {
     return {
       name: this.name,
       precision: this.precision,
+      ...(!this.trainable && { trainable: false }),
       layers: layers.map((layer) => serialize(layer)),
       inputShape: this.#inputShape && [...this.#inputShape],
     };
@@ -115,7 +125,8 @@ export class Sequential extends Model {
     const shape = checkShape('build: inputShape', inputShape, 1);
     if (this.#inputShape) return;
     const outputs: Output[] = [];
-    for (const layer of this.#layers) outputs.push(this.#grow(layer, outputs.at(-1) ?? { shape, dtype: this.inputDtype }));
+    for (const layer of this.#layers)
+      outputs.push(this.#grow(layer, outputs.at(-1) ?? { shape, dtype: this.inputDtype }));
     this.#inputShape = shape;
     this.#outputs = outputs;
   }
@@ -136,7 +147,8 @@ export class Sequential extends Model {
     this.checkBuilt();
     let value = x;
     for (const layer of this.#layers)
-      value = value instanceof SymbolicSparse ? layer.applySparse(value, context) : layer.applyEach([value], context)[0];
+      value =
+        value instanceof SymbolicSparse ? layer.applySparse(value, context) : layer.applyEach([value], context)[0];
     if (!(value instanceof SymbolicSparse)) return [value];
     throw new DownhillError(
       'UNSUPPORTED',

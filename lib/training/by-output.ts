@@ -18,7 +18,8 @@ function place(what: string, given: unknown, ports: Ports, output: number): stri
 function byOutput(what: string, ports: Ports, given: unknown): readonly unknown[] | null {
   if (isPlain(given)) return ports.spread(what, given, () => false);
   if (!Array.isArray(given)) return null;
-  if (ports.all.length > 1 || given.length === 1) return ports.all.length > 1 ? ports.spread(what, given, () => false) : given;
+  if (ports.all.length > 1 || given.length === 1)
+    return ports.all.length > 1 ? ports.spread(what, given, () => false) : given;
   throw new DownhillError('INVALID_ARGUMENT', `${what}: the model has one output; received ${show(given)}.`);
 }
 

@@ -176,9 +176,7 @@ export function targetColumns(
   return outputPorts
     .spread(name, data, needs)
     .map((values, i) =>
-      needs(i)
-        ? targetColumn(outputPorts.all[i], compiled.losses[i], values, rows, outputPorts.label(name, i))
-        : null,
+      needs(i) ? targetColumn(outputPorts.all[i], compiled.losses[i], values, rows, outputPorts.label(name, i)) : null,
     );
 }
 

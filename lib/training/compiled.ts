@@ -15,10 +15,7 @@ import { logsOf } from './logs.js';
 type MetricList = MetricLike | readonly MetricLike[];
 
 /** One for each output, a list of lists or an object; of a model with one output, a list. */
-export type MetricsLike =
-  | MetricList
-  | readonly (MetricList | null)[]
-  | Readonly<Record<string, MetricList | null>>;
+export type MetricsLike = MetricList | readonly (MetricList | null)[] | Readonly<Record<string, MetricList | null>>;
 
 export interface CompileOptions {
   /** By name or as an object made by `optimizers.…`. */

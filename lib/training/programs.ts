@@ -19,7 +19,8 @@ export const kPrograms = 64;
 function penaltyOf(weights: readonly Weight[], activity: readonly SymbolicTensor[]): SymbolicTensor | null {
   const penalties = weights
     .filter((weight) => weight.regularizer && weight.trainable)
-    .map(({ path, regularizer, variable }) => penaltyFor(`regularizer of ${path}`, regularizer!, variable),
+    .map(({ path, regularizer, variable }) =>
+      penaltyFor(`regularizer of ${path}`, regularizer!, variable),
     ) as SymbolicTensor[];
   penalties.push(...activity);
   return penalties.length ? penalties.reduce((total, penalty) => ops.add(total, penalty)) : null;

@@ -17,7 +17,15 @@ import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
 import { Pauses } from './pauses.js';
 import type { Position } from './position.js';
-import { batchRows, evaluateProgram, kPrograms, predictProgram, type RowTypes, trainProgram, typesOf } from './programs.js';
+import {
+  batchRows,
+  evaluateProgram,
+  kPrograms,
+  predictProgram,
+  type RowTypes,
+  trainProgram,
+  typesOf,
+} from './programs.js';
 import { lengthOf, type Walk } from './sampling.js';
 
 /** Gradients of the trainable weights, one arena parallel to theirs. */

@@ -63,7 +63,10 @@ function build({ inputs, layers: specs, steps, outputs }: Graph, name?: string):
   const starts = inputs.map(([label, shape]) => input({ shape, name: label }));
   const values = new Map<string, LayerOutput>(starts.map((value) => [value.name, value]));
   const made = Object.fromEntries(
-    Object.entries(specs).map(([label, spec]) => [label, Array.isArray(spec) ? makeLayer(label, spec) : build(spec, label)]),
+    Object.entries(specs).map(([label, spec]) => [
+      label,
+      Array.isArray(spec) ? makeLayer(label, spec) : build(spec, label),
+    ]),
   );
   for (const [value, layer, given] of steps) {
     const operands = given.map((key) => values.get(key)!);
@@ -85,7 +88,11 @@ function byOutput<T>({ outputs }: Graph, table: Record<string, T>): T | T[] | Re
   return outputs.length === 1 ? table[outputs[0]!]! : outputs.map((key) => table[key]!);
 }
 
-function expectScores(actual: Record<string, number | number[]>, expected: Record<string, number | number[]>, where: string) {
+function expectScores(
+  actual: Record<string, number | number[]>,
+  expected: Record<string, number | number[]>,
+  where: string,
+) {
   expect(Object.keys(actual).sort(), where).toEqual(Object.keys(expected).sort());
   for (const [key, values] of Object.entries(expected)) expectClose(actual[key]!, values, `${where} ${key}`, near);
 }

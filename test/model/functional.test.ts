@@ -1,6 +1,6 @@
 // Graphs of layers: how they are built, what they compute, and what is wrong with those that cannot be.
 import {
-  Functional,
+  type Functional,
   initializers,
   input,
   layers,
@@ -53,9 +53,19 @@ const textOf = (net: { summary(print: (text: string) => void): void }) => {
 describe('building', () => {
   test('layers, weights and names stand in Keras’s order', () => {
     const { net, sub, shared } = twoByTwo();
-    expect(net.layers.map(({ name }) => name)).toEqual(
-      ['left', 'right', 'dense', 'dense_1', 'shared', 'concatenate', 'sub', 'dense_2', 'add', 'kind', 'size'],
-    );
+    expect(net.layers.map(({ name }) => name)).toEqual([
+      'left',
+      'right',
+      'dense',
+      'dense_1',
+      'shared',
+      'concatenate',
+      'sub',
+      'dense_2',
+      'add',
+      'kind',
+      'size',
+    ]);
     expect(net.parameters.map(({ name }) => name)).toEqual(
       ['dense', 'dense_1', 'shared', 'sub/dense', 'sub/dense_1', 'dense_2', 'kind', 'size'].flatMap((name) => [
         `${name}/kernel`,
@@ -81,7 +91,12 @@ describe('building', () => {
     const rows = textOf(net)
       .split('\n')
       .filter((line) => line.startsWith('│'))
-      .map((line) => line.split('│').slice(1, -1).map((cell) => cell.trim()));
+      .map((line) =>
+        line
+          .split('│')
+          .slice(1, -1)
+          .map((cell) => cell.trim()),
+      );
     expect(rows).toEqual([
       ['left (InputLayer)', '(None, 4)', '0', '-'],
       ['right (InputLayer)', '(None, 3)', '0', '-'],
@@ -178,7 +193,10 @@ describe('building', () => {
     throwsAtOnce('UNKNOWN_OPTION', /model: unknown option "output"/, () => model({ inputs: left, output: a } as never));
     refused(/two layers are named "same"/, () => {
       const x = input({ shape: [2] });
-      return model({ inputs: x, outputs: dense({ units: 1, name: 'same' }).apply(dense({ units: 1, name: 'same' }).apply(x)) });
+      return model({
+        inputs: x,
+        outputs: dense({ units: 1, name: 'same' }).apply(dense({ units: 1, name: 'same' }).apply(x)),
+      });
     });
     refused(/Layer "shared" \(Dense\) takes one input; received 2/, () => shared.apply([a, a]));
     throwsAtOnce('SHAPE_MISMATCH', /Layer "shared".*6 features.*received \[n, 4\]/, () => shared.apply(left));
@@ -191,7 +209,9 @@ describe('building', () => {
     refused(/all inputs are symbolic values of layers or none/, () => add().apply([left, matrix(1, 4, 1)] as never));
     refused(/takes several inputs/, () => sequential([layers.input({ shape: [2] }), add()]));
     refused(/takes several inputs/, () => sequential([layers.input({ shape: [2] }), net]));
-    refused(/model "functional" lacks input "right".*list of 2 \(left, right\)/, () => net.apply({ left: matrix(1, 4, 1) }));
+    refused(/model "functional" lacks input "right".*list of 2 \(left, right\)/, () =>
+      net.apply({ left: matrix(1, 4, 1) }),
+    );
     refused(/expected a list of 2 \(left, right\)/, () => net.apply(matrix(1, 4, 1)));
     throwsAtOnce('SHAPE_MISMATCH', /the input "right" must have shape \[n, 3\]; received \[2, 4\]/, () =>
       net.apply([matrix(2, 4, 1), matrix(2, 4, 1)]),
@@ -225,8 +245,9 @@ describe.each(testDevices)('computing on %s', (device) => {
       const found = await net.predict<never>({ right: x[1], left: x[0] }, { batchSize: 4 });
       const expected = net.apply<never>({ left: x[0], right: x[1] });
       expect(Object.keys(found)).toEqual(Object.keys(expected));
-      const each = (given: unknown) => (given instanceof Object && 'shape' in given ? [given] : Object.values(given as object)) as Tensor[];
-      each(found).forEach((value, i) => close(value, each(expected)[i]));
+      const each = (given: unknown) =>
+        (given instanceof Object && 'shape' in given ? [given] : Object.values(given as object)) as Tensor[];
+      for (const [i, value] of each(found).entries()) close(value, each(expected)[i]);
     }
   });
 });

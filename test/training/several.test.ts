@@ -31,7 +31,10 @@ function net(form: 'list' | 'record' = 'list', options: object = {}) {
   seed(5);
   const [a, b] = [input({ shape: [3], name: 'left' }), input({ shape: [2], name: 'right' })];
   const h = dense({ units: 6, activation: 'tanh' }).apply(concatenate().apply([a, b]));
-  const [s, k] = [dense({ units: 1, name: 'size' }).apply(h), dense({ units: 3, activation: 'softmax', name: 'kind' }).apply(h)];
+  const [s, k] = [
+    dense({ units: 1, name: 'size' }).apply(h),
+    dense({ units: 3, activation: 'softmax', name: 'kind' }).apply(h),
+  ];
   const made = model({
     inputs: form === 'list' ? [a, b] : { left: a, right: b },
     outputs: form === 'list' ? [s, k] : { size: s, kind: k },
@@ -53,10 +56,16 @@ describe('forms', () => {
   test('lists and objects, streams and validation come to the same', async () => {
     const objects: [x: unknown, y: unknown][] = [
       [x, y],
-      [{ right, left }, { kind, size }],
+      [
+        { right, left },
+        { kind, size },
+      ],
     ];
     const lists: [x: unknown, y: unknown][] = [
-      [[left, right], [size, kind]],
+      [
+        [left, right],
+        [size, kind],
+      ],
       [[left, right], y],
     ];
     const seen = [];
@@ -83,7 +92,14 @@ describe('forms', () => {
     const { history } = await streamed.fit(batches, { epochs: 2, validationData: new Set(batches) });
     expect(JSON.stringify(Object.entries(history).sort())).toBe(JSON.stringify(JSON.parse(seen[0]!)[0]));
     expect(Object.keys(history)).toEqual([
-      'loss', 'size_loss', 'kind_loss', 'kind_accuracy', 'val_loss', 'val_size_loss', 'val_kind_loss', 'val_kind_accuracy',
+      'loss',
+      'size_loss',
+      'kind_loss',
+      'kind_accuracy',
+      'val_loss',
+      'val_size_loss',
+      'val_kind_loss',
+      'val_kind_accuracy',
     ]);
   });
 
@@ -140,7 +156,10 @@ describe('forms', () => {
 
   test('an int32 input beside others; the network’s inputs as they are', async () => {
     const [a, b] = [input({ shape: [2], dtype: 'int32', name: 'a' }), input({ shape: [2], name: 'b' })];
-    const net = model({ inputs: [a, b], outputs: [a, layers.multiply().apply([layers.lambda((x: Tensor) => ops.cast(x, 'float32')).apply(a), b])] });
+    const net = model({
+      inputs: [a, b],
+      outputs: [a, layers.multiply().apply([layers.lambda((x: Tensor) => ops.cast(x, 'float32')).apply(a), b])],
+    });
     const values = [Int32Array.of(1, 2, 3, 4), Float32Array.of(0.5, 0.5, 2, 2)];
     const [same, product] = await net.predict<Tensor[]>(values);
     expect([...same.dataSync()]).toEqual([1, 2, 3, 4]);
@@ -151,7 +170,11 @@ describe('forms', () => {
 
 describe('what is wrong', () => {
   test.each([
-    [/x: expected a list of 2 \(left, right\), or an object by these names; received an object of type Tensor/, left, y],
+    [
+      /x: expected a list of 2 \(left, right\), or an object by these names; received an object of type Tensor/,
+      left,
+      y,
+    ],
     [/x lacks input "right"/, { left }, y],
     [/y lacks output "size"; expected a list of 2 \(size, kind\)/, x, { kind }],
     [/y: expected a list of 2/, x, size],
@@ -167,11 +190,15 @@ describe('what is wrong', () => {
     await fails('SHAPE_MISMATCH', /x\.left must have shape \[n, 3\].*received \[24, 2\]/, () =>
       made.fit([tensor(right, [kRows, 2]), right], y),
     );
-    await fails('SHAPE_MISMATCH', /x has 24 rows, but y\.kind has 20/, () => made.fit(x, { size, kind: kind.subarray(4) }));
+    await fails('SHAPE_MISMATCH', /x has 24 rows, but y\.kind has 20/, () =>
+      made.fit(x, { size, kind: kind.subarray(4) }),
+    );
     await fails('SHAPE_MISMATCH', /y\.size must have shape \[n, 1\] for the loss "meanSquaredError"/, () =>
       made.fit(x, { size: [[1, 2]], kind }),
     );
-    await fails('UNKNOWN_NAME', /x: the model has no input "lefd". Did you mean "left"/, () => made.fit({ lefd: left, right }, y));
+    await fails('UNKNOWN_NAME', /x: the model has no input "lefd". Did you mean "left"/, () =>
+      made.fit({ lefd: left, right }, y),
+    );
     await fails('NON_FINITE', /x\.right/, () => made.fit({ left, right: right.map(() => NaN) }, y));
     await fails('INVALID_ARGUMENT', /x: expected an object by the names left, right; received/, () =>
       net('record').fit([left, right], y),
@@ -187,7 +214,9 @@ describe('what is wrong', () => {
     refused(/lossWeights must be a list or an object.*size, kind; received 2/, { lossWeights: 2 });
     refused(/lossWeights\[1\] must be a number/, { lossWeights: [1, '2'] });
     refused(/metrics: expected a list of 2/, { metrics: ['accuracy'] });
-    throwsAtOnce('UNKNOWN_NAME', /loss: the model has no output "kinds"/, () => net('list', { loss: { kinds: 'mse' } }));
+    throwsAtOnce('UNKNOWN_NAME', /loss: the model has no output "kinds"/, () =>
+      net('list', { loss: { kinds: 'mse' } }),
+    );
     throwsAtOnce('UNKNOWN_NAME', /Unknown loss "mes"/, () => net('list', { loss: { size: 'mes' } }));
     const one = sequential([dense({ units: 1, inputShape: [3] })]);
     throwsAtOnce('INVALID_ARGUMENT', /loss: the model has one output/, () =>
@@ -197,13 +226,25 @@ describe('what is wrong', () => {
 });
 
 test('metrics of each output, streaming ones and functions, have its name', async () => {
-  const spread = { name: 'spread', sums: 2, update: (_: never, p: never) => [ops.sum(p), ops.sum(ops.square(p))], result: ([a]: Float64Array) => a };
+  const spread = {
+    name: 'spread',
+    sums: 2,
+    update: (_: never, p: never) => [ops.sum(p), ops.sum(ops.square(p))],
+    result: ([a]: Float64Array) => a,
+  };
   const made = net('list', {
     metrics: [['mae', spread], [metrics.sparseCategoricalAccuracy({ name: 'right' })]],
     weightedMetrics: [['mae'], 'accuracy'],
   });
   expect(Object.keys(await made.evaluate(x, y))).toEqual([
-    'loss', 'size_loss', 'kind_loss', 'size_mae', 'size_spread', 'kind_right', 'size_weighted_mae', 'kind_accuracy',
+    'loss',
+    'size_loss',
+    'kind_loss',
+    'size_mae',
+    'size_spread',
+    'kind_right',
+    'size_weighted_mae',
+    'kind_accuracy',
   ]);
   const all = net('list', { metrics: 'mse', loss: { size: 'mse', kind: losses.meanSquaredError() } });
   const oneHot = new Float32Array(3 * kRows);
@@ -223,7 +264,12 @@ test('freezing takes effect at compile, and frozen weights have no slots', async
   expect(after.slice(2)).not.toEqual(before.slice(2));
   const { optimizer } = made.compiled!;
   expect(made.parameters.map((parameter) => optimizer.slotsOf(parameter) !== null)).toEqual([
-    false, false, true, true, true, true,
+    false,
+    false,
+    true,
+    true,
+    true,
+    true,
   ]);
   hidden.trainable = true;
   made.compile({ optimizer: 'adam', loss: ['mse', 'sparseCategoricalCrossentropy'] });
@@ -242,6 +288,10 @@ test('callbacks, profiles and diagnostics', async () => {
   const { layers: found } = await diagnostics.initialSpread(made, x, y);
   expect(found.map(({ name }) => name)).toEqual(['concatenate', 'dense', 'size', 'kind']);
   expect((await diagnostics.overfitBatch(made, x, y, { steps: 3 })).losses).toHaveLength(3);
-  const broken = net('list', { loss: { size: () => ops.log(tensor(-1)) } as never, metrics: undefined, lossWeights: undefined });
+  const broken = net('list', {
+    loss: { size: () => ops.log(tensor(-1)) } as never,
+    metrics: undefined,
+    lossWeights: undefined,
+  });
   await fails('NON_FINITE', /loss is NaN/, () => broken.fit(x, y));
 });
