@@ -107,6 +107,8 @@ export abstract class Layer {
   readonly #calls: LayerCall[] = [];
   #name: string;
   #scope: string | null = null;
+  /** Models that it is a layer of. */
+  #models = 0;
   #trainable: boolean;
   #built: OneOrMore<Shape> | null = null;
 
@@ -211,6 +213,20 @@ export abstract class Layer {
   /** Whether it is a layer of a model. @internal */
   get owned(): boolean {
     return this.#scope !== null;
+  }
+
+  /** One more model has it as a layer. @internal */
+  join(): void {
+    this.#models++;
+  }
+
+  /** That model is disposed of: the last one takes the weights with it. @internal */
+  leave(): void {
+    if (--this.#models === 0) this.disposeWeights();
+  }
+
+  protected disposeWeights(): void {
+    for (const weight of this.declaredWeights) if (weight.placed) weight.variable.dispose();
   }
 
   /** It becomes a layer of a model: "", or of one that is a layer itself: "encoder/". A longer scope stays. @internal */

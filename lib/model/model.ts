@@ -1,26 +1,14 @@
 // What every model can do; how its layers are connected is its subclass's affair.
-import type { DType, Precision } from '../binding/native.js';
+import type { Precision } from '../binding/native.js';
 import type { Logs } from '../callbacks/callback.js';
 import type { History } from '../callbacks/history.js';
-import { type Serialized, serialize } from '../config/registry.js';
-import type { Config } from '../config/values.js';
 import { resolveDevice } from '../devices.js';
-import { DownhillError, show, unknownName } from '../errors.js';
-import type { SymbolicSparse } from '../graph/sparse.js';
-import { SymbolicTensor } from '../graph/symbolic.js';
-import type { Value } from '../graph/trace.js';
 import { type LoadWeightsOptions, loadWeights, type WeightsReport } from '../io/load-weights.js';
 import { save } from '../io/save.js';
-import { type CallContext, type Computed, Layer, type LayerOptions } from '../layers/layer.js';
-import { connect, type LayerOutput, layerOutputs, type OneOrMore } from '../layers/output.js';
-import { placeWeights, type Weight } from '../layers/weight.js';
-import { checkFunction, checkOneOf, Options } from '../options.js';
+import type { LayerOptions } from '../layers/layer.js';
+import { checkOneOf, Options } from '../options.js';
 import type { ProgramView } from '../profile/profile.js';
-import type { TensorLike } from '../tensor/convert.js';
-import { asTensor } from '../tensor/make.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { Variable } from '../tensor/variable.js';
 import type { InputLike, Targets } from '../training/columns.js';
 import { Compiled, type CompileOptions } from '../training/compiled.js';
 import { type EvaluateOptions, evaluate } from '../training/evaluate.js';
@@ -34,9 +22,8 @@ import type { TrainWeightOptions } from '../training/sample-weights.js';
 import { trainOnBatch } from '../training/train-on-batch.js';
 import { Trainer, type TrainingBatch } from '../training/trainer.js';
 import { checkPrecision, splitArguments } from './arguments.js';
-import type { ByPort, Packed, Ports } from './ports.js';
-import { type SummaryRow, summaryText } from './summary.js';
-import { copyWeights, writeWeights } from './weights.js';
+import { ModelLayer } from './model-layer.js';
+import type { ByPort, Packed } from './ports.js';
 
 export type { Precision };
 
@@ -52,7 +39,7 @@ export interface ModelOptions {
 }
 
 /** Base of the models. A model is a layer, too: of others, by apply() on symbolic values or within sequential. */
-export abstract class Model extends Layer implements Network {
+export abstract class Model extends ModelLayer implements Network {
   readonly device: string;
   readonly precision: Precision;
   readonly #trainer = new Trainer(this);
@@ -69,79 +56,6 @@ export abstract class Model extends Layer implements Network {
         : checkPrecision(read.what('precision'), read.raw.precision, this.device);
   }
 
-  abstract readonly layers: readonly Layer[];
-  abstract override get built(): boolean;
-  /** @internal */
-  abstract readonly inputPorts: Ports;
-  /** @internal */
-  abstract readonly outputPorts: Ports;
-
-  /** Shape of one example, without the batch; throws NOT_BUILT, and UNSUPPORTED where there are several inputs. */
-  override get inputShape(): Shape {
-    this.checkBuilt();
-    return this.inputPorts.only(this.name).shape;
-  }
-
-  get inputDtype(): DType {
-    return this.inputPorts.only(this.name).dtype;
-  }
-
-  get outputShape(): Shape {
-    this.checkBuilt();
-    return this.outputPorts.only(this.name).shape;
-  }
-
-  /** Fixes the input shape, without the batch, of a model whose first layer states none. */
-  abstract override build(inputShape: OneOrMore<Shape>): void;
-
-  /** The layers' functions, from a value for each input to one for each output. @internal */
-  abstract run(inputs: readonly (Computed | SymbolicSparse)[], context: CallContext): readonly Computed[];
-
-  override call(x: OneOrMore<Computed>, context: CallContext): OneOrMore<Computed> {
-    const outputs = this.run([x].flat() as Computed[], context);
-    return outputs.length === 1 ? outputs[0] : outputs;
-  }
-
-  override get takesSeveral(): boolean {
-    return this.inputPorts.all.length > 1;
-  }
-
-  override get innerLayers(): readonly Layer[] {
-    return this.layers;
-  }
-
-  /**
-   * The layer of that name, or at that place.
-   *
-   * @throws UNKNOWN_NAME with the nearest name, OUT_OF_RANGE
-   */
-  getLayer(which: string | number): Layer {
-    const { layers } = this;
-    const found = typeof which === 'number' ? layers.at(which) : layers.find(({ name }) => name === which);
-    if (found) return found;
-    if (typeof which === 'string')
-      throw unknownName(
-        'layer',
-        which,
-        layers.map(({ name }) => name),
-      );
-    throw new DownhillError(
-      'OUT_OF_RANGE',
-      `getLayer: the model has ${layers.length} layers; received ${show(which)}.`,
-    );
-  }
-
-  /** What makes an equal model with fresh weights, as plain JSON. Where it computes is no part of it. */
-  abstract override getConfig(): Config;
-
-  /**
-   * The model as plain JSON: layers, names, options and shapes, without the values of weights. JSON.stringify(net) uses it;
-   * modelFromJSON rebuilds the model.
-   */
-  toJSON(): Serialized {
-    return serialize(this);
-  }
-
   /** @internal What compile() fixed; null before it. */
   get compiled(): Compiled | null {
     return this.#trainer.isCompiled ? this.#trainer.compiled : null;
@@ -152,26 +66,11 @@ export abstract class Model extends Layer implements Network {
     return this.#trainer.batch(back);
   }
 
-  /** Rows of summary(). */
-  protected abstract rows(): SummaryRow[];
-
-  /** @internal */
-  override get weights(): readonly Weight[] {
-    this.checkBuilt();
-    const weights = this.declaredWeights;
-    placeWeights(weights);
-    return weights;
-  }
-
-  /** The weights as named Variables, layer by layer: dense/kernel, dense/bias, …; those of a model that is a layer behind its name. */
-  get parameters(): Variable[] {
-    return this.weights.map((weight) => weight.variable);
-  }
-
   /**
    * Fixes how the model is trained.
    *
-   * @param options optimizer and loss, by name or object (the loss also as a function (yTrue, yPred) of ops); metrics, a list
+   * @param options optimizer and loss, by name or object (the loss also as a function (yTrue, yPred) of ops); metrics, a list. For several outputs loss,
+   *   lossWeights and metrics are lists or objects with an entry for each
    * @throws UNKNOWN_NAME with the nearest name, UNKNOWN_OPTION, BUSY while a fit runs
    * @example
    * net.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
@@ -184,7 +83,8 @@ export abstract class Model extends Layer implements Network {
    * Trains on a native thread; JavaScript goes on meanwhile.
    *
    * x: inputs [n, …inputShape], as typed arrays, nested arrays or Tensors, or data.SparseRows for a model that begins with a dense layer; y:
-   * targets [n] or [n, …outputShape]. Or, in their place, an (async) iterable of batches [x, y] or [x, y, sampleWeight].
+   * targets [n] or [n, …outputShape]; for several inputs or outputs a list or an object by name. Or, in their place, an (async) iterable of batches
+   * [x, y] or [x, y, sampleWeight].
    *
    * @returns the numbers of every epoch
    * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NON_FINITE, LABEL_OUT_OF_RANGE, NOT_COMPILED, BUSY while another fit runs, the
@@ -223,7 +123,8 @@ export abstract class Model extends Layer implements Network {
   }
 
   /**
-   * The outputs [n, …outputShape] for inputs [n, …inputShape]; also during a fit, from the weights of one finished step.
+   * The outputs [n, …outputShape] for inputs [n, …inputShape]; also during a fit, from the weights of one finished step. Several outputs come as a list
+   * or an object, as the model was given them.
    *
    * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NOT_BUILT
    */
@@ -240,23 +141,6 @@ export abstract class Model extends Layer implements Network {
   async trainOnBatch(x: ByPort<InputLike>, y: Targets, options?: TrainWeightOptions): Promise<Logs> {
     this.#trainer.checkAlive();
     return trainOnBatch(this.#trainer, this, x, y, options);
-  }
-
-  /** Copies of the weights in Keras's order; of one finished step also during a fit. */
-  getWeights(): Tensor[] {
-    this.#trainer.checkAlive();
-    return copyWeights(this.weights);
-  }
-
-  /**
-   * Overwrites the weights, in the order of getWeights().
-   *
-   * @param values Tensors, typed arrays or nested arrays
-   * @throws SHAPE_MISMATCH, and then nothing has changed
-   */
-  setWeights(values: readonly TensorLike[]): void {
-    this.#trainer.checkAlive();
-    writeWeights(this.weights, values);
   }
 
   /**
@@ -293,60 +177,6 @@ export abstract class Model extends Layer implements Network {
   async loadWeights(path: string, options?: LoadWeightsOptions): Promise<WeightsReport> {
     this.#trainer.checkAlive();
     return loadWeights(this, path, options);
-  }
-
-  /** Number of weights, trainable or not. */
-  countParams(): number {
-    this.checkBuilt();
-    return this.declaredWeights.reduce((total, weight) => total + weight.size, 0);
-  }
-
-  /**
-   * Prints a table of the layers with output shapes and numbers of parameters.
-   *
-   * @param print receives the text, line breaks included; console.log by default
-   * @throws NOT_BUILT
-   */
-  summary(print: (text: string) => void = console.log): void {
-    checkFunction('summary: print', print);
-    this.checkBuilt();
-    const weights = this.declaredWeights;
-    const count = (trainable: boolean) =>
-      weights.filter((weight) => weight.trainable === trainable).reduce((total, { shape }) => total + sizeOf(shape), 0);
-    print(summaryText(this.name, this.rows(), { trainable: count(true), nonTrainable: count(false) }));
-  }
-
-  /**
-   * The model as a function of a batch [n, …inputShape], or of several: symbolic inside a traced function, computed at once on values. On symbolic
-   * values of layers it becomes a layer of another model. Outputs come in the model's form: one, a list or an object.
-   *
-   * @example
-   * const gradient = grad((x) => ops.sum(net.apply(x)));
-   */
-  override apply<T extends Packed<LayerOutput> = LayerOutput>(
-    x: ByPort<LayerOutput>,
-    context?: Partial<CallContext>,
-  ): T;
-  override apply(x: SymbolicTensor, context?: Partial<CallContext>): SymbolicTensor;
-  override apply(x: TensorLike, context?: Partial<CallContext>): Tensor;
-  override apply<T extends Packed<Computed> = Computed>(x: ByPort<Value>, context?: Partial<CallContext>): T;
-  override apply(x: unknown, { training }: Partial<CallContext> = {}): unknown {
-    this.#trainer.checkAlive();
-    const what = `model "${this.name}"`;
-    const given = this.inputPorts.spread(what, x);
-    const symbols = layerOutputs(what, given);
-    if (symbols) return this.outputPorts.pack(connect(this, symbols, training));
-    const inputs = given.map((value, i) =>
-      value instanceof SymbolicTensor
-        ? value
-        : asTensor(what, value, this.built ? this.inputPorts.all[i].dtype : undefined),
-    );
-    return this.outputPorts.pack(this.applyEach(inputs, { training: training ?? false }));
-  }
-
-  override applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
-    if (!this.built) this.build(inputs[0].shape.slice(1));
-    return this.run(inputs, context);
   }
 
   /** Sets the rate of the compiled optimizer, also while a fit runs: the next step uses it. */
@@ -386,33 +216,25 @@ export abstract class Model extends Layer implements Network {
     };
   }
 
-  /** Releases weights, gradients and programs. A fit in progress ends after its step and rejects with DISPOSED. */
+  /**
+   * Releases gradients, programs, and the weights of layers that no other model has: those of models that are its layers stay. A fit in progress ends
+   * after its step and rejects with DISPOSED.
+   */
   dispose(): void {
-    const weights = this.built ? this.declaredWeights : [];
     this.#trainer.dispose();
-    for (const weight of weights) if (weight.placed) weight.variable.dispose();
+    this.release();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  protected override checkAlive(): void {
+    this.#trainer.checkAlive();
+  }
+
   /** Layers were added: programs and gradients no longer fit. Throws BUSY while a fit runs. */
   protected changed(): void {
     this.#trainer.reset();
-  }
-
-  /** A layer of this model: its weights are named so. */
-  protected adopt(layer: Layer): void {
-    layer.enter(this.owned ? `${this.path}/` : '');
-  }
-
-  protected checkBuilt(): void {
-    if (this.built) return;
-    throw new DownhillError(
-      'NOT_BUILT',
-      `The model "${this.name}" has no input shape yet, so it has no weights. Give inputShape to its first layer, begin with ` +
-        'layers.input({ shape }), or call net.build(inputShape).',
-    );
   }
 }

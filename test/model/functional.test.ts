@@ -252,6 +252,43 @@ describe.each(testDevices)('computing on %s', (device) => {
   });
 });
 
+test('disposing of a model leaves what others have', async () => {
+  const { net, sub, left, right, a, kind } = twoByTwo();
+  const head = model({ inputs: [left, right], outputs: kind });
+  const x = [matrix(2, 4, 1), matrix(2, 3, 2)];
+  const first = net.parameters;
+  head.dispose();
+  head.dispose();
+  await net.predict(x);
+  const early = model({ inputs: left, outputs: a });
+  net.dispose();
+  await fails('DISPOSED', /model/, () => net.predict(x));
+  await early.predict(x[0]);
+  await sub.predict(matrix(2, 10, 3));
+  const state = (name: string) => {
+    try {
+      return first.find((parameter) => parameter.name === name)!.dataSync().length;
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  expect(['dense/bias', 'dense_1/bias', 'shared/bias', 'sub/dense/bias', 'size/bias'].map(state)).toEqual([
+    6,
+    'DISPOSED',
+    5,
+    8,
+    'DISPOSED',
+  ]);
+  sub.dispose();
+  expect(state('sub/dense/bias')).toBe('DISPOSED');
+});
+
+test('a model that is a layer of another does not grow', () => {
+  const inner = sequential([dense({ units: 2, inputShape: [3] })]);
+  sequential([inner, dense({ units: 1 })]);
+  throwsAtOnce('INVALID_ARGUMENT', /"sequential" is a layer of another one/, () => inner.add(dense({ units: 1 })));
+});
+
 test('dropout that is called twice draws twice, and training may be said in the graph', async () => {
   const x = input({ shape: [200] });
   const drop = dropout({ rate: 0.5, seed: 3 });
