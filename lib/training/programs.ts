@@ -41,6 +41,8 @@ export function typesOf({ targets, weights }: Columns): RowTypes {
 
 /** The loss to differentiate, and the sums and weights of loss and metrics in the order of the labels. */
 export interface Numbers {
+  /** By output. */
+  predictions: readonly SymbolicTensor[];
   loss: SymbolicTensor;
   logs: SymbolicTensor[];
 }
@@ -92,7 +94,7 @@ export function numbersOf(
     const parts = measure.contribute(y[output]!, predictions[output], (weighted ? w[output] : null) ?? null);
     logs.push(...parts.map((part) => trace.lift('metric', part)));
   }
-  return { loss: penalty ? ops.add(mean, penalty) : mean, logs };
+  return { predictions, loss: penalty ? ops.add(mean, penalty) : mean, logs };
 }
 
 function build(

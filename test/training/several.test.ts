@@ -287,6 +287,13 @@ test('callbacks, profiles and diagnostics', async () => {
   expect(made.program('predict').describe()).toMatch(/output 0.*output 1/s);
   const { layers: found } = await diagnostics.initialSpread(made, x, y);
   expect(found.map(({ name }) => name)).toEqual(['concatenate', 'dense', 'size', 'kind']);
+  // The gradient at an output is what it is, wherever the output stands.
+  const slope = Object.fromEntries(found.map(({ name, gradient }) => [name, gradient.standardDeviation]));
+  const turned = net('record', onlyAccuracy);
+  turned.setWeights([0, 1, 4, 5, 2, 3].map((i) => made.getWeights()[i]!));
+  for (const { name, gradient } of (await diagnostics.initialSpread(turned, x, y)).layers)
+    expect(gradient.standardDeviation).toBeCloseTo(slope[name]!, 6);
+  expect(slope.kind).toBeGreaterThan(0);
   expect((await diagnostics.overfitBatch(made, x, y, { steps: 3 })).losses).toHaveLength(3);
   const broken = net('list', {
     loss: { size: () => ops.log(tensor(-1)) } as never,
