@@ -4,28 +4,42 @@ import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import { SymbolicSparse } from '../graph/sparse.js';
+import type { SymbolicTensor } from '../graph/symbolic.js';
+import type { Value } from '../graph/trace.js';
 import { InputLayer } from '../layers/input.js';
 import type { CallContext, Computed, Layer } from '../layers/layer.js';
 import { type LayerCall, type LayerOutput, type OneOrMore, shapesOf } from '../layers/output.js';
 import { Options } from '../options.js';
+import type { TensorLike } from '../tensor/convert.js';
 import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { InputLike } from '../training/columns.js';
+import type { PredictOptions } from '../training/predict.js';
 import { callIndices, checkNoneTwice, type FunctionalConfig, graphConfig, structureOf } from './functional-config.js';
 import { graphBetween } from './graph.js';
 import { Model, type ModelOptions } from './model.js';
 import { nameAllApart } from '../layers/names.js';
-import { type Form, Ports } from './ports.js';
+import { type ByPort, type Form, type Packed, Ports } from './ports.js';
 import type { SummaryRow } from './summary.js';
 
 /** Symbolic values: one, a list, or an object by name. */
 export type LayerOutputs = LayerOutput | readonly LayerOutput[] | Readonly<Record<string, LayerOutput>>;
 
-export interface FunctionalOptions extends ModelOptions {
+/** A value for each output, in the form in which the model was given them; of outputs of an unknown form: one. */
+export type Formed<O extends LayerOutputs, V> = [LayerOutputs] extends [O]
+  ? V
+  : O extends LayerOutput
+    ? V
+    : { -readonly [K in keyof O]: V };
+
+export interface FunctionalOptions<O extends LayerOutputs = LayerOutputs> extends ModelOptions {
   /** What `input` gave, or any other symbolic values of layers, which then stand for inputs. */
   inputs: LayerOutputs;
-  outputs: LayerOutputs;
+  outputs: O;
 }
 
-export class Functional extends Model {
+/** A model of the layers between inputs and outputs; `O`: the form of the outputs. */
+export class Functional<O extends LayerOutputs = LayerOutputs> extends Model {
   override readonly type = 'Functional';
   /** Symbolic, in order; of an object in the order of its sorted keys, as in Keras. */
   readonly inputs: readonly LayerOutput[];
@@ -41,8 +55,14 @@ export class Functional extends Model {
   /** Input layers that stand for inputs which other layers give. */
   readonly #stands: ReadonlyMap<LayerOutput, LayerOutput>;
 
-  constructor(options: FunctionalOptions) {
-    const read = new Options<FunctionalOptions>('model', options, ['inputs', 'outputs', 'name', 'device', 'precision']);
+  constructor(options: FunctionalOptions<O>) {
+    const read = new Options<FunctionalOptions<O>>('model', options, [
+      'inputs',
+      'outputs',
+      'name',
+      'device',
+      'precision',
+    ]);
     const { name, device, precision } = read.raw;
     super('functional', { name, device, precision });
     const inputs = structureOf(read.what('inputs'), read.required('inputs'));
@@ -149,6 +169,30 @@ export class Functional extends Model {
     return this.run([x], context)[0];
   }
 
+  override apply<T extends Packed<LayerOutput> = Formed<O, LayerOutput>>(
+    x: ByPort<LayerOutput>,
+    context?: Partial<CallContext>,
+  ): T;
+  override apply<T extends Packed<SymbolicTensor> = Formed<O, SymbolicTensor>>(
+    x: ByPort<SymbolicTensor>,
+    context?: Partial<CallContext>,
+  ): T;
+  override apply<T extends Packed<Tensor> = Formed<O, Tensor>>(
+    x: ByPort<TensorLike>,
+    context?: Partial<CallContext>,
+  ): T;
+  override apply<T extends Packed<Computed> = Formed<O, Computed>>(x: ByPort<Value>, context?: Partial<CallContext>): T;
+  override apply(x: never, context?: Partial<CallContext>): never {
+    return super.apply(x, context);
+  }
+
+  override predict<T extends Packed<Tensor> = Formed<O, Tensor>>(
+    x: ByPort<InputLike>,
+    options?: PredictOptions,
+  ): Promise<T> {
+    return super.predict<T>(x, options);
+  }
+
   protected override rows(): SummaryRow[] {
     const indices = callIndices(this.#calls);
     const place = (value: LayerOutput) => {
@@ -226,6 +270,6 @@ function applied(
  * await net.fit([titles, allTags], { priority, kind });
  * @see https://keras.io/guides/functional_api/
  */
-export function model(options: FunctionalOptions): Functional {
+export function model<const O extends LayerOutputs>(options: FunctionalOptions<O>): Functional<O> {
   return new Functional(options);
 }

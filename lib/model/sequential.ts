@@ -29,6 +29,8 @@ export class Sequential extends Model {
   override readonly type = 'Sequential';
   readonly #layers: Layer[] = [];
   #input: InputLayer | null = null;
+  /** Null until they are asked for; again when layers or shapes change. */
+  #ports: { inputs: Ports; outputs: Ports } | null = null;
   #inputShape: Shape | null = null;
   /** Of each layer. */
   #outputs: Output[] = [];
@@ -89,15 +91,24 @@ export class Sequential extends Model {
   }
 
   override get inputPorts(): Ports {
-    const [first] = this.#layers;
-    const dtype = this.#input?.dtype ?? (first instanceof Model ? first.inputDtype : 'float32');
-    return new Ports('input', 'one', [{ name: this.#input?.name ?? 'input', shape: this.#inputShape ?? [], dtype }]);
+    this.#ports ??= this.#makePorts();
+    return this.#ports.inputs;
   }
 
   override get outputPorts(): Ports {
+    this.#ports ??= this.#makePorts();
+    return this.#ports.outputs;
+  }
+
+  #makePorts(): { inputs: Ports; outputs: Ports } {
+    const first = this.#input ?? this.#layers[0];
     const last = this.#layers.at(-1);
     const { shape, dtype } = this.#outputs.at(-1) ?? { shape: [], dtype: 'float32' as const };
-    return new Ports('output', 'one', [{ name: last?.name ?? 'output', shape, dtype }]);
+    const input = { name: this.#input?.name ?? 'input', shape: this.#inputShape ?? [], dtype: inputDtypeOf(first) };
+    // Models that have the layer, too, may give it another name.
+    const output = { name: '', shape, dtype };
+    Object.defineProperty(output, 'name', { get: () => last?.name ?? 'output' });
+    return { inputs: new Ports('input', 'one', [input]), outputs: new Ports('output', 'one', [output]) };
   }
 
   /**
@@ -122,6 +133,7 @@ export class Sequential extends Model {
         `sequential: the model "${this.name}" is a layer of another one, which it fits as it is. Add to it before.`,
       );
     this.changed();
+    this.#ports = null;
     if (layer instanceof InputLayer) this.#begin(layer);
     else this.#append(layer);
   }
@@ -131,9 +143,10 @@ export class Sequential extends Model {
     if (this.#inputShape) return;
     const outputs: Output[] = [];
     for (const layer of this.#layers)
-      outputs.push(this.#grow(layer, outputs.at(-1) ?? { shape, dtype: this.inputDtype }));
+      outputs.push(this.#grow(layer, outputs.at(-1) ?? { shape, dtype: this.inputPorts.all[0].dtype }));
     this.#inputShape = shape;
     this.#outputs = outputs;
+    this.#ports = null;
   }
 
   override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
@@ -192,7 +205,7 @@ export class Sequential extends Model {
     const shape = first ? (this.#inputShape ?? stated) : this.#inputShape;
     nameApart('sequential', layer, this.#layers);
     if (shape) {
-      const dtype = this.#input?.dtype ?? (layer instanceof Model ? layer.inputDtype : 'float32');
+      const dtype = inputDtypeOf(this.#input ?? layer);
       this.#outputs.push(this.#grow(layer, this.#outputs.at(-1) ?? { shape, dtype }));
       if (first) this.#inputShape = shape;
     }
@@ -211,6 +224,11 @@ export class Sequential extends Model {
       );
     return { shape: outputs[0], dtype: [layer.computeOutputDtype([dtype])].flat()[0] };
   }
+}
+
+/** Of a model that begins with this layer. */
+function inputDtypeOf(first: Layer | undefined): DType {
+  return first instanceof InputLayer ? first.dtype : first instanceof Model ? first.inputDtype : 'float32';
 }
 
 /**

@@ -62,7 +62,7 @@ function makeLayer(name: string, [kind, { kernelL2, ...options }]: [string, Reco
 function build({ inputs, layers: specs, steps, outputs }: Graph, name?: string): Functional {
   const starts = inputs.map(([label, shape]) => input({ shape, name: label }));
   const values = new Map<string, LayerOutput>(starts.map((value) => [value.name, value]));
-  const made = Object.fromEntries(
+  const made: Record<string, layers.Layer> = Object.fromEntries(
     Object.entries(specs).map(([label, spec]) => [
       label,
       Array.isArray(spec) ? makeLayer(label, spec) : build(spec, label),
