@@ -252,6 +252,27 @@ describe.each(testDevices)('computing on %s', (device) => {
   });
 });
 
+test('a lambda of several values, of one, and of a shape that it does not keep', () => {
+  const [a, b] = [input({ shape: [3] }), input({ shape: [1] })];
+  const scaled = ([x, by]: [Tensor, Tensor]) => ops.mul(x, by);
+  const sums = (x: Tensor) => ops.sum(x, 1, { keepDims: true });
+  const product = layers.lambda(scaled).apply([a, b]);
+  const net = model({
+    inputs: [a, b],
+    outputs: [product, layers.lambda({ function: sums, name: 'sums' }).apply(product)],
+  });
+  const [x, y] = [matrix(4, 3, 1), matrix(4, 1, 2)];
+  const [found, total] = net.apply([x, y]);
+  close(found, ops.mul(x, y));
+  close(total, ops.sum(ops.mul(x, y), 1, { keepDims: true }));
+  throwsAtOnce('SHAPE_MISMATCH', /must keep the axis of the batch.*from 3 rows it made \[\]/, () =>
+    layers.lambda((v: Tensor) => ops.sum(v)).apply(a),
+  );
+  throwsAtOnce('INVALID_ARGUMENT', /must return a value made by ops; it returned 3/, () =>
+    layers.lambda((() => 3) as never).apply(a),
+  );
+});
+
 test('disposing of a model leaves what others have', async () => {
   const { net, sub, left, right, a, kind } = twoByTwo();
   const head = model({ inputs: [left, right], outputs: kind });

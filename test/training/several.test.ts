@@ -232,8 +232,17 @@ test('metrics of each output, streaming ones and functions, have its name', asyn
     update: (_: never, p: never) => [ops.sum(p), ops.sum(ops.square(p))],
     result: ([a]: Float64Array) => a,
   };
+  const means = {
+    name: 'mean',
+    sums: ([classes]: readonly number[]) => classes!,
+    update: (_: never, p: never) => ops.sum(p, 0),
+    result: (sums: Float64Array) => [...sums].map((sum) => sum / kRows),
+  };
   const made = net('list', {
-    metrics: [['mae', spread], [metrics.sparseCategoricalAccuracy({ name: 'right' })]],
+    metrics: [
+      ['mae', spread],
+      [metrics.sparseCategoricalAccuracy({ name: 'right' }), means],
+    ],
     weightedMetrics: [['mae'], 'accuracy'],
   });
   expect(Object.keys(await made.evaluate(x, y))).toEqual([
@@ -243,6 +252,9 @@ test('metrics of each output, streaming ones and functions, have its name', asyn
     'size_mae',
     'size_spread',
     'kind_right',
+    'kind_mean_0',
+    'kind_mean_1',
+    'kind_mean_2',
     'size_weighted_mae',
     'kind_accuracy',
   ]);
