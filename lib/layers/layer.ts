@@ -109,6 +109,8 @@ export abstract class Layer {
   #scope: string | null = null;
   /** Models that it is a layer of. */
   #models = 0;
+  /** Makes the calls of a stack that it is in, once somebody asks for them. */
+  #stack: (() => void) | null = null;
   #trainable: boolean;
   #built: OneOrMore<Shape> | null = null;
 
@@ -186,8 +188,12 @@ export abstract class Layer {
     this.#calls.push(call);
   }
 
-  /** What it gives where it is applied to symbolic values, for models that end there. Throws INVALID_ARGUMENT unless that is one place and one value. */
+  /**
+   * What it gives where it is applied to symbolic values, or in a sequential model, for models that end there. Throws INVALID_ARGUMENT unless that is
+   * one place and one value.
+   */
   get output(): LayerOutput {
+    if (this.#calls.length === 0) this.#stack?.();
     const outputs = this.#calls.flatMap((call) => call.outputs);
     if (outputs.length === 1) return outputs[0];
     throw new DownhillError(
@@ -215,9 +221,10 @@ export abstract class Layer {
     return this.#scope !== null;
   }
 
-  /** One more model has it as a layer. @internal */
-  join(): void {
+  /** One more model has it as a layer. `stack`: makes the calls of a model that has made none. @internal */
+  join(stack: (() => void) | null): void {
     this.#models++;
+    this.#stack ??= stack;
   }
 
   /** That model is disposed of: the last one takes the weights with it. @internal */

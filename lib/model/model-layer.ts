@@ -25,6 +25,9 @@ export abstract class ModelLayer extends Layer {
 
   abstract readonly layers: readonly Layer[];
   abstract override get built(): boolean;
+  /** Symbolic, for models of these layers by model({ inputs, outputs }). Throws NOT_BUILT. */
+  abstract get inputs(): readonly LayerOutput[];
+  abstract get outputs(): readonly LayerOutput[];
   /** @internal */
   abstract readonly inputPorts: Ports;
   /** @internal */
@@ -187,8 +190,8 @@ export abstract class ModelLayer extends Layer {
   }
 
   /** A layer of this model: its weights are named so. */
-  protected adopt(layer: Layer): void {
-    layer.join();
+  protected adopt(layer: Layer, stack: (() => void) | null = null): void {
+    layer.join(stack);
     layer.enter(this.owned ? `${this.path}/` : '');
   }
 

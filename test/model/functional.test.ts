@@ -217,7 +217,9 @@ describe('building', () => {
       net.apply([matrix(2, 4, 1), matrix(2, 4, 1)]),
     );
     throwsAtOnce('INVALID_ARGUMENT', /"shared" has 2 symbolic outputs, not one/, () => shared.output);
-    await fails('INVALID_ARGUMENT', /must be a Tensor/, () => ops.add(left as never, 1));
+    await fails('INVALID_ARGUMENT', /must be a Tensor.*apply layers to it, and layers\.lambda/, () =>
+      ops.add(left as never, 1),
+    );
   });
 });
 
@@ -250,6 +252,24 @@ describe.each(testDevices)('computing on %s', (device) => {
       for (const [i, value] of each(found).entries()) close(value, each(expected)[i]);
     }
   });
+});
+
+test('a model of the layers of a stack', () => {
+  const stack = sequential([dense({ units: 4, activation: 'tanh' }), dense({ units: 2 })]);
+  throwsAtOnce('NOT_BUILT', /no input shape/, () => stack.inputs);
+  throwsAtOnce('NOT_BUILT', /no input shape/, () => stack.getLayer('dense').output);
+  stack.build([3]);
+  const features = model({ inputs: stack.inputs, outputs: stack.layers.map(({ output }) => output) });
+  const x = matrix(5, 3, 1);
+  const [middle, end] = features.apply([x]);
+  close(end, stack.apply(x));
+  close(middle, (stack.getLayer('dense') as layers.Dense).apply(x) as Tensor);
+  expect(features.parameters).toEqual(stack.parameters);
+  stack.add(dense({ units: 1 }));
+  const head = dense({ units: 3 });
+  const longer = model({ inputs: stack.inputs, outputs: head.apply(stack.outputs[0]!) });
+  close(longer.apply([x]), head.apply(stack.apply(x)) as Tensor);
+  expect(longer.layers.map(({ name }) => name)).toEqual(['input', 'dense', 'dense_1', 'dense_2', 'dense_3']);
 });
 
 test('a lambda of several values, of one, and of a shape that it does not keep', () => {
