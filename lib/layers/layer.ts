@@ -383,7 +383,7 @@ export abstract class Layer {
     return weight;
   }
 
-  /** A layer that `call` applies: its weights count as this one's, behind its name. */
+  /** A layer that `declareWeights` builds and `call` applies: its weights count as this one's, behind its name. */
   protected addLayer<T extends Layer>(layer: T): T {
     nameApart(`layer "${this.#name}"`, layer, this.#inner);
     this.#inner.push(layer);

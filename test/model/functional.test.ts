@@ -128,6 +128,8 @@ describe('building', () => {
       ['z', [2, 1]],
     ]);
     const list = model({ inputs: [a], outputs: [dense({ units: 1 }).apply(a)] });
+    expect(list.apply<Tensor[]>([[[1, 2, 3]]] as never).map(({ shape }) => shape)).toEqual([[1, 1]]);
+    expect(list.apply<Tensor[]>([[1, 2, 3]] as never).map(({ shape }) => shape)).toEqual([[1, 1]]);
     expect(list.apply<Tensor[]>([matrix(2, 3, 2)]).map(({ shape }) => shape)).toEqual([[2, 1]]);
     expect(list.apply<Tensor[]>(matrix(2, 3, 2)).length).toBe(1);
   });
@@ -389,9 +391,8 @@ describe('a layer of the user’s own', () => {
       override computeOutputShape(shape: readonly number[]) {
         return shape;
       }
-      override build(shape: readonly number[]) {
+      protected override declareWeights(shape: readonly number[]) {
         this.#inner.build(shape);
-        super.build(shape);
       }
       override call(x: layers.Computed) {
         return ops.add(x, this.#inner.apply(x));
