@@ -267,6 +267,8 @@ test('a model of the layers of a stack', () => {
   close(end, stack.apply(x));
   close(middle, (stack.getLayer('dense') as layers.Dense).apply(x) as Tensor);
   expect(features.parameters).toEqual(stack.parameters);
+  expect(stack.outputs[0]).toBe(stack.outputs[0]);
+  expect(stack.outputs[0]).toBe(stack.getLayer(-1).output);
   stack.add(dense({ units: 1 }));
   const head = dense({ units: 3 });
   const longer = model({ inputs: stack.inputs, outputs: head.apply(stack.outputs[0]!) });
