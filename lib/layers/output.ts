@@ -96,6 +96,6 @@ export function connect(
     shapesOf(layer.computeOutputShape(given)),
     typeof dtypes === 'string' ? [dtypes] : dtypes,
   );
-  layer.addCall(call);
+  layer.place.calls.push(call);
   return call.outputs;
 }

@@ -202,7 +202,7 @@ export class Functional<O extends LayerOutputs = LayerOutputs> extends Model {
     const linear = this.#isStack();
     return this.layers.map((layer) => {
       const calls = this.#calls.filter((call) => call.layer === layer);
-      const outputs = calls.length > 0 ? calls[0].outputs : layer.calls[0].outputs;
+      const outputs = calls.length > 0 ? calls[0].outputs : layer.place.calls[0].outputs;
       return {
         name: layer.name,
         type: layer.type,

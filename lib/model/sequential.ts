@@ -150,7 +150,7 @@ export class Sequential extends Model {
         'INVALID_ARGUMENT',
         `sequential: the layer "${layer.name}" is in the model already. Make a new one.`,
       );
-    if (this.owned && this.built)
+    if (this.place.owned && this.built)
       throw new DownhillError(
         'INVALID_ARGUMENT',
         `sequential: the model "${this.name}" is a layer of another one, which it fits as it is. Add to it before.`,
