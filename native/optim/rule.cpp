@@ -29,9 +29,12 @@ constexpr int scalars_of_functor() {
 }
 
 constexpr RuleRow kRules[] = {
-#define RULE(name, functor)                                                                                    \
-  {#name, DH_ISA::functor::kSlots, scalars_of_functor<DH_ISA::functor>(), DH_ISA::kUsesNorms<DH_ISA::functor>, \
-   DH_ISA::kDecaysItself<DH_ISA::functor>,                                                                     \
+#define RULE(name, functor)                \
+  {#name,                                  \
+   DH_ISA::functor::kSlots,                \
+   scalars_of_functor<DH_ISA::functor>(),  \
+   DH_ISA::kUsesNorms<DH_ISA::functor>,    \
+   DH_ISA::kDecaysItself<DH_ISA::functor>, \
    DH_ISA::kMayRest<DH_ISA::functor>},
 #include "optim/rules.def"
 };

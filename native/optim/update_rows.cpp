@@ -34,14 +34,15 @@ void for_runs(const int32_t* rows, int64_t count, F&& body) {
   }
 }
 
+constexpr int64_t kRowsAhead = 1;  // rows that are fetched while one is updated lie so many behind the next one
+
 }  // namespace
 
 /// Whatever moves an element without a gradient rules a variable out: averages, gradients of earlier steps, programs.
 void Updater::find_row_variables() {
   for (size_t i = 0; i < by_variable_.spans.size(); ++i) {
     const UpdateSpan& span = by_variable_.spans[i];
-    if (!span.gradient.rows || !may_rest(span.rule) || span.accumulator.buffer || span.average.buffer)
-      continue;
+    if (!span.gradient.rows || !may_rest(span.rule) || span.accumulator.buffer || span.average.buffer) continue;
     const auto& plans = options_.graphs.plans;
     if (std::any_of(plans.begin(), plans.end(), [&](const Plan& plan) { return writes(plan, span.parameter); }))
       continue;
@@ -71,7 +72,9 @@ bool Updater::choose_rows() {
   return any;
 }
 
-int64_t Updater::rows_of_task(const RowVariable& at) const { return std::max<int64_t>(1, kUpdateChunk / at.rows->width); }
+int64_t Updater::rows_of_task(const RowVariable& at) const {
+  return std::max<int64_t>(1, kUpdateChunk / at.rows->width);
+}
 
 void Updater::update_rows(const RowVariable& at, int64_t task) {
   const cpu::KernelTable& table = cpu::kernels();
@@ -81,9 +84,13 @@ void Updater::update_rows(const RowVariable& at, int64_t task) {
   const int64_t width = at.rows->width;
   const cpu::UpdateScale scale = scale_of(span);
   const auto update = table.update[static_cast<int>(span.rule)];
+  const int32_t *const own = at.rows->rows.data() + begin, *const last = own + count - 1;
+  const int32_t* next = own;
   bool finite = true;
-  for_runs(at.rows->rows.data() + begin, count, [&](int64_t first, int64_t rows) {
-    const cpu::UpdateRow row = row_of(by_variable_, {at.variable, first * width, rows * width});
+  for_runs(own, count, [&](int64_t first, int64_t rows) {
+    next += rows;
+    cpu::UpdateRow row = row_of(by_variable_, {at.variable, first * width, rows * width});
+    row.ahead = (std::min(next + kRowsAhead, last)[0] - first) * width;
     update(group.rule.bytes, scale, row, rows * width);
     finite = finite && table.all_finite(row.p, rows * width);
   });
@@ -136,8 +143,7 @@ void Updater::settle() {
   }
   rows_finite_.store(true, std::memory_order_relaxed);
   // The lock that the caller holds adds one when it is given back.
-  for (size_t i = 0; i < written_.size(); ++i)
-    versions_[i] = written_[i]->version.load(std::memory_order_relaxed) + 1;
+  for (size_t i = 0; i < written_.size(); ++i) versions_[i] = written_[i]->version.load(std::memory_order_relaxed) + 1;
 }
 
 }  // namespace downhill

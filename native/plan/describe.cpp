@@ -116,7 +116,8 @@ std::string describe(const Plan& plan) {
       places += (places.empty() ? "" : ", ") + place_of(value);
     }
     if (writes_rows(plan, step))
-      places += plan.values[step.output].storage->rows->updated ? ", touched rows (also updated alone)" : ", touched rows";
+      places +=
+          plan.values[step.output].storage->rows->updated ? ", touched rows (also updated alone)" : ", touched rows";
     char head[80];
     std::snprintf(head, sizeof head, "%3zu  %-24s ", i, name_of(step).c_str());
     text += head + operands + " -> " + shapes + attrs + "  " + places + "  " + scaled(flops_of(plan, step), "FLOP") +

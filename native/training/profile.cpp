@@ -118,8 +118,7 @@ std::vector<ProfileRun> profile(const ProfileOptions& options, int64_t first, in
     const std::vector<Storage>& inputs = batches ? batches->gather(index) : options.inputs;
     if (batches) run.gather = since(start);
     check_inputs(plan, inputs);
-    run_once(program, *options.workspace, inputs, outputs, static_cast<uint64_t>(index), seconds.data(),
-             checked);
+    run_once(program, *options.workspace, inputs, outputs, static_cast<uint64_t>(index), seconds.data(), checked);
     run.steps.assign(seconds.begin(), seconds.end() - 1);
     run.program = seconds.back();
     if (options.updater) {

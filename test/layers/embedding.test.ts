@@ -84,15 +84,50 @@ test('its first vectors are uniform in ±0.05', () => {
 });
 
 test('the gradient adds up where an index is there more than once', async () => {
-  const weights = (w: SymbolicTensor) => ops.sum(ops.mul(ops.gather(w, [[1, 3], [3, 3]]), [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]));
-  close(await grad(weights)([[0, 0], [0, 0], [0, 0], [0, 0]]), [[0, 0], [1, 2], [0, 0], [15, 18]]);
+  const weights = (w: SymbolicTensor) =>
+    ops.sum(
+      ops.mul(
+        ops.gather(w, [
+          [1, 3],
+          [3, 3],
+        ]),
+        [
+          [
+            [1, 2],
+            [3, 4],
+          ],
+          [
+            [5, 6],
+            [7, 8],
+          ],
+        ],
+      ),
+    );
+  close(
+    await grad(weights)([
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ]),
+    [
+      [0, 0],
+      [1, 2],
+      [0, 0],
+      [15, 18],
+    ],
+  );
 });
 
 describe.each(testDevices)('on %s', (device) => {
   const short = { batchSize: 16, epochs: isEmulated(device) ? 1 : 3, verbose: 0, shuffle: false } as const;
 
   test('trains as one-hot rows and a kernel do', async () => {
-    for (const make of [() => optimizers.sgd({ learningRate: 0.5 }), () => optimizers.adagrad({ learningRate: 0.1 }), () => optimizers.adam()]) {
+    for (const make of [
+      () => optimizers.sgd({ learningRate: 0.5 }),
+      () => optimizers.adagrad({ learningRate: 0.1 }),
+      () => optimizers.adam(),
+    ]) {
       const net = classifier(make(), device);
       const start = net.getWeights();
       await net.fit(x, y, short);

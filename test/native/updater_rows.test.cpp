@@ -102,9 +102,9 @@ void apply(Updater& updater) {
 struct Run {
   Hyper hyper;
   UpdateOptions options;
-  float scale = 1;                                                             // of gradients
-  std::function<bool(int t)> listed = [](int) { return true; };                // whether step t has rows
-  std::function<void(int t, Updater&, Tables&)> before = [](auto&&...) {};     // step t
+  float scale = 1;                                                          // of gradients
+  std::function<bool(int t)> listed = [](int) { return true; };             // whether step t has rows
+  std::function<void(int t, Updater&, Tables&)> before = [](auto&&...) {};  // step t
 };
 
 void check_equal(Rule rule, const Run& run, const char* what) {

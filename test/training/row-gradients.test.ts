@@ -135,7 +135,8 @@ async function run({ net: build, x, y, rows }: Problem, make: () => optimizers.O
     net.fit(x as Float32Array, y, { batchSize, epochs, verbose: 0, onNonFinite: 'ignore' });
   await fit(1 + whole(draw, 8), 1);
   const seen = bits(net, optimizer);
-  const one = x instanceof data.SparseRows ? x.slice(0, 3) : (x as Int32Array).slice(0, ((x as Int32Array).length / rows) * 3);
+  const one =
+    x instanceof data.SparseRows ? x.slice(0, 3) : (x as Int32Array).slice(0, ((x as Int32Array).length / rows) * 3);
   for (let step = 0; step < 4; step++) {
     const dense = step === 2 && one instanceof data.SparseRows; // its gradient is whole
     await net.trainOnBatch((dense ? one.toDense() : one) as Float32Array, y.slice(0, 3));

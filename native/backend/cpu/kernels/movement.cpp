@@ -132,8 +132,15 @@ void dropout(const float* x, float* y, int64_t begin, int64_t n, float rate, uin
 }  // namespace
 
 void fill_movement(MovementKernels& table) {
-  table = {copy,    to_int, to_float, first_outside, gather, {scatter_add<float>, scatter_add<uint32_t>},
-           scatter_add_between, one_hot, dropout};
+  table = {copy,
+           to_int,
+           to_float,
+           first_outside,
+           gather,
+           {scatter_add<float>, scatter_add<uint32_t>},
+           scatter_add_between,
+           one_hot,
+           dropout};
 }
 
 }  // namespace downhill::cpu::DH_ISA

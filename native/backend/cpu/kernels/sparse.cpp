@@ -1,4 +1,5 @@
 // Products with sparse rows.
+#include "backend/cpu/kernels/ahead.h"
 #include "backend/cpu/kernels/entries.h"
 #include "core/philox.h"
 #include "ops/movement.h"
@@ -10,11 +11,6 @@ namespace {
 constexpr int kFew = 16;   // columns of b whose sums fit registers in every instruction set
 constexpr int kMany = 64;  // in wide registers
 constexpr int64_t kLong = 256;
-
-/// What comes 2 KB behind: streams begin anew with every page. The address may lie outside of the array.
-void fetch_ahead(const void* at) {
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(at) + 2048));
-}
 
 /// y[r, 0 … N) = Σ over the values of row r; four sums side by side where N is small, value k in sum k mod 4.
 template <int N>
@@ -28,8 +24,8 @@ void product_of(const SparseRows& a, const float* b, float* y, int64_t n, int64_
     const int64_t stop = a.indptr[r + 1];
     for (; k + kSums <= stop; k += kSums) {
       if constexpr (kSums > 1) {
-        fetch_ahead(indices + k);
-        fetch_ahead(values + k);
+        fetch_line_ahead(indices + k);
+        fetch_line_ahead(values + k);
       }
       for (int j = 0; j < kSums; ++j) {
         const float value = values[k + j];

@@ -37,6 +37,7 @@ struct UpdateRow {
   const float* units =
       nullptr;  // (columns): element i of g is multiplied with units[(column + i) mod columns]; null: none
   int64_t columns = 1, column = 0;
+  int64_t ahead = 512;  // elements from each one to that which is fetched with it, for later
 };
 /// p, slots ← rule(g, p, slots) over [0, n).
 using UpdateFn = void (*)(const void* rule, const UpdateScale& scale, const UpdateRow& row, int64_t n);

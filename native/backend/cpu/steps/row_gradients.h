@@ -1,4 +1,5 @@
-// Steps that write single rows of a gradient (plan/row_gradients.h): what is cleared, and how tasks list what they wrote.
+// Steps that write single rows of a gradient (plan/row_gradients.h): what is cleared, and how tasks list what they
+// wrote.
 #pragma once
 #include <algorithm>
 #include <cstring>
