@@ -1,10 +1,6 @@
 // What every layer is: options, weights, and a function of its input that can be traced.
-<<<<<<< HEAD
-import { binding, type DType } from '../binding/index.js';
-=======
 import { binding } from '../binding/index.js';
 import type { DType } from '../binding/native.js';
->>>>>>> main
 import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import type { Constraint } from '../constraints/constraint.js';

@@ -98,14 +98,9 @@ export class Sequential extends Model {
     return this.#ports.inputs;
   }
 
-<<<<<<< HEAD
-  get inputDtype(): DType {
-    return this.#input?.dtype ?? this.#layers[0]?.inputDtype ?? 'float32';
-=======
   override get outputPorts(): Ports {
     this.#ports ??= this.#makePorts();
     return this.#ports.outputs;
->>>>>>> main
   }
 
   /** The input as a symbolic value, in a list: for models of these layers by model({ inputs, outputs }). Throws NOT_BUILT. */
@@ -256,7 +251,7 @@ export class Sequential extends Model {
 
 /** Of a model that begins with this layer. */
 function inputDtypeOf(first: Layer | undefined): DType {
-  return first instanceof InputLayer ? first.dtype : first instanceof Model ? first.inputDtype : 'float32';
+  return first instanceof InputLayer ? first.dtype : (first?.inputDtype ?? 'float32');
 }
 
 /**

@@ -11,13 +11,8 @@ import {
 import type { Logs } from '../callbacks/callback.js';
 import { DownhillError } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
-<<<<<<< HEAD
 import { gradientsLike, type Weight } from '../layers/weight.js';
-import { type Column, type OnNonFinite, type RowType, wantedTarget } from './columns.js';
-=======
-import { arenaLike, type Weight } from '../layers/weight.js';
 import { type Columns, type OnNonFinite, type RowType, wantedTarget } from './columns.js';
->>>>>>> main
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
 import { Pauses } from './pauses.js';

@@ -139,7 +139,7 @@ async function run({ net: build, x, y, rows }: Problem, make: () => optimizers.O
     x instanceof data.SparseRows ? x.slice(0, 3) : (x as Int32Array).slice(0, ((x as Int32Array).length / rows) * 3);
   for (let step = 0; step < 4; step++) {
     const dense = step === 2 && one instanceof data.SparseRows; // its gradient is whole
-    await net.trainOnBatch((dense ? one.toDense() : one) as Float32Array, y.slice(0, 3));
+    await net.trainOnBatch(dense ? one.toDense() : (one as Int32Array), y.slice(0, 3));
   }
   const first = net.getWeights()[0];
   const values = Float32Array.from(first.dataSync());
@@ -172,7 +172,7 @@ describe.each(binding.isas())('on %s', (isa) => {
       const draw = random(1000 + round);
       const problem = problemOf(draw);
       const { make, text } = optimizerOf(draw);
-      const results = [];
+      const results: Awaited<ReturnType<typeof run>>[] = [];
       for (const [allowed, threads] of [
         [false, 2],
         [true, 1 + (round % 3)],
