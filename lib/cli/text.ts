@@ -87,7 +87,7 @@ export function inspectionText(report: Inspection): string {
   if (compile !== null) {
     const { optimizer, loss, metrics } = plain(compile);
     lines.push(`Optimizer: ${configText(optimizer)}`, `Loss: ${configText(loss)}`);
-    if (Array.isArray(metrics) && metrics.length > 0) lines.push(`Metrics: ${configText(metrics)}`);
+    if (Array.isArray(metrics) && metrics.length > 0) lines.push(`Metrics: ${configText(metrics.flat())}`);
   }
   lines.push(...stateLines(report.state));
   for (const [name, value] of Object.entries(report.metadata))
