@@ -44,6 +44,19 @@ const base = {
 
 const axes = { inputAxes: [1, -2], outputAxes: [0] };
 
+const affine = {
+  ...base,
+  epsilon: 0.01,
+  center: false,
+  scale: false,
+  betaInitializer: initializers.constant({ value: 0.25 }),
+  gammaInitializer: initializers.randomNormal({ mean: 1, stddev: 0.5, seed: 3 }),
+  betaRegularizer: regularizers.l1({ l1: 0.125 }),
+  gammaRegularizer: regularizers.l2({ l2: 0.5 }),
+  betaConstraint: constraints.nonNeg(),
+  gammaConstraint: constraints.maxNorm({ maxValue: 3 }),
+};
+
 const rows: Record<string, Record<string, Row>> = {
   layer: {
     Activation: {
@@ -84,6 +97,47 @@ const rows: Record<string, Record<string, Row>> = {
     RepeatVector: { factory: 'repeatVector', options: { ...base, inputShape: [6], n: 4 } },
     Reshape: { factory: 'reshape', options: { ...base, targetShape: [3, -1] } },
     Subtract: { factory: 'subtract', options: base },
+    AlphaDropout: { factory: 'alphaDropout', options: { ...base, rate: 0.4, seed: 7 } },
+    BatchNormalization: {
+      factory: 'batchNormalization',
+      options: {
+        ...affine,
+        axis: 1,
+        momentum: 0.5,
+        movingMeanInitializer: initializers.randomNormal({ seed: 4 }),
+        movingVarianceInitializer: initializers.constant({ value: 2.5 }),
+      },
+      also: [{ gammaInitializer: initializers.randomUniform({ seed: 2 }), betaConstraint: 'nonNeg' }],
+    },
+    ELU: { factory: 'elu', options: { ...base, alpha: 0.5 } },
+    GroupNormalization: { factory: 'groupNormalization', options: { ...affine, groups: 2, axis: 1 } },
+    LayerNormalization: { factory: 'layerNormalization', options: { ...affine, axis: [1, -1] }, also: [{ axis: 1 }] },
+    LeakyReLU: { factory: 'leakyRelu', options: { ...base, negativeSlope: 0.125 } },
+    Normalization: {
+      factory: 'normalization',
+      options: { ...base, axis: 1, mean: [1, -2], variance: [4, 0.25], invert: true },
+      also: [{ axis: [1, 2] }, { axis: null, mean: 2, variance: 3 }],
+    },
+    PReLU: {
+      factory: 'prelu',
+      options: {
+        ...base,
+        alphaInitializer: initializers.constant({ value: 0.25 }),
+        alphaRegularizer: regularizers.l2({ l2: 0.5 }),
+        alphaConstraint: constraints.nonNeg(),
+        sharedAxes: [1],
+      },
+    },
+    RMSNormalization: { factory: 'rmsNormalization', options: { ...base, axis: [1, 2], epsilon: 0.1 } },
+    ReLU: { factory: 'relu', options: { ...base, maxValue: 1.5, negativeSlope: 0.25, threshold: 0.5 } },
+    Rescaling: { factory: 'rescaling', options: { ...base, scale: 2.5, offset: [1, 2, 3] }, also: [{ scale: [2, 4, 8] }] },
+    Softmax: { factory: 'softmax', options: { ...base, axis: [1, 2] } },
+    SpatialDropout1D: { factory: 'spatialDropout1d', options: { ...base, rate: 0.4, seed: 7 } },
+    SpatialDropout2D: {
+      factory: 'spatialDropout2d',
+      options: { ...base, inputShape: [2, 3, 4], rate: 0.4, seed: 7, dataFormat: 'channelsFirst' },
+    },
+    UnitNormalization: { factory: 'unitNormalization', options: { ...base, axis: 1 } },
   },
   initializer: {
     Constant: { factory: 'constant', options: { value: -1.5 }, also: [{ value: [0.5, -1, 2, 3, 1e-9] }] },
