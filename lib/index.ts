@@ -65,3 +65,4 @@ export type { EvaluateOptions } from './training/evaluate.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { PredictOptions } from './training/predict.js';
 export type { ModelProfileOptions } from './training/profile.js';
+export type { StepBatch, StepResult } from './training/train-step.js';

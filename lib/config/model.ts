@@ -2,6 +2,7 @@
 import { DownhillError, show } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
+import type { TrainStep } from '../training/train-step.js';
 import { type CustomObjects, deserialize, type Serialized } from './registry.js';
 import { decode, isPlain, malformed } from './values.js';
 
@@ -11,12 +12,15 @@ export type MetricConfig = Serialized & { family?: 'loss' };
 /** What compile() was given, as plain JSON. */
 export interface CompileConfig {
   optimizer: Serialized;
-  /** Of several outputs, by output; null: it has none. */
-  loss: Serialized | (Serialized | null)[];
+  /** Of several outputs, by output; null: it has none. Left out where there is a trainStep. */
+  loss?: Serialized | (Serialized | null)[];
+  /** A function of the user's own in place of losses and metrics, and the names of its logs. */
+  trainStep?: Serialized;
+  logs?: string[];
   /** Left out where all are 1. */
   lossWeights?: number | number[];
   /** Of several outputs, lists by output. */
-  metrics: MetricConfig[] | MetricConfig[][];
+  metrics?: MetricConfig[] | MetricConfig[][];
   /** Those that sampleWeight and classWeight apply to; left out where there are none. */
   weightedMetrics?: MetricConfig[] | MetricConfig[][];
 }
@@ -71,7 +75,15 @@ export function compileConfig(net: Model): CompileConfig | null {
 /** Compiles the model as compileConfig() described, with a new optimizer that has made no step yet. */
 export function compileFromConfig(net: Model, config: unknown, customObjects: CustomObjects = {}): void {
   if (!isPlain(config)) throw malformed('compile', 'an object { optimizer, loss, metrics }', config);
-  const { optimizer, loss, lossWeights } = config;
+  const { optimizer, loss, lossWeights, trainStep, logs } = config;
+  if (trainStep !== undefined) {
+    net.compile({
+      optimizer: deserialize('optimizer', optimizer, customObjects, 'compile.optimizer'),
+      trainStep: deserialize('loss', trainStep, customObjects, 'compile.trainStep') as unknown as TrainStep,
+      ...(logs !== undefined && { logs: logs as string[] }),
+    });
+    return;
+  }
   const { outputPorts } = net;
   const several = outputPorts.all.length > 1;
   const packed = (key: string, given: unknown, one: (item: unknown, path: string) => unknown): never => {

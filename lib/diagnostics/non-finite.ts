@@ -54,7 +54,8 @@ function counts(seen: Seen[]): Kind {
       }, trace),
     body: ({ trace, loss, predictions }) => {
       const gradients = outputs.flatMap((output) => trace.gradients(loss, [output]));
-      const largest = predictions
+      const ends = predictions.length > 0 ? predictions : outputs.slice(-1);
+      const largest = ends
         .map((output) => ops.max(ops.abs(ops.cast(output, 'float32'))))
         .reduce((a, b) => ops.maximum(a, b));
       const numbers = [...[...outputs, ...gradients, loss].map(bad), largest];

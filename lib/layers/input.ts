@@ -28,8 +28,9 @@ export class InputLayer extends Layer {
 
   /** The input as a symbolic value. */
   override get output(): LayerOutput {
-    if (this.calls.length === 0) this.addCall(new LayerCall(this, [], undefined, [this.inputShape!], [this.dtype]));
-    return this.calls[0].outputs[0];
+    const { calls } = this.place;
+    if (calls.length === 0) calls.push(new LayerCall(this, [], undefined, [this.inputShape!], [this.dtype]));
+    return calls[0].outputs[0];
   }
 
   override getConfig(): Config {

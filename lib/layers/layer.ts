@@ -18,7 +18,8 @@ import type { Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { penalizeActivity } from './activity.js';
 import { nameApart } from './names.js';
-import { connect, type LayerCall, type LayerOutput, layerOutputs, type OneOrMore, shapesOf } from './output.js';
+import { connect, type LayerOutput, layerOutputs, type OneOrMore, shapesOf } from './output.js';
+import { Place } from './place.js';
 import { Weight } from './weight.js';
 
 /** A value that ops give: symbolic while tracing, a Tensor otherwise. */
@@ -98,24 +99,20 @@ export abstract class Layer {
   readonly severalInputs: boolean = false;
   /** The user chose the name; otherwise a model may append a number. */
   readonly named: boolean;
-  /** Its automatic name, without a number. @internal */
-  readonly kind: string;
+  /** @internal */
+  readonly place: Place;
   readonly activityRegularizer: Regularizer | null;
   readonly #inputShape: Shape | null;
   readonly #weights: Weight[] = [];
   readonly #inner: Layer[] = [];
-  readonly #calls: LayerCall[] = [];
   #name: string;
-  #scope: string | null = null;
-  /** Models that it is a layer of. */
-  #models = 0;
   #trainable: boolean;
   #built: OneOrMore<Shape> | null = null;
 
   /** `options`: those that all layers have; a subclass checks its own. */
   constructor(kind: string, options: Options<LayerOptions> | LayerOptions = {}) {
     const read = options instanceof Options ? options : layerOptions(kind, baseOf(options), []);
-    this.kind = kind;
+    this.place = new Place(this, kind);
     this.named = read.has('name');
     this.#name = read.text('name', kind);
     this.#inputShape = read.has('inputShape') ? read.shape('inputShape', undefined, 1) : null;
@@ -176,19 +173,12 @@ export abstract class Layer {
     return this.severalInputs;
   }
 
-  /** Where it is applied to symbolic values. @internal */
-  get calls(): readonly LayerCall[] {
-    return this.#calls;
-  }
-
-  /** @internal */
-  addCall(call: LayerCall): void {
-    this.#calls.push(call);
-  }
-
-  /** What it gives where it is applied to symbolic values, for models that end there. Throws INVALID_ARGUMENT unless that is one place and one value. */
+  /**
+   * What it gives where it is applied to symbolic values, or in a sequential model, for models that end there. Throws INVALID_ARGUMENT unless that is
+   * one place and one value.
+   */
   get output(): LayerOutput {
-    const outputs = this.#calls.flatMap((call) => call.outputs);
+    const outputs = this.place.called().flatMap((call) => call.outputs);
     if (outputs.length === 1) return outputs[0];
     throw new DownhillError(
       'INVALID_ARGUMENT',
@@ -202,41 +192,12 @@ export abstract class Layer {
   /** Gives an automatic name its number; for models. */
   rename(name: string): void {
     this.#name = name;
-    this.#scopeInner();
+    this.place.renamed();
   }
 
   /** Its name, behind those of the models that it is in where they are layers of others: "encoder/dense". */
   get path(): string {
-    return `${this.#scope ?? ''}${this.#name}`;
-  }
-
-  /** Whether it is a layer of a model. @internal */
-  get owned(): boolean {
-    return this.#scope !== null;
-  }
-
-  /** One more model has it as a layer. @internal */
-  join(): void {
-    this.#models++;
-  }
-
-  /** That model is disposed of: the last one takes the weights with it. @internal */
-  leave(): void {
-    if (--this.#models === 0) this.disposeWeights();
-  }
-
-  protected disposeWeights(): void {
-    for (const weight of this.declaredWeights) if (weight.placed) weight.variable.dispose();
-  }
-
-  /** It becomes a layer of a model: "", or of one that is a layer itself: "encoder/". A longer scope stays. @internal */
-  enter(scope: string): void {
-    if (this.#scope === null || scope !== '') this.#scope = scope;
-    this.#scopeInner();
-  }
-
-  #scopeInner(): void {
-    for (const layer of this.innerLayers) layer.enter(this.#scope === null ? '' : `${this.path}/`);
+    return `${this.place.scope}${this.#name}`;
   }
 
   /**
@@ -386,11 +347,11 @@ export abstract class Layer {
     return state;
   }
 
-  /** A layer that `call` applies: its weights count as this one's, behind its name. */
+  /** A layer that `declareWeights` builds and `call` applies: its weights count as this one's, behind its name. */
   protected addLayer<T extends Layer>(layer: T): T {
     nameApart(`layer "${this.#name}"`, layer, this.#inner);
     this.#inner.push(layer);
-    layer.enter(`${this.path}/`);
+    layer.place.enter(`${this.path}/`);
     return layer;
   }
 

@@ -14,15 +14,16 @@ export function nameApart(where: string, layer: Layer, others: readonly Layer[])
   if (layer.named)
     throw new DownhillError('INVALID_ARGUMENT', `${where}: two layers are named "${layer.name}"; names must differ.`);
   let i = 1;
-  while (taken.has(`${layer.kind}_${i}`)) i++;
-  layer.rename(`${layer.kind}_${i}`);
+  while (taken.has(`${layer.place.kind}_${i}`)) i++;
+  layer.rename(`${layer.place.kind}_${i}`);
 }
 
 /** The same for all layers of a model, in their order: chosen names come first, then those that other models know. */
 export function nameAllApart(where: string, layers: readonly Layer[]): void {
   layers.forEach((layer, i) => {
     const comesFirst = (other: Layer, j: number) =>
-      other.named || (!layer.named && (j < i || (other.owned && !(layer.owned && other.name === layer.name))));
+      other.named ||
+      (!layer.named && (j < i || (other.place.owned && !(layer.place.owned && other.name === layer.name))));
     nameApart(
       where,
       layer,

@@ -1,6 +1,7 @@
 // Graphs of layers: what a layer gives when it is applied to symbolic inputs, and the call that gave it.
 import type { DType } from '../binding/native.js';
 import { DownhillError } from '../errors.js';
+import { kNoValues } from '../tensor/convert.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Layer } from './layer.js';
 
@@ -17,6 +18,10 @@ export function shapesOf(given: OneOrMore<Shape>): readonly Shape[] {
  * a network of the layers between some of them.
  */
 export class LayerOutput {
+  /** @internal */
+  readonly [kNoValues] =
+    'It is a value of a graph of layers: apply layers to it, and layers.lambda where a function of ops is meant.';
+
   /** @internal */
   constructor(
     /** The call of the layer that gives it. @internal */
@@ -91,6 +96,6 @@ export function connect(
     shapesOf(layer.computeOutputShape(given)),
     typeof dtypes === 'string' ? [dtypes] : dtypes,
   );
-  layer.addCall(call);
+  layer.place.calls.push(call);
   return call.outputs;
 }

@@ -42,8 +42,8 @@ export interface FunctionalOptions<O extends LayerOutputs = LayerOutputs> extend
 export class Functional<O extends LayerOutputs = LayerOutputs> extends Model {
   override readonly type = 'Functional';
   /** Symbolic, in order; of an object in the order of its sorted keys, as in Keras. */
-  readonly inputs: readonly LayerOutput[];
-  readonly outputs: readonly LayerOutput[];
+  override readonly inputs: readonly LayerOutput[];
+  override readonly outputs: readonly LayerOutput[];
   /** Each once, in Keras's order: by depth, with the input layers. */
   readonly layers: readonly Layer[];
   /** @internal */
@@ -202,7 +202,7 @@ export class Functional<O extends LayerOutputs = LayerOutputs> extends Model {
     const linear = this.#isStack();
     return this.layers.map((layer) => {
       const calls = this.#calls.filter((call) => call.layer === layer);
-      const outputs = calls.length > 0 ? calls[0].outputs : layer.calls[0].outputs;
+      const outputs = calls.length > 0 ? calls[0].outputs : layer.place.calls[0].outputs;
       return {
         name: layer.name,
         type: layer.type,

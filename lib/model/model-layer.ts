@@ -25,6 +25,9 @@ export abstract class ModelLayer extends Layer {
 
   abstract readonly layers: readonly Layer[];
   abstract override get built(): boolean;
+  /** Symbolic, for models of these layers by model({ inputs, outputs }). Throws NOT_BUILT. */
+  abstract get inputs(): readonly LayerOutput[];
+  abstract get outputs(): readonly LayerOutput[];
   /** @internal */
   abstract readonly inputPorts: Ports;
   /** @internal */
@@ -59,9 +62,6 @@ export abstract class ModelLayer extends Layer {
   override get takesSeveral(): boolean {
     return this.inputPorts.all.length > 1;
   }
-
-  /** Its layers are its own until it is disposed of itself. */
-  protected override disposeWeights(): void {}
 
   override get innerLayers(): readonly Layer[] {
     return this.layers;
@@ -187,16 +187,20 @@ export abstract class ModelLayer extends Layer {
   }
 
   /** A layer of this model: its weights are named so. */
-  protected adopt(layer: Layer): void {
-    layer.join();
-    layer.enter(this.owned ? `${this.path}/` : '');
+  protected adopt(layer: Layer, stack: (() => void) | null = null): void {
+    layer.place.join(stack);
+    layer.place.enter(this.place.owned ? `${this.path}/` : '');
   }
 
-  /** Once: its layers are no longer its own. */
+  /** Once: the weights of layers that no other model has go. */
   protected release(): void {
     if (this.#released) return;
     this.#released = true;
-    for (const layer of this.layers) layer.leave();
+    for (const layer of this.layers) {
+      // A model keeps its layers until it is disposed of itself.
+      if (!layer.place.leave() || layer instanceof ModelLayer) continue;
+      for (const weight of layer.declaredWeights) if (weight.placed) weight.variable.dispose();
+    }
   }
 
   protected checkBuilt(): void {

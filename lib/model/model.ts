@@ -3,6 +3,7 @@ import type { Precision } from '../binding/native.js';
 import type { Logs } from '../callbacks/callback.js';
 import type { History } from '../callbacks/history.js';
 import { resolveDevice } from '../devices.js';
+import type { SymbolicTensor } from '../graph/symbolic.js';
 import { type LoadWeightsOptions, loadWeights, type WeightsReport } from '../io/load-weights.js';
 import { save } from '../io/save.js';
 import type { LayerOptions } from '../layers/layer.js';
@@ -70,12 +71,12 @@ export abstract class Model extends ModelLayer implements Network {
    * Fixes how the model is trained.
    *
    * @param options optimizer and loss, by name or object (the loss also as a function (yTrue, yPred) of ops); metrics, a list. For several outputs loss,
-   *   lossWeights and metrics are lists or objects with an entry for each
+   *   lossWeights and metrics are lists or objects with an entry for each. Or, in place of the loss, trainStep: a function of a batch that gives the loss
    * @throws UNKNOWN_NAME with the nearest name, UNKNOWN_OPTION, BUSY while a fit runs
    * @example
    * net.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
    */
-  compile(options: CompileOptions): void {
+  compile<X = SymbolicTensor, Y = SymbolicTensor>(options: CompileOptions<X, Y>): void {
     this.#trainer.compiled = new Compiled(options, this.outputPorts);
   }
 
@@ -95,7 +96,7 @@ export abstract class Model extends ModelLayer implements Network {
    */
   fit(batches: Batches, options?: FitOptions): Promise<History>;
   fit(batches: Batches, y: undefined, options?: FitOptions): Promise<History>;
-  fit(x: ByPort<InputLike>, y: Targets, options?: FitOptions): Promise<History>;
+  fit(x: ByPort<InputLike>, y: Targets | undefined, options?: FitOptions): Promise<History>;
   async fit(x: ByPort<InputLike> | Batches, y?: Targets | FitOptions, options?: FitOptions): Promise<History> {
     const [targets, given] = splitArguments<FitOptions>(this.outputPorts, x, y, options);
     return runFit(this.#trainer, this, x, targets, given, (stop) => {
@@ -112,7 +113,7 @@ export abstract class Model extends ModelLayer implements Network {
    */
   evaluate(batches: Batches, options?: EvaluateOptions): Promise<Logs>;
   evaluate(batches: Batches, y: undefined, options?: EvaluateOptions): Promise<Logs>;
-  evaluate(x: ByPort<InputLike>, y: Targets, options?: EvaluateOptions): Promise<Logs>;
+  evaluate(x: ByPort<InputLike>, y: Targets | undefined, options?: EvaluateOptions): Promise<Logs>;
   async evaluate(
     x: ByPort<InputLike> | Batches,
     y?: Targets | EvaluateOptions,
@@ -138,7 +139,7 @@ export abstract class Model extends ModelLayer implements Network {
    * @param options sampleWeight and classWeight, as for fit
    * @throws (rejects) as fit
    */
-  async trainOnBatch(x: ByPort<InputLike>, y: Targets, options?: TrainWeightOptions): Promise<Logs> {
+  async trainOnBatch(x: ByPort<InputLike>, y?: Targets, options?: TrainWeightOptions): Promise<Logs> {
     this.#trainer.checkAlive();
     return trainOnBatch(this.#trainer, this, x, y, options);
   }

@@ -86,8 +86,8 @@ export class Ports {
     if (isPlain(given)) return this.#byName(what, given);
     const count = this.all.length;
     if (count === 1) {
-      const wrapped = Array.isArray(given) && given.length === 1;
-      return [wrapped && (this.form !== 'one' || given[0] instanceof Tensor) ? given[0] : given];
+      const wrapped = Array.isArray(given) && given.length === 1 && this.#isWhole(given[0]);
+      return [wrapped ? given[0] : given];
     }
     // The order of an object's keys is no order of a list.
     const listed = this.form !== 'record' && Array.isArray(given);
@@ -98,6 +98,13 @@ export class Ports {
       return this.all.map((_, i): unknown => (needs(i) ? given[wanted.indexOf(i)] : null));
     if (wanted.length === 1 && !Array.isArray(given)) return this.all.map((_, i) => (needs(i) ? given : null));
     throw new DownhillError('INVALID_ARGUMENT', `${what}: ${this.#expected()}; received ${show(given)}.`);
+  }
+
+  /** Whether an item of a list is the values of all rows, and no single row. */
+  #isWhole(item: unknown): boolean {
+    if (typeof item !== 'object' || item === null) return false;
+    const rows = Array.isArray(item) && typeof item[0] === 'object';
+    return this.form === 'one' ? item instanceof Tensor : !Array.isArray(item) || rows;
   }
 
   #byName(what: string, given: Record<string, unknown>): unknown[] {

@@ -6,7 +6,7 @@ import { DownhillError, show } from '../errors.js';
 import { SymbolicSparse } from '../graph/sparse.js';
 import { InputLayer } from '../layers/input.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
-import { type OneOrMore, shapesOf } from '../layers/output.js';
+import { connect, type LayerOutput, type OneOrMore, shapesOf } from '../layers/output.js';
 import { checkShape, Options } from '../options.js';
 import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
 import { Model, type ModelOptions, type Precision } from './model.js';
@@ -34,6 +34,9 @@ export class Sequential extends Model {
   #inputShape: Shape | null = null;
   /** Of each layer. */
   #outputs: Output[] = [];
+  /** Symbolic values, made when they are asked for: the input, and what each layer gives. */
+  #start: LayerOutput | null = null;
+  readonly #chain: LayerOutput[] = [];
 
   constructor(layers: readonly Layer[] = [], options?: ModelOptions) {
     super('sequential', options);
@@ -100,6 +103,26 @@ export class Sequential extends Model {
     return this.#ports.outputs;
   }
 
+  /** The input as a symbolic value, in a list: for models of these layers by model({ inputs, outputs }). Throws NOT_BUILT. */
+  override get inputs(): readonly LayerOutput[] {
+    this.checkBuilt();
+    if (!this.#start) {
+      const [{ shape, dtype }] = this.inputPorts.all;
+      this.#start = (this.#input ?? new InputLayer({ shape, dtype })).output;
+    }
+    return [this.#start];
+  }
+
+  /** What the last layer gives, as a symbolic value in a list. Throws NOT_BUILT. */
+  override get outputs(): readonly LayerOutput[] {
+    let [value] = this.inputs;
+    this.#layers.forEach((layer, i) => {
+      this.#chain[i] ??= connect(layer, [value], undefined)[0];
+      value = this.#chain[i];
+    });
+    return [value];
+  }
+
   #makePorts(): { inputs: Ports; outputs: Ports } {
     const first = this.#input ?? this.#layers[0];
     const last = this.#layers.at(-1);
@@ -127,7 +150,7 @@ export class Sequential extends Model {
         'INVALID_ARGUMENT',
         `sequential: the layer "${layer.name}" is in the model already. Make a new one.`,
       );
-    if (this.owned && this.built)
+    if (this.place.owned && this.built)
       throw new DownhillError(
         'INVALID_ARGUMENT',
         `sequential: the model "${this.name}" is a layer of another one, which it fits as it is. Add to it before.`,
@@ -210,7 +233,7 @@ export class Sequential extends Model {
       if (first) this.#inputShape = shape;
     }
     this.#layers.push(layer);
-    this.adopt(layer);
+    this.adopt(layer, () => void this.outputs);
   }
 
   /** Builds a layer for what the one before it gives; its own output. */

@@ -172,7 +172,9 @@ export function targetColumns(
   name = 'y',
 ): (Column | null)[] {
   const { outputPorts } = network;
-  const needs = (i: number) => compiled.needsTarget(i);
+  const given = compiled.step && data !== undefined ? outputPorts.spread(name, data, () => false) : [];
+  const needs = (i: number) => compiled.needsTarget(i) || (given[i] !== undefined && given[i] !== null);
+  if (compiled.step && data === undefined) return outputPorts.all.map(() => null);
   return outputPorts
     .spread(name, data, needs)
     .map((values, i) =>

@@ -2,14 +2,18 @@
 import type { Logs } from '../callbacks/callback.js';
 import type { CompileConfig, MetricConfig } from '../config/model.js';
 import { serialize } from '../config/registry.js';
+import { DownhillError } from '../errors.js';
+import type { SymbolicTensor } from '../graph/symbolic.js';
 import type { LossMeasure, Measure } from '../losses/measure.js';
 import type { LossLike } from '../losses/resolve.js';
 import { isLossApart, type MetricLike } from '../metrics/resolve.js';
+import type { Model } from '../model/model.js';
 import type { ByPort, Ports } from '../model/ports.js';
 import { get as resolveOptimizer, type Optimizer, type OptimizerLike } from '../optimizers/index.js';
-import { Options } from '../options.js';
+import { checkFunction, checkText, Options } from '../options.js';
 import { lossesOf, lossWeightsOf, metricsOf } from './by-output.js';
 import { logsOf } from './logs.js';
+import type { OwnStep, StepBatch, StepResult } from './train-step.js';
 
 /** Metrics of one output. */
 type MetricList = MetricLike | readonly MetricLike[];
@@ -17,9 +21,24 @@ type MetricList = MetricLike | readonly MetricLike[];
 /** One for each output, a list of lists or an object; of a model with one output, a list. */
 export type MetricsLike = MetricList | readonly (MetricList | null)[] | Readonly<Record<string, MetricList | null>>;
 
-export interface CompileOptions {
+interface OptimizerOptions {
   /** By name or as an object made by `optimizers.…`. */
   optimizer: OptimizerLike;
+}
+
+/** A model that trains by a function of your own. */
+export interface StepOptions<X = SymbolicTensor, Y = SymbolicTensor> extends OptimizerOptions {
+  /**
+   * Gives the loss of a batch, in place of loss and metrics: a scalar, the mean over its rows, or an object with it, `loss`, and with other scalars that
+   * logs show. It is traced, from ops and `net.apply(x, { training })`, and differentiated with respect to the weights that are trained.
+   */
+  trainStep(batch: StepBatch<X, Y>, net: Model): StepResult;
+  /** Names of the numbers that it gives beside the loss, for logs. */
+  logs?: readonly string[];
+}
+
+/** A model that trains by losses of its outputs. */
+export interface LossOptions extends OptimizerOptions {
   /**
    * By name, as an object made by `losses.…`, or a function (yTrue, yPred) of ops. For several outputs one for all, or a list or object with one for
    * each; null: that output has no loss, and needs no targets.
@@ -35,6 +54,9 @@ export interface CompileOptions {
   /** The same, but sampleWeight and classWeight apply to them; a name that `metrics` has too becomes weighted_…, as in Keras. */
   weightedMetrics?: MetricsLike | null;
 }
+
+/** `X` and `Y`: of a step's batch. */
+export type CompileOptions<X = never, Y = never> = LossOptions | StepOptions<X, Y>;
 
 /** The loss of one output. */
 export interface OutputLoss {
@@ -63,6 +85,10 @@ export class Compiled {
   readonly metrics: readonly OutputMetric[];
   /** Keys of the logs, in order: the loss, those of several outputs, the metrics. */
   readonly labels: readonly string[];
+  /** In place of losses and metrics; null: there is none. */
+  readonly step: OwnStep | null;
+  /** How many means over the rows logs have beside the loss, before the metrics. */
+  readonly means: number;
   readonly #several: boolean;
 
   constructor(
@@ -70,10 +96,11 @@ export class Compiled {
     readonly options: CompileOptions,
     ports: Ports,
   ) {
-    const keys = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics'] as const;
-    const read = new Options<CompileOptions>('compile', options, keys);
+    const keys = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'trainStep', 'logs'] as const;
+    const read = new Options<LossOptions & Partial<StepOptions<never, never>>>('compile', options as LossOptions, keys);
     this.optimizer = resolveOptimizer(read.required('optimizer'));
-    this.losses = lossesOf(read.what('loss'), ports, read.required('loss'));
+    this.step = stepOf(read);
+    this.losses = this.step ? ports.all.map(() => null) : lossesOf(read.what('loss'), ports, read.required('loss'));
     const weights = lossWeightsOf(read.what('lossWeights'), ports, read.raw.lossWeights);
     this.outputs = this.losses.flatMap((loss, output) => (loss ? [{ output, loss, weight: weights[output] }] : []));
     this.metrics = (['metrics', 'weightedMetrics'] as const).flatMap((key) =>
@@ -82,7 +109,8 @@ export class Compiled {
       ),
     );
     this.#several = ports.all.length > 1;
-    this.labels = this.#labels(ports);
+    this.means = this.step ? this.step.names.length : this.outputs.length > 1 ? this.outputs.length : 0;
+    this.labels = this.step ? ['loss', ...this.step.names] : this.#labels(ports);
   }
 
   /** As in Keras: a_loss and a_accuracy of an output a among several. */
@@ -97,15 +125,15 @@ export class Compiled {
     return unique(names);
   }
 
-  /** Whether loss or metrics read the targets of an output. */
+  /** Whether loss or metrics read the targets of an output; a step of the user's own reads what is given. */
   needsTarget(output: number): boolean {
     return this.losses[output] !== null || this.metrics.some((metric) => metric.output === output);
   }
 
   /** Elements of each of the sums of a batch: those of the loss first. */
   sizes({ all }: Ports): number[] {
-    const losses = this.outputs.length > 1 ? this.outputs.map(() => 1) : [];
-    return [1, 1, ...losses, ...this.metrics.flatMap(({ output, measure }) => measure.sizes(all[output].shape))];
+    const means = Array<number>(this.means).fill(1);
+    return [1, 1, ...means, ...this.metrics.flatMap(({ output, measure }) => measure.sizes(all[output].shape))];
   }
 
   /** What sums over batches come to. */
@@ -115,6 +143,13 @@ export class Compiled {
 
   /** Plain JSON that compiles the same again; of several outputs, lists by output. */
   getConfig(): CompileConfig {
+    const { step } = this;
+    if (step)
+      return {
+        optimizer: serialize(this.optimizer),
+        trainStep: serialize(step.run),
+        ...(step.names.length > 0 && { logs: [...step.names] }),
+      };
     const metrics = (weighted: boolean): MetricConfig[][] =>
       this.losses.map((_, output) =>
         this.metrics
@@ -135,6 +170,31 @@ export class Compiled {
       ...(weighted.flat().length > 0 && { weightedMetrics: this.#several ? weighted : weighted[0] }),
     };
   }
+}
+
+/** Throws INVALID_ARGUMENT for options that exclude it. */
+function stepOf(read: Options<LossOptions & Partial<StepOptions<never, never>>>): OwnStep | null {
+  const { trainStep, logs } = read.raw;
+  if (trainStep === undefined) {
+    if (logs === undefined) return null;
+    throw new DownhillError('INVALID_ARGUMENT', `${read.what('logs')} names what trainStep gives; there is none.`);
+  }
+  const other = (['loss', 'lossWeights', 'metrics', 'weightedMetrics'] as const).find((key) => read.has(key));
+  if (other)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `compile: give trainStep or ${other}, not both: the step gives its loss itself.`,
+    );
+  const given: unknown = logs ?? [];
+  const names = (Array.isArray(given) ? given : [given]).map((name: unknown, i) =>
+    checkText(`${read.what('logs')}[${i}]`, name),
+  );
+  if (new Set(['loss', ...names]).size <= names.length)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${read.what('logs')} must be names that differ, without "loss"; received ${names.join(', ')}.`,
+    );
+  return { run: checkFunction(read.what('trainStep'), trainStep), names };
 }
 
 /** The labels, repeated ones with _1, _2, … */

@@ -5,12 +5,12 @@ import { meanOf } from '../losses/measure.js';
 import type { Ports } from '../model/ports.js';
 import type { Compiled } from './compiled.js';
 
-/** Sums of the loss (sum, weight), then of each loss of several outputs, then those of each metric, by label. */
-export function logsOf({ labels, outputs, metrics }: Compiled, sums: Float64Array, ports: Ports): Logs {
+/** Sums of the loss (sum, weight), then of means beside it, such as the losses of several outputs, then those of each metric, by label. */
+export function logsOf({ labels, means, metrics }: Compiled, sums: Float64Array, ports: Ports): Logs {
   const logs: Logs = { [labels[0]]: meanOf(sums[0], sums[1]) };
   let begin = 2;
   let next = 1;
-  if (outputs.length > 1) for (const _ of outputs) put(logs, labels[next++], meanOf(sums[begin++], sums[1]));
+  for (let i = 0; i < means; i++) put(logs, labels[next++], meanOf(sums[begin++], sums[1]));
   for (const { measure, output } of metrics) {
     const size = measure.sizes(ports.all[output].shape).reduce((total, count) => total + count, 0);
     const result = measure.result(sums.subarray(begin, begin + size));

@@ -1,16 +1,19 @@
 // The programs of a model: traced for a number of rows, planned once, kept while in use.
 import { binding, type Program, type Storage } from '../binding/index.js';
+import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import { SymbolicSparse } from '../graph/sparse.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
 import { Trace } from '../graph/trace.js';
 import { withActivityPenalties } from '../layers/activity.js';
 import type { Weight } from '../layers/weight.js';
+import type { Model } from '../model/model.js';
 import { penaltyFor } from '../regularizers/regularizer.js';
 import type { Variable } from '../tensor/variable.js';
 import type { Columns, RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
+import { type OwnStep, type StepBatch, stepNumbers } from './train-step.js';
 
 /** Programs per model: several batch sizes with their remainders, and the powers of two of evaluation and prediction. */
 export const kPrograms = 64;
@@ -41,7 +44,7 @@ export function typesOf({ targets, weights }: Columns): RowTypes {
 
 /** The loss to differentiate, and the sums and weights of loss and metrics in the order of the labels. */
 export interface Numbers {
-  /** By output. */
+  /** By output; none where the loss is a function's own. */
   predictions: readonly SymbolicTensor[];
   loss: SymbolicTensor;
   logs: SymbolicTensor[];
@@ -75,9 +78,35 @@ export function numbersOf(
     type && trace.input([rows, ...type.shape], type.dtype, outputPorts.label(what, i));
   const y = types.targets.map((type, i) => rowsOf('y', type, i));
   const w = types.weights.map((type, i) => rowsOf('sampleWeight', type, i));
-  const { result: predictions, penalties } = withActivityPenalties(
-    () => network.run(x, { training }) as readonly SymbolicTensor[],
+  const batch = { x, y, w, rows, training };
+  const { result, penalties } = withActivityPenalties(() =>
+    compiled.step ? ownSums(network, compiled.step, batch, trace) : lossSums(network, compiled, batch, trace),
   );
+  const { predictions, mean, sum, parts } = result;
+  const penalty = penaltyOf(network.weights, penalties);
+  // The penalty counts once per row, so that means over rows contain it once.
+  const logs = [penalty ? ops.add(sum, ops.mul(penalty, rows)) : sum, trace.scalar(rows, 'float32'), ...parts];
+  return { predictions, loss: penalty ? ops.add(mean, penalty) : mean, logs };
+}
+
+interface Batch {
+  x: readonly (SymbolicTensor | SymbolicSparse)[];
+  y: readonly (SymbolicTensor | null)[];
+  w: readonly (SymbolicTensor | null)[];
+  rows: number;
+  training: boolean;
+}
+
+/** The loss without penalties, as mean and sum over the rows, and what logs add up beside it. */
+interface Sums {
+  predictions: readonly SymbolicTensor[];
+  mean: SymbolicTensor;
+  sum: SymbolicTensor;
+  parts: SymbolicTensor[];
+}
+
+function lossSums(network: Network, compiled: Compiled, { x, y, w, rows, training }: Batch, trace: Trace): Sums {
+  const predictions = network.run(x, { training }) as readonly SymbolicTensor[];
   // As Keras: divided by the rows, whatever they weigh.
   const sums = compiled.outputs.map(({ output, loss }) =>
     trace.lift('loss', loss.sum(y[output]!, predictions[output], w[output] ?? null)),
@@ -85,16 +114,30 @@ export function numbersOf(
   const sum = compiled.outputs
     .map(({ weight }, i) => (weight === 1 ? sums[i] : ops.mul(sums[i], weight)))
     .reduce((total, part) => ops.add(total, part));
-  const penalty = penaltyOf(network.weights, penalties);
-  const mean = ops.div(sum, rows);
-  // The penalty counts once per row, so that means over rows contain it once.
-  const logs = [penalty ? ops.add(sum, ops.mul(penalty, rows)) : sum, trace.scalar(rows, 'float32')];
-  if (sums.length > 1) logs.push(...sums);
-  for (const { measure, output, weighted } of compiled.metrics) {
-    const parts = measure.contribute(y[output]!, predictions[output], (weighted ? w[output] : null) ?? null);
-    logs.push(...parts.map((part) => trace.lift('metric', part)));
-  }
-  return { predictions, loss: penalty ? ops.add(mean, penalty) : mean, logs };
+  const metrics = compiled.metrics.flatMap(({ measure, output, weighted }) =>
+    measure.contribute(y[output]!, predictions[output], (weighted ? w[output] : null) ?? null),
+  );
+  const parts = [...(sums.length > 1 ? sums : []), ...metrics.map((part) => trace.lift('metric', part))];
+  return { predictions, mean: ops.div(sum, rows), sum, parts };
+}
+
+function ownSums(network: Network, step: OwnStep, { x, y, w, rows, training }: Batch, trace: Trace): Sums {
+  const { inputPorts, outputPorts } = network;
+  if (x.some((input) => input instanceof SymbolicSparse))
+    throw new DownhillError('UNSUPPORTED', 'trainStep cannot take sparse rows: pass dense rows.');
+  const given = <T>(values: readonly (T | null)[]) =>
+    values.some((value) => value !== null) ? outputPorts.pack(values.map((value) => value ?? undefined)) : undefined;
+  const batch = { x: inputPorts.pack(x), y: given(y), sampleWeight: given(w), training } as unknown as StepBatch<
+    never,
+    never
+  >;
+  const { loss, others } = stepNumbers(step, trace, batch, network as unknown as Model);
+  return {
+    predictions: [],
+    mean: loss,
+    sum: ops.mul(loss, rows),
+    parts: others.map((other) => ops.mul(other, rows)),
+  };
 }
 
 function build(

@@ -698,6 +698,7 @@ const data: Record<string, readonly string[]> = { diagnostics: ['x', 'y'] };
 /** Options that a factory does not go without. */
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
+  alphaDropout: { rate: 0.5 },
   csvLogger: { path: 'b.csv' },
   dense: { units: 1 },
   dot: { axes: 1 },
@@ -708,7 +709,10 @@ const required: Record<string, Options> = {
   modelCheckpoint: { path: 'm' },
   permute: { dims: [1] },
   repeatVector: { n: 1 },
+  rescaling: { scale: 1 },
   reshape: { targetShape: [-1] },
+  spatialDropout1d: { rate: 0.5 },
+  spatialDropout2d: { rate: 0.5 },
   constant: { value: 0 },
   cosine: { initial: 1, steps: 1 },
   cosineRestarts: { initial: 1, steps: 1 },

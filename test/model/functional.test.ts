@@ -128,6 +128,8 @@ describe('building', () => {
       ['z', [2, 1]],
     ]);
     const list = model({ inputs: [a], outputs: [dense({ units: 1 }).apply(a)] });
+    expect(list.apply<Tensor[]>([[[1, 2, 3]]] as never).map(({ shape }) => shape)).toEqual([[1, 1]]);
+    expect(list.apply<Tensor[]>([[1, 2, 3]] as never).map(({ shape }) => shape)).toEqual([[1, 1]]);
     expect(list.apply<Tensor[]>([matrix(2, 3, 2)]).map(({ shape }) => shape)).toEqual([[2, 1]]);
     expect(list.apply<Tensor[]>(matrix(2, 3, 2)).length).toBe(1);
   });
@@ -217,7 +219,9 @@ describe('building', () => {
       net.apply([matrix(2, 4, 1), matrix(2, 4, 1)]),
     );
     throwsAtOnce('INVALID_ARGUMENT', /"shared" has 2 symbolic outputs, not one/, () => shared.output);
-    await fails('INVALID_ARGUMENT', /must be a Tensor/, () => ops.add(left as never, 1));
+    await fails('INVALID_ARGUMENT', /must be a Tensor.*apply layers to it, and layers\.lambda/, () =>
+      ops.add(left as never, 1),
+    );
   });
 });
 
@@ -250,6 +254,47 @@ describe.each(testDevices)('computing on %s', (device) => {
       for (const [i, value] of each(found).entries()) close(value, each(expected)[i]);
     }
   });
+});
+
+test('a model of the layers of a stack', () => {
+  const stack = sequential([dense({ units: 4, activation: 'tanh' }), dense({ units: 2 })]);
+  throwsAtOnce('NOT_BUILT', /no input shape/, () => stack.inputs);
+  throwsAtOnce('NOT_BUILT', /no input shape/, () => stack.getLayer('dense').output);
+  stack.build([3]);
+  const features = model({ inputs: stack.inputs, outputs: stack.layers.map(({ output }) => output) });
+  const x = matrix(5, 3, 1);
+  const [middle, end] = features.apply([x]);
+  close(end, stack.apply(x));
+  close(middle, (stack.getLayer('dense') as layers.Dense).apply(x) as Tensor);
+  expect(features.parameters).toEqual(stack.parameters);
+  expect(stack.outputs[0]).toBe(stack.outputs[0]);
+  expect(stack.outputs[0]).toBe(stack.getLayer(-1).output);
+  stack.add(dense({ units: 1 }));
+  const head = dense({ units: 3 });
+  const longer = model({ inputs: stack.inputs, outputs: head.apply(stack.outputs[0]!) });
+  close(longer.apply([x]), head.apply(stack.apply(x)) as Tensor);
+  expect(longer.layers.map(({ name }) => name)).toEqual(['input', 'dense', 'dense_1', 'dense_2', 'dense_3']);
+});
+
+test('a lambda of several values, of one, and of a shape that it does not keep', () => {
+  const [a, b] = [input({ shape: [3] }), input({ shape: [1] })];
+  const scaled = ([x, by]: [Tensor, Tensor]) => ops.mul(x, by);
+  const sums = (x: Tensor) => ops.sum(x, 1, { keepDims: true });
+  const product = layers.lambda(scaled).apply([a, b]);
+  const net = model({
+    inputs: [a, b],
+    outputs: [product, layers.lambda({ function: sums, name: 'sums' }).apply(product)],
+  });
+  const [x, y] = [matrix(4, 3, 1), matrix(4, 1, 2)];
+  const [found, total] = net.apply([x, y]);
+  close(found, ops.mul(x, y));
+  close(total, ops.sum(ops.mul(x, y), 1, { keepDims: true }));
+  throwsAtOnce('SHAPE_MISMATCH', /must keep the axis of the batch.*from 3 rows it made \[\]/, () =>
+    layers.lambda((v: Tensor) => ops.sum(v)).apply(a),
+  );
+  throwsAtOnce('INVALID_ARGUMENT', /must return a value made by ops; it returned 3/, () =>
+    layers.lambda((() => 3) as never).apply(a),
+  );
 });
 
 test('disposing of a model leaves what others have', async () => {
@@ -348,9 +393,8 @@ describe('a layer of the user’s own', () => {
       override computeOutputShape(shape: readonly number[]) {
         return shape;
       }
-      override build(shape: readonly number[]) {
+      protected override declareWeights(shape: readonly number[]) {
         this.#inner.build(shape);
-        super.build(shape);
       }
       override call(x: layers.Computed) {
         return ops.add(x, this.#inner.apply(x));

@@ -1,6 +1,7 @@
 // Training with several inputs and outputs: the forms of data, what is wrong with them, and that everything around a fit takes them.
 import {
   callbacks,
+  data,
   diagnostics,
   input,
   layers,
@@ -168,6 +169,49 @@ describe('forms', () => {
   });
 });
 
+test('sparse rows for a graph with one input', async () => {
+  const graph = () => {
+    seed(3);
+    const x = input({ shape: [40] });
+    const h = layers.dropout({ rate: 0.2, seed: 5 }).apply(x);
+    const hidden = dense({ units: 4, activation: 'tanh' }).apply(h);
+    const made = model({
+      inputs: x,
+      outputs: { a: dense({ units: 1 }).apply(hidden), b: dense({ units: 2 }).apply(hidden) },
+    });
+    made.compile({ optimizer: 'adam', loss: 'mse' });
+    return made;
+  };
+  const dense40 = randomArray(kRows * 40, 9).map((value) => (value > 0.8 ? value : 0));
+  const places = [...dense40.keys()].filter((i) => dense40[i] !== 0);
+  const sparse = new data.SparseRows({
+    shape: [kRows, 40],
+    indptr: Int32Array.from({ length: kRows + 1 }, (_, row) => places.filter((i) => i < 40 * row).length),
+    indices: Int32Array.from(places, (i) => i % 40),
+    values: Float32Array.from(places, (i) => dense40[i]!),
+  });
+  const targets = { a: size, b: randomArray(2 * kRows, 4) };
+  const run = async (x: never) => {
+    const made = graph();
+    seed(6);
+    const { history } = await made.fit(x, targets, { epochs: 2, batchSize: 8 });
+    const found = await made.predict(x);
+    return [history.loss!.map((loss) => loss.toFixed(5)), [...found.b.dataSync()].map((value) => value.toFixed(4))];
+  };
+  expect(await run(sparse as never)).toEqual(await run(dense40 as never));
+  await fails('UNSUPPORTED', /a model with 2 inputs cannot take sparse rows/, () =>
+    net().predict([sparse as never, right]),
+  );
+  const [x, other] = [input({ shape: [40] }), input({ shape: [40] })];
+  const both = layers.add().apply([x, x]);
+  await fails('UNSUPPORTED', /"add" \(Add\) takes several inputs, and sparse rows/, () =>
+    model({ inputs: x, outputs: both }).predict(sparse),
+  );
+  await fails('UNSUPPORTED', /output "input.*" of model.*would be sparse rows/, () =>
+    model({ inputs: other, outputs: other }).predict(sparse),
+  );
+});
+
 describe('what is wrong', () => {
   test.each([
     [
@@ -232,8 +276,17 @@ test('metrics of each output, streaming ones and functions, have its name', asyn
     update: (_: never, p: never) => [ops.sum(p), ops.sum(ops.square(p))],
     result: ([a]: Float64Array) => a,
   };
+  const means = {
+    name: 'mean',
+    sums: ([classes]: readonly number[]) => classes!,
+    update: (_: never, p: never) => ops.sum(p, 0),
+    result: (sums: Float64Array) => [...sums].map((sum) => sum / kRows),
+  };
   const made = net('list', {
-    metrics: [['mae', spread], [metrics.sparseCategoricalAccuracy({ name: 'right' })]],
+    metrics: [
+      ['mae', spread],
+      [metrics.sparseCategoricalAccuracy({ name: 'right' }), means],
+    ],
     weightedMetrics: [['mae'], 'accuracy'],
   });
   expect(Object.keys(await made.evaluate(x, y))).toEqual([
@@ -243,6 +296,9 @@ test('metrics of each output, streaming ones and functions, have its name', asyn
     'size_mae',
     'size_spread',
     'kind_right',
+    'kind_mean_0',
+    'kind_mean_1',
+    'kind_mean_2',
     'size_weighted_mae',
     'kind_accuracy',
   ]);

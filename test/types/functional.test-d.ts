@@ -5,6 +5,8 @@ import {
   type LayerOutput,
   type Model,
   model,
+  ops,
+  type StepBatch,
   sequential,
   type SymbolicTensor,
   type Tensor,
@@ -43,6 +45,26 @@ describe('graphs of layers', () => {
     expectTypeOf(list.apply([symbolic, symbolic])).toEqualTypeOf<[SymbolicTensor, SymbolicTensor]>();
     expectTypeOf(one.apply(a)).toEqualTypeOf<LayerOutput>();
     expectTypeOf(sequential([one]).apply(a)).toEqualTypeOf<LayerOutput>();
+  });
+
+  it('train by a function', () => {
+    one.compile({ optimizer: 'sgd', trainStep: ({ x, y }, net) => ops.mean(ops.square(ops.sub(net.apply(x), y))) });
+    named.compile({
+      optimizer: 'sgd',
+      logs: ['size'],
+      trainStep(
+        { x, y, training }: StepBatch<Record<'a' | 'b', SymbolicTensor>, { y: SymbolicTensor }>,
+        net: typeof named,
+      ) {
+        const { y: p, z } = net.apply(x, { training });
+        return { loss: ops.mean(ops.sub(p, y.y)), size: ops.mean(z) };
+      },
+    });
+    one.fit(x, undefined, { epochs: 2 });
+    // @ts-expect-error either a loss or a step
+    one.compile({ optimizer: 'sgd' });
+    // @ts-expect-error a string is no loss
+    one.compile({ optimizer: 'sgd', trainStep: () => 'no' });
   });
 
   it('train on lists and objects', () => {

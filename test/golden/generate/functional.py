@@ -29,14 +29,14 @@ NET = {
     "outputs": ["kind", "size"],
 }
 BY_NAME = {**NET, "outputs": {"size": "size", "class": "kind"}}
-# A shared layer at two depths: Keras moves it to the deeper one.
+# A shared layer at two depths: Keras moves the shallower call, and what comes before it, to the deeper one.
 DEPTHS = {
     "inputs": [["left", [4]], ["right", [4]]],
-    "layers": {"square": ["dense", {"units": 4, "activation": "tanh"}], "first": ["dense", {"units": 4}], "late": ["dense", {"units": 4}],
-               "minus": ["subtract", {}], "kind": ["dense", {"units": 3, "activation": "softmax"}], "size": ["dense", {"units": 1}]},
+    "layers": {"square": ["dense", {"units": 4, "activation": "tanh"}], "first": ["dense", {"units": 4}], "second": ["dense", {"units": 5}],
+               "early": ["dense", {"units": 4}], "kind": ["dense", {"units": 3, "activation": "softmax"}], "size": ["dense", {"units": 1}]},
     "steps": [
-        ["a", "late", ["right"]], ["b", "square", ["left"]], ["c", "first", ["b"]], ["d", "square", ["c"]], ["e", "minus", ["d", "a"]],
-        ["kind", "kind", ["e"]], ["size", "size", ["a"]],
+        ["a", "early", ["left"]], ["b", "square", ["a"]], ["c", "square", ["right"]], ["d", "first", ["c"]], ["e", "second", ["d"]],
+        ["size", "size", ["b"]], ["kind", "kind", ["e"]],
     ],
     "outputs": ["size", "kind"],
 }
@@ -71,7 +71,7 @@ ACCURACY, MAE = "accuracy", "mean_absolute_error"
 # name, graph, optimizer, options, compile, fit
 CASES = [
     ("lists: loss weights, sample weights, weighted metrics", NET, "adam", ADAM,
-     {"loss": [CE, MSE], "lossWeights": [0.7, 2.5], "metrics": [[ACCURACY], [MAE]], "weightedMetrics": [[ACCURACY], None]},
+     {"loss": [CE, MSE], "lossWeights": [0.7, 2.5], "metrics": [[ACCURACY], [MAE]], "weightedMetrics": [[ACCURACY], [MAE]]},
      {"validationSplit": 0.2, "sampleWeight": True}),
     ("objects by name, validation data", BY_NAME, "sgd", SGD,
      {"loss": {"class": CE, "size": MSE}, "lossWeights": {"class": 1.3, "size": 0.4}, "metrics": {"class": ACCURACY}}, {"validationData": True}),
