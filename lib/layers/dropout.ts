@@ -61,7 +61,9 @@ export class Dropout extends Layer {
       );
     if (!training || this.rate === 0) return x;
     return x.with(
-      this.rate === 1 ? ops.mul(x.values, 0) : sparseDropout(x, { rate: this.rate, key: this.#draws.keyIn(x.indptr.trace) }),
+      this.rate === 1
+        ? ops.mul(x.values, 0)
+        : sparseDropout(x, { rate: this.rate, key: this.#draws.keyIn(x.indptr.trace) }),
     );
   }
 }

@@ -140,6 +140,7 @@ describe.each(testDevices)('normalization beside Keras, on %s', (device) => {
       expectClose(weight.dataSync(), row.weights[i], `weight ${i}`, looser);
     });
     const scores = await net.evaluate(golden.x, golden.y, { batchSize: 7, verbose: 0 });
-    for (const [key, value] of Object.entries(row.evaluate)) expectClose(scores[key]!, value, `evaluate ${key}`, looser);
+    for (const [key, value] of Object.entries(row.evaluate))
+      expectClose(scores[key]!, value, `evaluate ${key}`, looser);
   });
 });
