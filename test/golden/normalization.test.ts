@@ -71,7 +71,7 @@ describe.each(testDevices)('normalization beside Keras, on %s', (device) => {
     made.build(x.shape.slice(1));
     expect(made.weights.length).toBe(row.weights.length);
     const start = () => {
-      made.weights.forEach(({ variable }, i) => variable.assign(tensor(row.weights[i] as number[])));
+      for (const [i, { variable }] of made.weights.entries()) variable.assign(tensor(row.weights[i] as number[]));
     };
     start();
     const factors = tensor(row.factors as number[][]);

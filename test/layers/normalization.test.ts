@@ -255,6 +255,37 @@ describe('dropout of channels', () => {
   });
 });
 
+class RunningMean extends layers.Layer {
+  override readonly type = 'RunningMean';
+  #mean!: ReturnType<typeof this.addState>;
+  constructor(options: layers.LayerOptions = {}) {
+    super('runningMean', options);
+  }
+  computeOutputShape(shape: readonly number[]) {
+    return shape;
+  }
+  override declareWeights(shape: readonly number[]) {
+    this.#mean = this.addState('mean', shape, initializers.zeros());
+  }
+  call(given: layers.Computed, { training }: layers.CallContext) {
+    const { variable } = this.#mean;
+    if (training) variable.assign(ops.add(ops.mul(variable, 0.9), ops.mul(ops.mean(given, 0), 0.1)));
+    return ops.sub(given, variable);
+  }
+}
+
+test('a layer of the user has such state, too; one that is called twice moves it twice', async () => {
+  const start = input({ shape: [5] });
+  const shared = new RunningMean();
+  const sum = layers.add().apply([shared.apply(start), shared.apply(start)]);
+  const net = model({ inputs: start, outputs: layers.dense({ units: 3, activation: 'softmax' }).apply(sum) });
+  net.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy' });
+  await net.fit(x, y, { ...options, batchSize: rows });
+  moments(0, rows).mean.forEach((value, i) => {
+    expect(named(net, 'runningMean/mean').dataSync()[i]).toBeCloseTo(value * (0.1 + 0.09), 5);
+  });
+});
+
 test('errors say what was expected', () => {
   const mismatch = (layer: layers.Layer, shape: number[], text: string) =>
     expectError(() => layer.build(shape), 'SHAPE_MISMATCH', text);
