@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   callbacks,
+  diagnostics,
   initializers,
   input,
   layers,
@@ -194,6 +195,57 @@ test('a layer that a graph calls as in training normalizes by the batch, and pre
   // Called on values it is the user who trains.
   layer.apply(tensor(x, [rows, 5]), { training: true });
   expect(layer.weights[0]!.variable.dataSync()[4]).toBeCloseTo(0.01 * moments(0, rows).mean[4]!, 5);
+});
+
+test('profiles and diagnostics leave the state as it is', async () => {
+  const net = build();
+  await net.fit(x, y, options);
+  const before = bits(net);
+  await net.program('train').profile({ batchSize: 8, runs: 2 });
+  await diagnostics.gradientNorm(net, x, y);
+  await diagnostics.sharpness(net, x, y);
+  expect(bits(net)).toEqual(before);
+  net.dispose();
+});
+
+test.each([
+  ['batchNormalization', {}],
+  ['layerNormalization', { axis: [1, 2] }],
+  ['groupNormalization', { groups: 2 }],
+  ['rmsNormalization', {}],
+  ['unitNormalization', {}],
+  ['normalization', {}],
+  ['rescaling', { scale: 2 }],
+  ['relu', { maxValue: 1 }],
+  ['leakyRelu', {}],
+  ['elu', {}],
+  ['prelu', { sharedAxes: [1] }],
+  ['softmax', {}],
+  ['spatialDropout1d', { rate: 0.3 }],
+  ['spatialDropout2d', { rate: 0.3 }],
+  ['alphaDropout', { rate: 0.3 }],
+] as const)('%s: a model with it trains, and goes on from its file with the same bits', async (kind, given) => {
+  const shape = kind === 'spatialDropout2d' ? [2, 2, 4] : [4, 4];
+  const net = sequential([
+    layers.reshape({ targetShape: shape, inputShape: [16] }),
+    layers[kind](given as never) as layers.Layer,
+    layers.flatten(),
+    layers.dense({ units: 1 }),
+  ]);
+  net.compile({ optimizer: 'adam', loss: 'meanSquaredError' });
+  const inputs = Float32Array.from({ length: 16 * 9 }, (_, i) => Math.sin(i * 1.1));
+  const fit = (one: Model) =>
+    one.fit(inputs, new Float32Array(9).fill(1), { ...options, batchSize: 4, shuffle: false });
+  await fit(net);
+  const path = join(folder, `${kind}.safetensors`);
+  await net.save(path);
+  const loaded = await loadModel(path);
+  expect((await loaded.predict(inputs)).dataSync()).toEqual((await net.predict(inputs)).dataSync());
+  await fit(net);
+  await fit(loaded);
+  expect(bits(loaded)).toEqual(bits(net));
+  net.dispose();
+  loaded.dispose();
 });
 
 test('layer normalization is a few passes', () => {
