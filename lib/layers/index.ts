@@ -11,6 +11,7 @@ import { InputLayer, input } from './input.js';
 import { Lambda, lambda } from './lambda.js';
 import { Layer } from './layer.js';
 import * as merge from './merge.js';
+import { normalizationEntries } from './normalization-entries.js';
 import { Permute, permute } from './permute.js';
 import { RepeatVector, repeatVector } from './repeat-vector.js';
 import { Reshape, reshape } from './reshape.js';
@@ -40,6 +41,7 @@ export {
   Subtract,
   subtract,
 } from './merge.js';
+export * from './normalizations.js';
 export type { OneOrMore } from './output.js';
 export { Permute, type PermuteOptions, permute } from './permute.js';
 export { RepeatVector, type RepeatVectorOptions, repeatVector } from './repeat-vector.js';
@@ -77,6 +79,7 @@ register('layer', (value) => value instanceof Layer, {
   RepeatVector: { type: RepeatVector, make: repeatVector },
   Reshape: { type: Reshape, make: reshape },
   Subtract: { type: merge.Subtract, make: merge.subtract },
+  ...normalizationEntries,
 });
 
 register(

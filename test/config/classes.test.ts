@@ -44,6 +44,19 @@ const base = {
 
 const axes = { inputAxes: [1, -2], outputAxes: [0] };
 
+const affine = {
+  ...base,
+  epsilon: 0.01,
+  center: false,
+  scale: false,
+  betaInitializer: initializers.constant({ value: 0.25 }),
+  gammaInitializer: initializers.randomNormal({ mean: 1, stddev: 0.5, seed: 3 }),
+  betaRegularizer: regularizers.l1({ l1: 0.125 }),
+  gammaRegularizer: regularizers.l2({ l2: 0.5 }),
+  betaConstraint: constraints.nonNeg(),
+  gammaConstraint: constraints.maxNorm({ maxValue: 3 }),
+};
+
 const rows: Record<string, Record<string, Row>> = {
   layer: {
     Activation: {
@@ -84,6 +97,51 @@ const rows: Record<string, Record<string, Row>> = {
     RepeatVector: { factory: 'repeatVector', options: { ...base, inputShape: [6], n: 4 } },
     Reshape: { factory: 'reshape', options: { ...base, targetShape: [3, -1] } },
     Subtract: { factory: 'subtract', options: base },
+    AlphaDropout: { factory: 'alphaDropout', options: { ...base, rate: 0.4, seed: 7 } },
+    BatchNormalization: {
+      factory: 'batchNormalization',
+      options: {
+        ...affine,
+        axis: 1,
+        momentum: 0.5,
+        movingMeanInitializer: initializers.randomNormal({ seed: 4 }),
+        movingVarianceInitializer: initializers.constant({ value: 2.5 }),
+      },
+      also: [{ gammaInitializer: initializers.randomUniform({ seed: 2 }) }],
+    },
+    ELU: { factory: 'elu', options: { ...base, alpha: 0.5 } },
+    GroupNormalization: { factory: 'groupNormalization', options: { ...affine, groups: 2, axis: 1 } },
+    LayerNormalization: { factory: 'layerNormalization', options: { ...affine, axis: [1, -1] }, also: [{ axis: 1 }] },
+    LeakyReLU: { factory: 'leakyRelu', options: { ...base, negativeSlope: 0.125 } },
+    Normalization: {
+      factory: 'normalization',
+      options: { ...base, axis: 1, mean: [1, -2], variance: [4, 0.25], invert: true },
+      also: [{ axis: [1, 2] }, { axis: null, mean: 2, variance: 3 }],
+    },
+    PReLU: {
+      factory: 'prelu',
+      options: {
+        ...base,
+        alphaInitializer: initializers.constant({ value: 0.25 }),
+        alphaRegularizer: regularizers.l2({ l2: 0.5 }),
+        alphaConstraint: constraints.nonNeg(),
+        sharedAxes: [1],
+      },
+    },
+    RMSNormalization: { factory: 'rmsNormalization', options: { ...base, axis: [1, 2], epsilon: 0.1 } },
+    ReLU: { factory: 'relu', options: { ...base, maxValue: 1.5, negativeSlope: 0.25, threshold: 0.5 } },
+    Rescaling: {
+      factory: 'rescaling',
+      options: { ...base, scale: 2.5, offset: [1, 2, 3] },
+      also: [{ scale: [2, 4, 8] }],
+    },
+    Softmax: { factory: 'softmax', options: { ...base, axis: [1, 2] } },
+    SpatialDropout1D: { factory: 'spatialDropout1d', options: { ...base, rate: 0.4, seed: 7 } },
+    SpatialDropout2D: {
+      factory: 'spatialDropout2d',
+      options: { ...base, inputShape: [3, 1, 2], rate: 0.4, seed: 7, dataFormat: 'channelsFirst' },
+    },
+    UnitNormalization: { factory: 'unitNormalization', options: { ...base, axis: 1 } },
   },
   initializer: {
     Constant: { factory: 'constant', options: { value: -1.5 }, also: [{ value: [0.5, -1, 2, 3, 1e-9] }] },
@@ -613,7 +671,8 @@ for (const kind of Object.keys(exported)) {
       for (const given of [row.options, ...(row.also ?? [])]) {
         const { config } = serialize(made(kind, factory, given));
         for (const [option, value] of Object.entries(given)) {
-          const object = typeof value === 'function' || (typeof value === 'object' && !Array.isArray(value));
+          const object =
+            typeof value === 'function' || (typeof value === 'object' && value !== null && !Array.isArray(value));
           expect(config[option], `${factory}: ${option}`).toEqual(object ? serialize(value as object) : value);
         }
       }
@@ -644,6 +703,7 @@ const data: Record<string, readonly string[]> = { diagnostics: ['x', 'y'] };
 /** Options that a factory does not go without. */
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
+  alphaDropout: { rate: 0.5 },
   csvLogger: { path: 'b.csv' },
   dense: { units: 1 },
   dot: { axes: 1 },
@@ -654,7 +714,10 @@ const required: Record<string, Options> = {
   modelCheckpoint: { path: 'm' },
   permute: { dims: [1] },
   repeatVector: { n: 1 },
+  rescaling: { scale: 1 },
   reshape: { targetShape: [-1] },
+  spatialDropout1d: { rate: 0.5 },
+  spatialDropout2d: { rate: 0.5 },
   constant: { value: 0 },
   cosine: { initial: 1, steps: 1 },
   cosineRestarts: { initial: 1, steps: 1 },
