@@ -6,6 +6,7 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
+using downhill::DH_ISA::FirstLargest;
 constexpr int64_t kChannels = 128;  // looked at together
 
 struct Taps {
@@ -56,7 +57,7 @@ DH_HOST_DEVICE void largest(const PoolShape& s, const float* x, int64_t image, i
 #pragma GCC ivdep
       for (int64_t c = 0; c < n; ++c) {
         const float candidate = from[c], best = value[c];
-        const bool takes = (candidate > best) | ((candidate != candidate) & (best == best));
+        const bool takes = FirstLargest::replaces(candidate, best);
         value[c] = takes ? candidate : best;
         tap[c] = takes ? here : tap[c];
       }
