@@ -42,6 +42,26 @@ const base = {
   activityRegularizer: regularizers.l1({ l1: 0.75 }),
 };
 
+const images = { ...base, inputShape: [6, 5, 4] };
+const sequences = { ...base, inputShape: [7, 4] };
+
+/** The options of one weight. */
+const weightOptions = (name: string, seed: number): Options => ({
+  [`${name}Initializer`]: initializers.randomNormal({ mean: 1, stddev: 2, seed }),
+  [`${name}Regularizer`]: regularizers.l1l2({ l1: 0.5, l2: seed / 8 }),
+  [`${name}Constraint`]: constraints.maxNorm({ maxValue: seed, axis: 0 }),
+});
+
+const convolution = {
+  kernelSize: [3, 2],
+  strides: [2, 1],
+  padding: 'same',
+  dilationRate: [1, 2],
+  activation: 'softplus',
+  useBias: false,
+  ...weightOptions('bias', 5),
+};
+
 const axes = { inputAxes: [1, -2], outputAxes: [0] };
 
 const rows: Record<string, Record<string, Row>> = {
@@ -68,6 +88,101 @@ const rows: Record<string, Record<string, Row>> = {
       also: [
         { units: 2, kernelInitializer: initializers.ones(), biasInitializer: initializers.randomUniform({ seed: 9 }) },
       ],
+    },
+    AveragePooling1D: {
+      factory: 'averagePooling1d',
+      options: { ...sequences, poolSize: [3], strides: [2], padding: 'same' },
+    },
+    AveragePooling2D: {
+      factory: 'averagePooling2d',
+      options: { ...images, poolSize: [3, 2], strides: [1, 2], padding: 'same' },
+    },
+    Conv1D: {
+      factory: 'conv1d',
+      options: {
+        ...sequences,
+        ...convolution,
+        ...weightOptions('kernel', 3),
+        kernelSize: [3],
+        strides: [2],
+        dilationRate: [2],
+        padding: 'causal',
+        filters: 6,
+        groups: 2,
+      },
+    },
+    Conv2D: {
+      factory: 'conv2d',
+      options: { ...images, ...convolution, ...weightOptions('kernel', 3), filters: 6, groups: 2 },
+      also: [
+        {
+          inputShape: [6, 5, 4],
+          filters: 2,
+          kernelSize: [1, 3],
+          kernelInitializer: initializers.ones(),
+          biasInitializer: initializers.randomUniform({ seed: 9 }),
+        },
+      ],
+    },
+    Conv2DTranspose: {
+      factory: 'conv2dTranspose',
+      options: {
+        ...images,
+        ...convolution,
+        ...weightOptions('kernel', 3),
+        strides: [3, 2],
+        dilationRate: [1, 2],
+        filters: 6,
+        outputPadding: [2, 1],
+      },
+    },
+    Cropping2D: {
+      factory: 'cropping2d',
+      options: {
+        ...images,
+        cropping: [
+          [1, 2],
+          [0, 3],
+        ],
+      },
+    },
+    DepthwiseConv2D: {
+      factory: 'depthwiseConv2d',
+      options: { ...images, ...convolution, ...weightOptions('depthwise', 3), depthMultiplier: 2 },
+    },
+    GlobalAveragePooling1D: { factory: 'globalAveragePooling1d', options: { ...sequences, keepdims: true } },
+    GlobalAveragePooling2D: { factory: 'globalAveragePooling2d', options: { ...images, keepdims: true } },
+    GlobalMaxPooling1D: { factory: 'globalMaxPooling1d', options: { ...sequences, keepdims: true } },
+    GlobalMaxPooling2D: { factory: 'globalMaxPooling2d', options: { ...images, keepdims: true } },
+    MaxPooling1D: {
+      factory: 'maxPooling1d',
+      options: { ...sequences, poolSize: [3], strides: [2], padding: 'same' },
+    },
+    MaxPooling2D: {
+      factory: 'maxPooling2d',
+      options: { ...images, poolSize: [3, 2], strides: [1, 2], padding: 'same' },
+    },
+    SeparableConv2D: {
+      factory: 'separableConv2d',
+      options: {
+        ...images,
+        ...convolution,
+        ...weightOptions('depthwise', 3),
+        ...weightOptions('pointwise', 4),
+        depthMultiplier: 2,
+        filters: 6,
+      },
+    },
+    UpSampling2D: { factory: 'upSampling2d', options: { ...images, size: [3, 4], interpolation: 'bilinear' } },
+    ZeroPadding2D: {
+      factory: 'zeroPadding2d',
+      options: {
+        ...images,
+        padding: [
+          [1, 2],
+          [0, 3],
+        ],
+      },
     },
     Dropout: { factory: 'dropout', options: { ...base, rate: 0.4, seed: 2 ** 40 }, also: [{ rate: 0.4 }] },
     Flatten: { factory: 'flatten', options: base },
@@ -484,10 +599,11 @@ const isClass = (value: unknown) => /^class\b/.test(Function.prototype.toString.
 /** What an object does, as numbers. */
 const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> = {
   layer: (layer: layers.Layer) => {
-    const input = tensor(randomArray(12, 1, 0, 4), [2, 2, 3]);
-    layer.build([2, 3]);
+    const shape = layer.inputShape ?? [2, 3];
+    const input = tensor(randomArray(2 * shape.reduce((size, dim) => size * dim, 1), 1, 0, 4), [2, ...shape]);
+    layer.build(shape);
     return {
-      shape: layer.computeOutputShape([2, 3]),
+      shape: layer.computeOutputShape(shape),
       weights: layer.weights.map(({ name, shape, trainable, variable, regularizer }) => ({
         name,
         shape,
@@ -543,7 +659,9 @@ function measured(loss: losses.Loss | metrics.Metric): unknown {
 
 /** Equal configs give equal weights only where each initializer has its seed, or draws nothing. */
 function seeded(layer: layers.Layer): boolean {
-  const found = ['kernelInitializer', 'biasInitializer'].map((key) => layer.getConfig()[key] as Serialized | undefined);
+  const found = Object.entries(layer.getConfig())
+    .filter(([key]) => key.endsWith('Initializer'))
+    .map(([, value]) => value as unknown as Serialized);
   return found.every((entry) => entry?.config.seed !== null);
 }
 
