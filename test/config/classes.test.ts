@@ -91,7 +91,7 @@ const rows: Record<string, Record<string, Row>> = {
     },
     AveragePooling1D: {
       factory: 'averagePooling1d',
-      options: { ...sequences, poolSize: [3], strides: [2], padding: 'same' },
+      options: { ...sequences, poolSize: [4], strides: [3], padding: 'same' },
     },
     AveragePooling2D: {
       factory: 'averagePooling2d',
@@ -156,7 +156,7 @@ const rows: Record<string, Record<string, Row>> = {
     GlobalMaxPooling2D: { factory: 'globalMaxPooling2d', options: { ...images, keepdims: true } },
     MaxPooling1D: {
       factory: 'maxPooling1d',
-      options: { ...sequences, poolSize: [3], strides: [2], padding: 'same' },
+      options: { ...sequences, poolSize: [4], strides: [3], padding: 'same' },
     },
     MaxPooling2D: {
       factory: 'maxPooling2d',
@@ -748,13 +748,18 @@ const data: Record<string, readonly string[]> = { diagnostics: ['x', 'y'] };
 /** Options that a factory does not go without. */
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
+  conv1d: { filters: 1, kernelSize: 1 },
+  conv2d: { filters: 1, kernelSize: 1 },
+  conv2dTranspose: { filters: 1, kernelSize: 1 },
   csvLogger: { path: 'b.csv' },
   dense: { units: 1 },
+  depthwiseConv2d: { kernelSize: 1 },
   dropout: { rate: 0.5 },
   input: { shape: [1] },
   learningRateScheduler: { schedule: schedules.constant(0.5) },
   modelCheckpoint: { path: 'm' },
   reshape: { targetShape: [-1] },
+  separableConv2d: { filters: 1, kernelSize: 1 },
   constant: { value: 0 },
   cosine: { initial: 1, steps: 1 },
   cosineRestarts: { initial: 1, steps: 1 },

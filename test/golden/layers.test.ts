@@ -39,7 +39,7 @@ interface Network extends OptimizerSpec {
 
 const golden = read<{ cases: Case[]; networks: Network[] }>('layers');
 const make = ({ layer, options }: LayerSpec, base: Record<string, unknown> = {}) =>
-  layers[layer as 'conv2d']({ ...base, ...options } as layers.Conv2DOptions);
+  layers[layer as 'conv2d']({ ...base, ...options } as unknown as layers.Conv2DOptions);
 const floats = (values: Values, shape: readonly number[]) => tensor(Float32Array.from(flat(values)), shape);
 
 describe.each(testDevices)('layers beside Keras, on %s', (device) => {
