@@ -21,9 +21,89 @@ DH_HOST_DEVICE void add_stretched(const float* x, const float* w, float* to, int
 
 /// to[g] += Σ_j y[g · m + j] · w[g · m + j]
 DH_HOST_DEVICE void add_gathered(const float* y, const float* w, float* to, int64_t groups, int64_t m) {
-  if (m == 1) return add_stretched(y, w, to, groups, 1);
   for (int64_t g = 0; g < groups; ++g)
     for (int64_t j = 0; j < m; ++j) to[g] += y[g * m + j] * w[g * m + j];
+}
+
+constexpr int64_t kDepthwiseVecs = 4;  // of channels whose sums stay in registers
+
+/// to[0 … V vectors) = first (null: zeros) + Σ over taps of x[…] · w[…], of channels side by side.
+template <int V>
+DH_HOST_DEVICE void depthwise_sums(const Windows& s, const float* x, const float* w, int64_t channels, Range rows,
+                                   Range columns, const float* first, float* to) {
+  Vec sum[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) sum[v] = first ? load(first + v * kWidth) : zero();
+  for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
+    const float* from = x + (ky * s.y.dilation * s.x.in + columns.begin * s.x.dilation) * channels;
+    const float* weights = w + (ky * s.x.kernel + columns.begin) * channels;
+    for (int64_t kx = columns.begin; kx < columns.end; ++kx) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[v] = fma(load(from + v * kWidth), load(weights + v * kWidth), sum[v]);
+      from += s.x.dilation * channels;
+      weights += channels;
+    }
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) store(to + v * kWidth, sum[v]);
+}
+
+/// The same for any number of channels.
+DH_HOST_DEVICE void depthwise_pixel(const Windows& s, const float* x, const float* w, int64_t channels, Range rows,
+                                    Range columns, const float* first, float* to) {
+  int64_t c = 0;
+  const auto from = [&] { return first ? first + c : nullptr; };
+  for (; c + kDepthwiseVecs * kWidth <= channels; c += kDepthwiseVecs * kWidth)
+    depthwise_sums<kDepthwiseVecs>(s, x + c, w + c, channels, rows, columns, from(), to + c);
+  for (; c + kWidth <= channels; c += kWidth)
+    depthwise_sums<1>(s, x + c, w + c, channels, rows, columns, from(), to + c);
+  for (; c < channels; ++c) {
+    float sum = first ? first[c] : 0.0f;
+    for (int64_t ky = rows.begin; ky < rows.end; ++ky)
+      for (int64_t kx = columns.begin; kx < columns.end; ++kx)
+        sum += x[(ky * s.y.dilation * s.x.in + kx * s.x.dilation) * channels + c] *
+               w[(ky * s.x.kernel + kx) * channels + c];
+    to[c] = sum;
+  }
+}
+
+constexpr int kTapsTogether = 32;
+
+/// to[c] += Σ_i y[i][c] · w[i][c] for i < count, of channels side by side.
+DH_HOST_DEVICE void add_taps(const float* const* y, const float* const* w, int count, int64_t channels, float* to) {
+  int64_t c = 0;
+  for (; c + kDepthwiseVecs * kWidth <= channels; c += kDepthwiseVecs * kWidth) {
+    Vec sum[kDepthwiseVecs];
+#pragma GCC unroll 4
+    for (int v = 0; v < kDepthwiseVecs; ++v) sum[v] = load(to + c + v * kWidth);
+    for (int i = 0; i < count; ++i)
+#pragma GCC unroll 4
+      for (int v = 0; v < kDepthwiseVecs; ++v)
+        sum[v] = fma(load(y[i] + c + v * kWidth), load(w[i] + c + v * kWidth), sum[v]);
+#pragma GCC unroll 4
+    for (int v = 0; v < kDepthwiseVecs; ++v) store(to + c + v * kWidth, sum[v]);
+  }
+  for (; c < channels; ++c)
+    for (int i = 0; i < count; ++i) to[c] += y[i][c] * w[i][c];
+}
+
+/// to[c] += Σ_i x[i · x_step + c] · y[i · channels + c] for i < n.
+DH_HOST_DEVICE void add_products(const float* x, int64_t x_step, const float* y, int64_t n, int64_t channels,
+                                 float* to) {
+  int64_t c = 0;
+  for (; c + kDepthwiseVecs * kWidth <= channels; c += kDepthwiseVecs * kWidth) {
+    Vec sum[kDepthwiseVecs];
+#pragma GCC unroll 4
+    for (int v = 0; v < kDepthwiseVecs; ++v) sum[v] = load(to + c + v * kWidth);
+    for (int64_t i = 0; i < n; ++i)
+#pragma GCC unroll 4
+      for (int v = 0; v < kDepthwiseVecs; ++v)
+        sum[v] = fma(load(x + i * x_step + c + v * kWidth), load(y + i * channels + c + v * kWidth), sum[v]);
+#pragma GCC unroll 4
+    for (int v = 0; v < kDepthwiseVecs; ++v) store(to + c + v * kWidth, sum[v]);
+  }
+  for (; c < channels; ++c)
+    for (int64_t i = 0; i < n; ++i) to[c] += x[i * x_step + c] * y[i * channels + c];
 }
 
 /// Runs body(row) over rows of images.
@@ -49,6 +129,12 @@ inline void run_depthwise(const ConvArgs& args) {
     float* to = args.to + row * s.x.out * channels;
     const int64_t first_y = s.y.first_tap(oy), end_y = s.y.end_tap(oy);
     for (int64_t ox = 0; ox < s.x.out; ++ox, to += channels) {
+      if (s.co == 1) {
+        const int64_t iy = oy * s.y.stride - s.y.before, ix = ox * s.x.stride - s.x.before;
+        depthwise_pixel(s, args.x + ((image * s.y.in + iy) * s.x.in + ix) * s.groups, args.w, channels,
+                        {first_y, end_y}, {s.x.first_tap(ox), s.x.end_tap(ox)}, args.bias, to);
+        continue;
+      }
       if (args.bias)
         copy_floats(args.bias, to, channels);
       else
@@ -67,6 +153,17 @@ inline void run_depthwise(const ConvArgs& args) {
   });
 }
 
+/// The output whose tap t is input i; -1: none.
+DH_HOST_DEVICE int64_t output_of(const Axis& axis, int64_t i, int64_t tap) {
+  int64_t at = i + axis.before - tap * axis.dilation;
+  if (at < 0) return -1;
+  if (axis.stride > 1) {
+    if (at % axis.stride) return -1;
+    at /= axis.stride;
+  }
+  return at < axis.out ? at : -1;
+}
+
 inline void run_depthwise_input(const ConvArgs& args) {
   const ConvShape& s = args.shape;
   const int64_t channels = s.groups * s.co;
@@ -75,16 +172,27 @@ inline void run_depthwise_input(const ConvArgs& args) {
     float* to = args.to + row * s.x.in * s.groups;
     for (int64_t ix = 0; ix < s.x.in; ++ix, to += s.groups) {
       zero_floats(to, s.groups);
+      const float *ys[kTapsTogether], *ws[kTapsTogether];
+      int count = 0;
       for (int64_t ky = 0; ky < s.y.kernel; ++ky) {
-        const int64_t at_y = iy + s.y.before - ky * s.y.dilation;
-        if (at_y < 0 || at_y % s.y.stride || at_y / s.y.stride >= s.y.out) continue;
+        const int64_t oy = output_of(s.y, iy, ky);
+        if (oy < 0) continue;
         for (int64_t kx = 0; kx < s.x.kernel; ++kx) {
-          const int64_t at_x = ix + s.x.before - kx * s.x.dilation;
-          if (at_x < 0 || at_x % s.x.stride || at_x / s.x.stride >= s.x.out) continue;
-          add_gathered(args.d_y + ((image * s.y.out + at_y / s.y.stride) * s.x.out + at_x / s.x.stride) * channels,
-                       args.w + (ky * s.x.kernel + kx) * channels, to, s.groups, s.co);
+          const int64_t ox = output_of(s.x, ix, kx);
+          if (ox < 0) continue;
+          const float* const y = args.d_y + ((image * s.y.out + oy) * s.x.out + ox) * channels;
+          const float* const w = args.w + (ky * s.x.kernel + kx) * channels;
+          if (s.co > 1) {
+            add_gathered(y, w, to, s.groups, s.co);
+            continue;
+          }
+          ys[count] = y, ws[count] = w;
+          if (++count < kTapsTogether) continue;
+          add_taps(ys, ws, count, channels, to);
+          count = 0;
         }
       }
+      add_taps(ys, ws, count, channels, to);
     }
   });
 }
@@ -108,7 +216,20 @@ inline void run_depthwise_filter(const ConvArgs& args) {
     zero_floats(to, size);
     const Range images = part(s.n, chunks, chunk);
     for (int64_t image = images.begin; image < images.end; ++image)
-      for (int64_t oy = 0; oy < s.y.out; ++oy)
+      for (int64_t oy = 0; oy < s.y.out; ++oy) {
+        if (s.co == 1) {
+          for (int64_t ky = s.y.first_tap(oy); ky < s.y.end_tap(oy); ++ky)
+            for (int64_t kx = 0; kx < s.x.kernel; ++kx) {
+              const int64_t first = s.x.first_out(kx), end = s.x.end_out(kx);
+              if (first >= end) continue;
+              const int64_t iy = oy * s.y.stride + ky * s.y.dilation - s.y.before,
+                            ix = first * s.x.stride + kx * s.x.dilation - s.x.before;
+              add_products(args.x + ((image * s.y.in + iy) * s.x.in + ix) * channels, s.x.stride * channels,
+                           args.d_y + ((image * s.y.out + oy) * s.x.out + first) * channels, end - first, channels,
+                           to + (ky * s.x.kernel + kx) * channels);
+            }
+          continue;
+        }
         for (int64_t ox = 0; ox < s.x.out; ++ox) {
           const float* const y = args.d_y + ((image * s.y.out + oy) * s.x.out + ox) * channels;
           for (int64_t ky = s.y.first_tap(oy); ky < s.y.end_tap(oy); ++ky)
@@ -119,6 +240,7 @@ inline void run_depthwise_filter(const ConvArgs& args) {
                             to + (ky * s.x.kernel + kx) * channels, s.groups, s.co);
             }
         }
+      }
   });
   for (int64_t i = 0; i < size; ++i) {
     float sum = partials[i];

@@ -42,6 +42,23 @@ __device__ __forceinline__ int64_t largest_of(const PoolShape& s, const float* d
   return best;
 }
 
+/// Whether x at (y, x) is that element.
+__device__ __forceinline__ bool is_largest(const PoolShape& s, const float* data, const Window& window, int64_t own_y,
+                                           int64_t own_x) {
+  const float own = data[position(s, window.image, own_y, own_x, window.channel)];
+  bool wins = true;
+  DH_NO_UNROLL
+  for (int64_t y = window.first_y; y < window.end_y; ++y) {
+    DH_NO_UNROLL
+    for (int64_t x = window.first_x; x < window.end_x; ++x) {
+      const float other = data[position(s, window.image, y, x, window.channel)];
+      const bool earlier = y < own_y || (y == own_y && x < own_x);
+      wins = wins && (earlier ? FirstLargest::replaces(own, other) : !FirstLargest::replaces(other, own));
+    }
+  }
+  return wins;
+}
+
 __device__ __forceinline__ float mean_of(const PoolShape& s, const float* data, const Window& window) {
   float sum = 0;
   for (int64_t y = window.first_y; y < window.end_y; ++y)
@@ -81,6 +98,7 @@ __device__ __forceinline__ Reach reach_of(const Axis& axis, int64_t i) {
   return {from <= 0 ? 0 : divide(from + axis.stride - 1, axis.stride).quotient, end < axis.out ? end : axis.out};
 }
 
+template <bool kAverage>
 __global__ void __launch_bounds__(kThreads) pool_gradient_kernel(const PoolArgs args, int64_t size) {
   const PoolShape& s = args.shape;
   const int64_t stride = int64_t{gridDim.x} * kThreads;
@@ -91,11 +109,11 @@ __global__ void __launch_bounds__(kThreads) pool_gradient_kernel(const PoolArgs 
     for (int64_t oy = rows.first; oy < rows.end; ++oy)
       for (int64_t ox = columns.first; ox < columns.end; ++ox) {
         const Window window = window_of(s, to.image, oy, ox, to.channel);
-        const float d_y = args.z[((to.image * s.y.out + oy) * s.x.out + ox) * s.c + to.channel];
-        if (args.kind == PoolKind::average_grad)
-          sum += d_y / static_cast<float>((window.end_y - window.first_y) * (window.end_x - window.first_x));
-        else if (largest_of(s, args.x, window) == i)
-          sum += d_y;
+        const float* const d_y = args.z + ((to.image * s.y.out + oy) * s.x.out + ox) * s.c + to.channel;
+        if constexpr (kAverage)
+          sum += *d_y / static_cast<float>((window.end_y - window.first_y) * (window.end_x - window.first_x));
+        else if (is_largest(s, args.x, window, to.y, to.x))
+          sum += *d_y;
       }
     args.to[i] = sum;
   }
@@ -108,7 +126,10 @@ void launch_pool(const PoolArgs& args, Stream stream) {
   const bool gradient = args.kind == PoolKind::max_grad || args.kind == PoolKind::average_grad;
   const int64_t size = s.n * (gradient ? s.y.in * s.x.in : s.y.out * s.x.out) * s.c;
   if (size == 0) return;
-  launch(gradient ? pool_gradient_kernel : pool_kernel, dim3(grid_for(size, kThreads)), dim3(kThreads), 0, stream, args,
+  auto* const kernel = args.kind == PoolKind::max_grad       ? pool_gradient_kernel<false>
+                       : args.kind == PoolKind::average_grad ? pool_gradient_kernel<true>
+                                                             : pool_kernel;
+  launch(kernel, dim3(grid_for(size, kThreads)), dim3(kThreads), 0, stream, args,
          size);
 }
 
