@@ -199,8 +199,7 @@ Attrs sized(const Attrs& from, std::vector<int64_t> size = {}) {
   Attrs attrs;
   if (!size.empty()) attrs.set("size", std::move(size));
   for (const auto& [name, value] : from.items())
-    if (name != "size")
-      value.is_list ? attrs.set(name.c_str(), value.ints) : attrs.set(name.c_str(), value.number);
+    if (name != "size") value.is_list ? attrs.set(name.c_str(), value.ints) : attrs.set(name.c_str(), value.number);
   return attrs;
 }
 
@@ -238,9 +237,7 @@ Result grad_average_pool(const Tangents& t) {
   const Shape& x = t.x[0].shape();
   return {apply(Op::averagePool2dGrad, {t.d_y}, sized(t.node.attrs, {x[1], x[2]}))};
 }
-Result grad_average_pool_grad(const Tangents& t) {
-  return {apply(Op::averagePool2d, {t.d_y}, sized(t.node.attrs))};
-}
+Result grad_average_pool_grad(const Tangents& t) { return {apply(Op::averagePool2d, {t.d_y}, sized(t.node.attrs))}; }
 
 // ---- movement -----------------------------------------------------------------------------------------------------
 

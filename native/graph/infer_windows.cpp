@@ -41,9 +41,8 @@ void slide(Op op, Attrs& attrs, bool dilates, Sizes& sizes, const Inputs& inputs
   if (dilates) read_pair(op, attrs, "dilation", {1, 1}, dilation);
   std::vector<int64_t> padding = attrs.has("padding") ? attrs.ints("padding") : std::vector<int64_t>(4, 0);
   const bool same = padding.size() == 1 && padding[0] == -1;
-  if (!same && (padding.size() != 4 || std::any_of(padding.begin(), padding.end(), [](int64_t p) {
-        return p < 0 || p > kMost;
-      })))
+  if (!same && (padding.size() != 4 ||
+                std::any_of(padding.begin(), padding.end(), [](int64_t p) { return p < 0 || p > kMost; })))
     invalid(op, "padding must be four integers, top, bottom, left and right, none of them negative.");
   if (same) padding.assign(4, 0);
   for (int i = 0; i < 2; ++i) {

@@ -1,5 +1,6 @@
 // Windows that slide over images (n, height, width, channels): what convolutions and pooling know of their shapes. The
-// attributes of the ops, as the shape rules leave them: strides and dilation [y, x], padding [top, bottom, left, right].
+// attributes of the ops, as the shape rules leave them: strides and dilation [y, x], padding [top, bottom, left,
+// right].
 #pragma once
 #include <cstdint>
 

@@ -27,8 +27,8 @@ struct Value {
   size_t bytes() const { return static_cast<size_t>(shape.size()) * size_of(dtype); }
 };
 
-/// What a matmul or conv2d does to its result while it is still in cache: + bias (by column), then an activation or the gradient
-/// of one.
+/// What a matmul or conv2d does to its result while it is still in cache: + bias (by column), then an activation or the
+/// gradient of one.
 struct Epilogue {
   bool bias = false;             // the third input
   Op activation = Op::identity;  // a unary row f(result), or its gradient f(last input, result); identity: none

@@ -1,5 +1,5 @@
-// Epilogue fusion: matmul or conv2d → + bias → activation, or an activation's gradient, become one step, where nothing else reads
-// what lies between.
+// Epilogue fusion: matmul or conv2d → + bias → activation, or an activation's gradient, become one step, where nothing
+// else reads what lies between.
 #pragma once
 #include <unordered_map>
 #include <vector>

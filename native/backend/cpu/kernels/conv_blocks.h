@@ -8,11 +8,11 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
-constexpr int64_t kBlockFloats = 96 << 10;       // of a padded block, about: less than half of the second-level cache
-constexpr int64_t kLeastItems = 16;              // blocks that large work is cut into
-constexpr int64_t kConvChunks = 32;              // at most; each has memory of its own
-constexpr int64_t kConvChunkFlops = 1 << 20;     // about 10 µs
-constexpr int64_t kPixelsTogether = 256;         // whose products a filter gradient adds up before it looks at memory
+constexpr int64_t kBlockFloats = 96 << 10;    // of a padded block, about: less than half of the second-level cache
+constexpr int64_t kLeastItems = 16;           // blocks that large work is cut into
+constexpr int64_t kConvChunks = 32;           // at most; each has memory of its own
+constexpr int64_t kConvChunkFlops = 1 << 20;  // about 10 µs
+constexpr int64_t kPixelsTogether = 256;      // whose products a filter gradient adds up before it looks at memory
 
 /// Images (n, y.in, x.in, channels) of which `c` neighbouring channels are read.
 struct Images {

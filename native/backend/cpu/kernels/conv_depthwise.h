@@ -148,8 +148,7 @@ inline void run_depthwise(const ConvArgs& args) {
                         args.w + (ky * s.x.kernel + kx) * channels, to, s.groups, s.co);
         }
     }
-    if (epilogue.activate || epilogue.gradient)
-      finish_line(epilogue, row * s.x.out * channels, s.x.out * channels);
+    if (epilogue.activate || epilogue.gradient) finish_line(epilogue, row * s.x.out * channels, s.x.out * channels);
   });
 }
 

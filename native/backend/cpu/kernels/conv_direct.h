@@ -12,8 +12,8 @@ namespace {
 /// Taps of one axis that a part of an input gradient has, and where its pixels lie.
 struct Part {
   Axis axis;
-  int64_t first, step;      // pixel q of the part is pixel first + q · step of the result
-  int64_t tap0, tap_step;   // tap u of the part is tap tap0 + u · tap_step of the kernel
+  int64_t first, step;     // pixel q of the part is pixel first + q · step of the result
+  int64_t tap0, tap_step;  // tap u of the part is tap tap0 + u · tap_step of the kernel
 };
 
 /// Part `a` of stride s: pixels a, a + s, a + 2s …; their taps are those that meet an output, in reverse order.
@@ -44,7 +44,7 @@ struct Direct {
   int64_t groups, c, co;  // channels of a group, read and written
   bool transposed;        // w is (taps, co, groups · c), else (taps, c, groups · co)
   Part y, x;
-  int64_t kernel_x;       // of w
+  int64_t kernel_x;            // of w
   int64_t result_y, result_x;  // size of the images that are written
 
   int64_t panels() const { return ceil_div(co, kTileCols); }
@@ -125,7 +125,8 @@ inline void direct_block(const Direct& d, const ConvArgs& args, const Blocking& 
       tile.count[0] = larger(0, end - first);
       tile.b = panel_weights + first * tile.b_step[0];
       const float* const from = padded + ((oy - rows.begin) * s.y.stride + first * s.y.dilation) * line;
-      float* const to = args.to + ((image * d.result_y + d.y.first + oy * d.y.step) * d.result_x + d.x.first) * channels +
+      float* const to = args.to +
+                        ((image * d.result_y + d.y.first + oy * d.y.step) * d.result_x + d.x.first) * channels +
                         group * d.co + column;
       for_tiles(s.x.out, [&](int64_t ox, int64_t height) {
         tile.a = from + ox * tile.a_row;

@@ -97,9 +97,8 @@ inline void run_filter(const ConvArgs& args) {
   const int64_t filters = s.groups * s.co, all = ceil_div(s.co, kTileCols), outputs = s.y.out * s.x.out;
   std::byte* const tasks = args.scratch + static_cast<size_t>(cut.chunks) * cut.partial_bytes();
   const auto partial = [&](int64_t chunk) {
-    return cut.chunks == 1
-               ? args.to
-               : reinterpret_cast<float*>(args.scratch + static_cast<size_t>(chunk) * cut.partial_bytes());
+    return cut.chunks == 1 ? args.to
+                           : reinterpret_cast<float*>(args.scratch + static_cast<size_t>(chunk) * cut.partial_bytes());
   };
   parallel_for(cut.chunks * cut.splits, [&](int64_t task) {
     const int64_t chunk = task / cut.splits, split = task % cut.splits;

@@ -72,8 +72,7 @@ void max_pick(const PoolShape& s, const float* x, const float* z, float* y, int6
       const int64_t n = smaller(kChannels, s.c - first);
       largest(s, x, image, oy, ox, first, n, value, tap);
       for (int64_t c = 0; c < n; ++c)
-        y[pixel * s.c + first + c] =
-            z[at(s, image, oy, ox, tap[c] / s.x.kernel, tap[c] % s.x.kernel) + first + c];
+        y[pixel * s.c + first + c] = z[at(s, image, oy, ox, tap[c] / s.x.kernel, tap[c] % s.x.kernel) + first + c];
     }
   });
 }

@@ -142,8 +142,8 @@ std::unique_ptr<Launch> compile_pool(const Build& build) {
     const int64_t tiles = (shape.c + tile - 1) / tile;
     const int64_t cost = y[1] * y[2] * tile * window;
     return launch([=](const Run& run) {
-      const float *const from = static_cast<const float*>(run.at[first]),
-                  *const d_y = static_cast<const float*>(run.at[second]);
+      const float *const from = static_cast<const float*>(run.at[first]), *const d_y =
+                                                                              static_cast<const float*>(run.at[second]);
       float* const d_x = static_cast<float*>(run.at[to]);
       for_pieces(shape.n * tiles, items_per_piece(cost), [&](int64_t begin, int64_t end) {
         for (int64_t task = begin; task < end; ++task) {

@@ -47,7 +47,8 @@ struct ConvArgs {
 
 enum class PoolKind : uint8_t { max, max_pick, max_grad, average, average_grad };
 
-/// max, average: y of x. max_pick: y of x and z. max_grad: to = d_x of x and z = d_y. average_grad: to = d_x of z = d_y.
+/// max, average: y of x. max_pick: y of x and z. max_grad: to = d_x of x and z = d_y. average_grad: to = d_x of z =
+/// d_y.
 struct PoolArgs {
   PoolShape shape;
   PoolKind kind;

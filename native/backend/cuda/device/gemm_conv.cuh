@@ -34,8 +34,8 @@ __device__ __forceinline__ Pixel pixel_of(int64_t index, int64_t height, int64_t
   return {image.quotient, image.remainder, row.remainder};
 }
 
-/// What the outputs read, or the inputs' gradients: rows are pixels, the depth is (taps, channels of the group); for the
-/// kernel's gradient the other way round.
+/// What the outputs read, or the inputs' gradients: rows are pixels, the depth is (taps, channels of the group); for
+/// the kernel's gradient the other way round.
 template <ConvPass kPass>
 struct PatchOperand {
   static constexpr Along kAlong = kPass == ConvPass::filter_gradient ? Along::rows : Along::depth;
@@ -162,8 +162,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) conv_kernel(con
   } else {
     constexpr bool kForward = kPass == ConvPass::forward;
     const PatchOperand<kPass> a = {args.x + group * s.c, args, rows, end, launch.vectors_a};
-    const MatrixOperand<Along::rows> b = {(kForward ? args.w : args.d_y) + group * s.co, filters, columns, end, false,
-                                          launch.vectors_b};
+    const MatrixOperand<Along::rows> b = {
+        (kForward ? args.w : args.d_y) + group * s.co, filters, columns, end, false, launch.vectors_b};
     gemm<Warp, Tile>(shared, a, b, row0, column0, begin, end, NoColumnSums(), epilogue);
   }
 }

@@ -1,4 +1,5 @@
-// Pooling: a thread computes one element of the result from the windows it belongs to, in their order.
+// Pooling: a thread computes one element of the result from the windows it belongs to, in their order. Positions have
+// 32 bits: a launch takes as many images as these count.
 #include "backend/cuda/commands/conv.h"
 #include "backend/cuda/device/platform.cuh"
 #include "backend/cuda/kernels/grid.cuh"
@@ -12,110 +13,126 @@ using downhill::DH_ISA::FirstLargest;
 
 constexpr int kThreads = 256;
 
-struct Window {
-  int64_t image, channel;
-  int64_t first_y, end_y, first_x, end_x;  // of the input
+struct Side {
+  int in, out, kernel, stride, before;
+  explicit Side(const Axis& axis)
+      : in(static_cast<int>(axis.in)),
+        out(static_cast<int>(axis.out)),
+        kernel(static_cast<int>(axis.kernel)),
+        stride(static_cast<int>(axis.stride)),
+        before(static_cast<int>(axis.before)) {}
 };
 
-__device__ __forceinline__ Window window_of(const PoolShape& s, int64_t image, int64_t oy, int64_t ox,
-                                            int64_t channel) {
-  const int64_t y = oy * s.y.stride - s.y.before, x = ox * s.x.stride - s.x.before;
-  const int64_t end_y = y + s.y.kernel, end_x = x + s.x.kernel;
-  return {image, channel, y < 0 ? 0 : y, end_y < s.y.in ? end_y : s.y.in, x < 0 ? 0 : x,
-          end_x < s.x.in ? end_x : s.x.in};
+struct PoolLaunch {
+  Side y, x;
+  int c, size;  // channels; elements of the result
+  const float *from, *z;
+  float* to;
+};
+
+struct Span {
+  int first, end;
+  __device__ __forceinline__ int size() const { return end - first; }
+};
+
+/// Of the input, that output o reads.
+__device__ __forceinline__ Span window_of(const Side& side, int o) {
+  const int first = o * side.stride - side.before, end = first + side.kernel;
+  return {first < 0 ? 0 : first, end < side.in ? end : side.in};
 }
 
-__device__ __forceinline__ int64_t position(const PoolShape& s, int64_t image, int64_t y, int64_t x, int64_t channel) {
-  return ((image * s.y.in + y) * s.x.in + x) * s.c + channel;
+/// Of the outputs, that read input i.
+__device__ __forceinline__ Span reach_of(const Side& side, int i) {
+  const int from = i + side.before - side.kernel + 1, end = (i + side.before) / side.stride + 1;
+  return {from <= 0 ? 0 : (from + side.stride - 1) / side.stride, end < side.out ? end : side.out};
 }
 
-/// The first of the largest elements.
-__device__ __forceinline__ int64_t largest_of(const PoolShape& s, const float* data, const Window& window) {
-  int64_t best = position(s, window.image, window.first_y, window.first_x, window.channel);
+/// The first of the largest elements; `data` are those of an image and channel.
+__device__ __forceinline__ int largest_of(const PoolLaunch& args, const float* data, Span rows, Span columns) {
+  int best = (rows.first * args.x.in + columns.first) * args.c;
   float value = data[best];
-  for (int64_t y = window.first_y; y < window.end_y; ++y)
-    for (int64_t x = window.first_x; x < window.end_x; ++x) {
-      const int64_t at = position(s, window.image, y, x, window.channel);
+  DH_NO_UNROLL
+  for (int y = rows.first; y < rows.end; ++y) {
+    DH_NO_UNROLL
+    for (int x = columns.first; x < columns.end; ++x) {
+      const int at = (y * args.x.in + x) * args.c;
       const float candidate = data[at];
       if (FirstLargest::replaces(candidate, value)) value = candidate, best = at;
     }
+  }
   return best;
 }
 
-/// Whether x at (y, x) is that element.
-__device__ __forceinline__ bool is_largest(const PoolShape& s, const float* data, const Window& window, int64_t own_y,
-                                           int64_t own_x) {
-  const float own = data[position(s, window.image, own_y, own_x, window.channel)];
-  bool wins = true;
-  DH_NO_UNROLL
-  for (int64_t y = window.first_y; y < window.end_y; ++y) {
-    DH_NO_UNROLL
-    for (int64_t x = window.first_x; x < window.end_x; ++x) {
-      const float other = data[position(s, window.image, y, x, window.channel)];
-      const bool earlier = y < own_y || (y == own_y && x < own_x);
-      wins = wins && (earlier ? FirstLargest::replaces(own, other) : !FirstLargest::replaces(other, own));
-    }
-  }
-  return wins;
-}
-
-__device__ __forceinline__ float mean_of(const PoolShape& s, const float* data, const Window& window) {
+__device__ __forceinline__ float mean_of(const PoolLaunch& args, const float* data, Span rows, Span columns) {
   float sum = 0;
-  for (int64_t y = window.first_y; y < window.end_y; ++y)
-    for (int64_t x = window.first_x; x < window.end_x; ++x)
-      sum += data[position(s, window.image, y, x, window.channel)];
-  return sum / static_cast<float>((window.end_y - window.first_y) * (window.end_x - window.first_x));
+  DH_NO_UNROLL
+  for (int y = rows.first; y < rows.end; ++y) {
+    DH_NO_UNROLL
+    for (int x = columns.first; x < columns.end; ++x) sum += data[(y * args.x.in + x) * args.c];
+  }
+  return sum / static_cast<float>(rows.size() * columns.size());
 }
 
 struct At {
-  int64_t image, y, x, channel;
+  int image, y, x, channel;
 };
-__device__ __forceinline__ At at(int64_t i, int64_t height, int64_t width, int64_t channels) {
-  const Division pixel = divide(i, channels), row = divide(pixel.quotient, width), image = divide(row.quotient, height);
-  return {image.quotient, image.remainder, row.remainder, pixel.remainder};
+__device__ __forceinline__ At place_of(int i, int height, int width, int channels) {
+  const int pixel = i / channels, row = pixel / width, image = row / height;
+  return {image, row - image * height, pixel - row * width, i - pixel * channels};
 }
 
-__global__ void __launch_bounds__(kThreads) pool_kernel(const PoolArgs args, int64_t size) {
-  const PoolShape& s = args.shape;
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < size; i += stride) {
-    const At to = at(i, s.y.out, s.x.out, s.c);
-    const Window window = window_of(s, to.image, to.y, to.x, to.channel);
-    if (args.kind == PoolKind::average)
-      args.to[i] = mean_of(s, args.x, window);
+template <PoolKind kKind>
+__global__ void __launch_bounds__(kThreads) pool_kernel(const PoolLaunch args) {
+  const int stride = static_cast<int>(gridDim.x) * kThreads;
+  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < args.size; i += stride) {
+    const At to = place_of(static_cast<int>(i), args.y.out, args.x.out, args.c);
+    const Span rows = window_of(args.y, to.y), columns = window_of(args.x, to.x);
+    const int image = to.image * args.y.in * args.x.in * args.c + to.channel;
+    if constexpr (kKind == PoolKind::average)
+      args.to[i] = mean_of(args, args.from + image, rows, columns);
     else
-      args.to[i] = (args.kind == PoolKind::max ? args.x : args.z)[largest_of(s, args.x, window)];
+      args.to[i] =
+          (kKind == PoolKind::max ? args.from : args.z)[image + largest_of(args, args.from + image, rows, columns)];
   }
 }
 
-/// Outputs [first, end) whose windows hold input i.
-struct Reach {
-  int64_t first, end;
-};
-__device__ __forceinline__ Reach reach_of(const Axis& axis, int64_t i) {
-  const int64_t from = i + axis.before - axis.kernel + 1;
-  const int64_t end = divide(i + axis.before, axis.stride).quotient + 1;
-  return {from <= 0 ? 0 : divide(from + axis.stride - 1, axis.stride).quotient, end < axis.out ? end : axis.out};
+template <PoolKind kKind>
+__global__ void __launch_bounds__(kThreads) pool_gradient_kernel(const PoolLaunch args) {
+  const int stride = static_cast<int>(gridDim.x) * kThreads;
+  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < args.size; i += stride) {
+    const At to = place_of(static_cast<int>(i), args.y.in, args.x.in, args.c);
+    const Span rows = reach_of(args.y, to.y), columns = reach_of(args.x, to.x);
+    const int own = (to.y * args.x.in + to.x) * args.c;
+    const int image = static_cast<int>(i) - own;
+    float sum = 0;
+    DH_NO_UNROLL
+    for (int oy = rows.first; oy < rows.end; ++oy) {
+      DH_NO_UNROLL
+      for (int ox = columns.first; ox < columns.end; ++ox) {
+        const Span down = window_of(args.y, oy), across = window_of(args.x, ox);
+        const float d_y = args.z[((to.image * args.y.out + oy) * args.x.out + ox) * args.c + to.channel];
+        if constexpr (kKind == PoolKind::average_grad)
+          sum += d_y / static_cast<float>(down.size() * across.size());
+        else if (largest_of(args, args.from + image, down, across) == own)
+          sum += d_y;
+      }
+    }
+    args.to[i] = sum;
+  }
 }
 
-template <bool kAverage>
-__global__ void __launch_bounds__(kThreads) pool_gradient_kernel(const PoolArgs args, int64_t size) {
-  const PoolShape& s = args.shape;
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < size; i += stride) {
-    const At to = at(i, s.y.in, s.x.in, s.c);
-    const Reach rows = reach_of(s.y, to.y), columns = reach_of(s.x, to.x);
-    float sum = 0;
-    for (int64_t oy = rows.first; oy < rows.end; ++oy)
-      for (int64_t ox = columns.first; ox < columns.end; ++ox) {
-        const Window window = window_of(s, to.image, oy, ox, to.channel);
-        const float* const d_y = args.z + ((to.image * s.y.out + oy) * s.x.out + ox) * s.c + to.channel;
-        if constexpr (kAverage)
-          sum += *d_y / static_cast<float>((window.end_y - window.first_y) * (window.end_x - window.first_x));
-        else if (is_largest(s, args.x, window, to.y, to.x))
-          sum += *d_y;
-      }
-    args.to[i] = sum;
+auto kernel_of(PoolKind kind) {
+  switch (kind) {
+    case PoolKind::max:
+      return pool_kernel<PoolKind::max>;
+    case PoolKind::max_pick:
+      return pool_kernel<PoolKind::max_pick>;
+    case PoolKind::average:
+      return pool_kernel<PoolKind::average>;
+    case PoolKind::max_grad:
+      return pool_gradient_kernel<PoolKind::max_grad>;
+    default:
+      return pool_gradient_kernel<PoolKind::average_grad>;
   }
 }
 
@@ -124,13 +141,22 @@ __global__ void __launch_bounds__(kThreads) pool_gradient_kernel(const PoolArgs 
 void launch_pool(const PoolArgs& args, Stream stream) {
   const PoolShape& s = args.shape;
   const bool gradient = args.kind == PoolKind::max_grad || args.kind == PoolKind::average_grad;
-  const int64_t size = s.n * (gradient ? s.y.in * s.x.in : s.y.out * s.x.out) * s.c;
-  if (size == 0) return;
-  auto* const kernel = args.kind == PoolKind::max_grad       ? pool_gradient_kernel<false>
-                       : args.kind == PoolKind::average_grad ? pool_gradient_kernel<true>
-                                                             : pool_kernel;
-  launch(kernel, dim3(grid_for(size, kThreads)), dim3(kThreads), 0, stream, args,
-         size);
+  const int64_t in = s.y.in * s.x.in * s.c, out = s.y.out * s.x.out * s.c;
+  const int64_t larger = in > out ? in : out, room = INT32_MAX / 2;  // a grid's stride is added to a position
+  if (larger > room) throw LaunchError("an image to be pooled has more elements than 30 bits count");
+  if (larger == 0) return;
+  for (int64_t first = 0; first < s.n; first += room / larger) {
+    const int64_t images = s.n - first < room / larger ? s.n - first : room / larger;
+    const int64_t from = first * in, to = first * (gradient ? in : out);
+    PoolLaunch part = {Side(s.y),
+                       Side(s.x),
+                       static_cast<int>(s.c),
+                       static_cast<int>(images * (gradient ? in : out)),
+                       args.x ? args.x + from : nullptr,
+                       args.z ? args.z + first * (gradient ? out : in) : nullptr,
+                       args.to + to};
+    launch(kernel_of(args.kind), dim3(grid_for(part.size, kThreads)), dim3(kThreads), 0, stream, part);
+  }
 }
 
 }  // namespace downhill::cuda
