@@ -5,10 +5,13 @@ import { table } from './activations.js';
 import { Conv1D, Conv2D, conv1d, conv2d } from './conv.js';
 import { DepthwiseConv2D, depthwiseConv2d, SeparableConv2D, separableConv2d } from './conv-depthwise.js';
 import { Conv2DTranspose, conv2dTranspose } from './conv-transpose.js';
+import { Concatenate, concatenate } from './concatenate.js';
 import { Dense, dense } from './dense.js';
+import { Dot, dot } from './dot.js';
 import { Dropout, dropout } from './dropout.js';
 import { Flatten, flatten } from './flatten.js';
 import { InputLayer, input } from './input.js';
+import { Lambda, lambda } from './lambda.js';
 import { Layer } from './layer.js';
 import {
   AveragePooling1D,
@@ -30,6 +33,9 @@ import {
   globalMaxPooling1d,
   globalMaxPooling2d,
 } from './pooling-global.js';
+import * as merge from './merge.js';
+import { Permute, permute } from './permute.js';
+import { RepeatVector, repeatVector } from './repeat-vector.js';
 import { Reshape, reshape } from './reshape.js';
 import { Cropping2D, cropping2d, UpSampling2D, upSampling2d, ZeroPadding2D, zeroPadding2d } from './resizing.js';
 
@@ -46,10 +52,13 @@ export {
   separableConv2d,
 } from './conv-depthwise.js';
 export { Conv2DTranspose, type Conv2DTransposeOptions, conv2dTranspose } from './conv-transpose.js';
+export { Concatenate, type ConcatenateOptions, concatenate } from './concatenate.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
+export { Dot, type DotOptions, dot } from './dot.js';
 export { Dropout, type DropoutOptions, dropout } from './dropout.js';
 export { Flatten, type FlattenOptions, flatten } from './flatten.js';
 export { InputLayer, type InputOptions, input } from './input.js';
+export { Lambda, type LambdaFunction, type LambdaOptions, lambda } from './lambda.js';
 export { type CallContext, type Computed, Layer, type LayerOptions } from './layer.js';
 export {
   AveragePooling1D,
@@ -73,6 +82,24 @@ export {
   globalMaxPooling1d,
   globalMaxPooling2d,
 } from './pooling-global.js';
+export {
+  Add,
+  Average,
+  add,
+  average,
+  Maximum,
+  type MergeOptions,
+  Minimum,
+  Multiply,
+  maximum,
+  minimum,
+  multiply,
+  Subtract,
+  subtract,
+} from './merge.js';
+export type { OneOrMore } from './output.js';
+export { Permute, type PermuteOptions, permute } from './permute.js';
+export { RepeatVector, type RepeatVectorOptions, repeatVector } from './repeat-vector.js';
 export { Reshape, type ReshapeOptions, reshape } from './reshape.js';
 export {
   Cropping2D,
@@ -101,6 +128,9 @@ function weights(...names: string[]): Record<string, Kind> {
 
 register('layer', (value) => value instanceof Layer, {
   Activation: { type: Activation, make: activation, nested: { activation: 'activation' } },
+  Add: { type: merge.Add, make: merge.add },
+  Average: { type: merge.Average, make: merge.average },
+  Concatenate: { type: Concatenate, make: concatenate },
   Dense: {
     type: Dense,
     make: dense,
@@ -114,6 +144,7 @@ register('layer', (value) => value instanceof Layer, {
       biasConstraint: 'constraint',
     },
   },
+  Dot: { type: Dot, make: dot },
   Dropout: { type: Dropout, make: dropout },
   Flatten: { type: Flatten, make: flatten },
   InputLayer: { type: InputLayer, make: input },
@@ -138,7 +169,6 @@ register('layer', (value) => value instanceof Layer, {
   GlobalMaxPooling2D: { type: GlobalMaxPooling2D, make: globalMaxPooling2d },
   MaxPooling1D: { type: MaxPooling1D, make: maxPooling1d },
   MaxPooling2D: { type: MaxPooling2D, make: maxPooling2d },
-  Reshape: { type: Reshape, make: reshape },
   SeparableConv2D: {
     type: SeparableConv2D,
     make: separableConv2d,
@@ -146,6 +176,14 @@ register('layer', (value) => value instanceof Layer, {
   },
   UpSampling2D: { type: UpSampling2D, make: upSampling2d },
   ZeroPadding2D: { type: ZeroPadding2D, make: zeroPadding2d },
+  Lambda: { type: Lambda, make: lambda, nested: { function: 'activation' } },
+  Maximum: { type: merge.Maximum, make: merge.maximum },
+  Minimum: { type: merge.Minimum, make: merge.minimum },
+  Multiply: { type: merge.Multiply, make: merge.multiply },
+  Permute: { type: Permute, make: permute },
+  RepeatVector: { type: RepeatVector, make: repeatVector },
+  Reshape: { type: Reshape, make: reshape },
+  Subtract: { type: merge.Subtract, make: merge.subtract },
 });
 
 register(
