@@ -1,5 +1,5 @@
 // Convolution, pooling and resizing layers: shapes, options that are not accepted, inputs that do not fit. Their numbers: test/golden/layers.
-import { layers, sequential, tensor, type Tensor } from 'downhill';
+import { input, layers, model, sequential, tensor, type Tensor } from 'downhill';
 import { expect, test } from 'vitest';
 import { close, throwsAtOnce } from '../support.js';
 
@@ -129,4 +129,12 @@ test('inputs that do not fit', () => {
   throwsAtOnce('SHAPE_MISMATCH', /2 features on the last axis/, () =>
     built.apply(tensor(new Float32Array(4), [1, 2, 2, 1])),
   );
+});
+
+test('in a graph of layers', () => {
+  const image = input({ shape: [4, 4, 2] });
+  const left = layers.conv2d({ filters: 3, kernelSize: 3, padding: 'same' }).apply(image);
+  const right = layers.maxPooling2d({ strides: 1, padding: 'same' }).apply(image);
+  const net = model({ inputs: image, outputs: layers.concatenate().apply([left, right]) });
+  expect(net.outputShape).toEqual([4, 4, 5]);
 });
