@@ -1,31 +1,34 @@
-// What options say of one weight: where it starts, its penalty and its constraint.
+// The options of one weight: how it begins, what penalizes it, what limits it.
 import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import type { Constraint } from '../constraints/constraint.js';
-import { resolveConstraint } from '../constraints/resolve.js';
-import { type Initializer, resolveInitializer } from '../initializers/index.js';
+import { type ConstraintLike, resolveConstraint } from '../constraints/resolve.js';
+import { type Initializer, type InitializerLike, resolveInitializer } from '../initializers/index.js';
 import type { Options } from '../options.js';
 import type { Regularizer } from '../regularizers/regularizer.js';
-import { resolveRegularizer } from '../regularizers/resolve.js';
+import { type RegularizerLike, resolveRegularizer } from '../regularizers/resolve.js';
 
-/** The options `gammaInitializer`, `gammaRegularizer` and `gammaConstraint` of a weight "gamma". */
 export class WeightOptions {
   readonly initializer: Initializer;
   readonly regularizer: Regularizer | null;
   readonly constraint: Constraint | null;
 
+  /** Reads `${name}Initializer`, `${name}Regularizer` and `${name}Constraint`. */
   constructor(
     read: Options<object>,
-    /** Of the weight. */
     readonly name: string,
-    initializer: string,
+    initializer: InitializerLike,
   ) {
-    const raw = read.raw as Record<string, never>;
-    const find = <T>(kind: string, resolve: (what: string, value: never) => T): T =>
-      resolve(`${read.where}: ${name}${kind}`, raw[`${name}${kind}`]);
-    this.initializer = find('Initializer', (what, value) => resolveInitializer(what, value ?? initializer));
-    this.regularizer = find('Regularizer', resolveRegularizer);
-    this.constraint = find('Constraint', resolveConstraint);
+    const raw = read.raw as Record<string, unknown>;
+    const [begins, penalizes, limits] = WeightOptions.keys(name);
+    const what = (key: string) => `${read.where}: ${key}`;
+    this.initializer = resolveInitializer(what(begins), (raw[begins] as InitializerLike | undefined) ?? initializer);
+    this.regularizer = resolveRegularizer(what(penalizes), raw[penalizes] as RegularizerLike | null | undefined);
+    this.constraint = resolveConstraint(what(limits), raw[limits] as ConstraintLike | null | undefined);
+  }
+
+  static keys<Name extends string>(name: Name) {
+    return [`${name}Initializer`, `${name}Regularizer`, `${name}Constraint`] as const;
   }
 
   getConfig(): Config {

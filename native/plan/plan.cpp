@@ -77,7 +77,7 @@ class Planner {
     step.label = node.label;
     const auto fused = fusion_.steps.find(id);
     if (fused != fusion_.steps.end()) {
-      step.op = Op::matmul;
+      step.op = fused->second.op;
       step.attrs = fused->second.attrs;
       step.epilogue = fused->second.epilogue;
       for (NodeId input : fused->second.inputs) step.inputs.push_back(value_of_[input]);

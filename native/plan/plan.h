@@ -27,8 +27,8 @@ struct Value {
   size_t bytes() const { return static_cast<size_t>(shape.size()) * size_of(dtype); }
 };
 
-/// What a matmul does to its result while it is still in cache: + bias (by column), then an activation or the gradient
-/// of one.
+/// What a matmul or conv2d does to its result while it is still in cache: + bias (by column), then an activation or the
+/// gradient of one.
 struct Epilogue {
   bool bias = false;             // the third input
   Op activation = Op::identity;  // a unary row f(result), or its gradient f(last input, result); identity: none
@@ -45,7 +45,7 @@ struct Step {
   int output = -1;
   int column_sums = -1;  // matmul of rank 2, a transposed: another result, the sums of b (k, n) over k
   Attrs attrs;
-  Epilogue epilogue;  // matmul only
+  Epilogue epilogue;  // matmul and conv2d only
   NodeId node = -1;   // of the graph, for messages
   std::string label;  // layer or variable, for messages and describe()
   /// What this step runs block by block, in this order: elementwise steps, casts and dropouts over arrays of one shape,

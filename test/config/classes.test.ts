@@ -42,6 +42,26 @@ const base = {
   activityRegularizer: regularizers.l1({ l1: 0.75 }),
 };
 
+const images = { ...base, inputShape: [6, 5, 4] };
+const sequences = { ...base, inputShape: [7, 4] };
+
+/** The options of one weight. */
+const weightOptions = (name: string, seed: number): Options => ({
+  [`${name}Initializer`]: initializers.randomNormal({ mean: 1, stddev: 2, seed }),
+  [`${name}Regularizer`]: regularizers.l1l2({ l1: 0.5, l2: seed / 8 }),
+  [`${name}Constraint`]: constraints.maxNorm({ maxValue: seed, axis: 0 }),
+});
+
+const convolution = {
+  kernelSize: [3, 2],
+  strides: [2, 1],
+  padding: 'same',
+  dilationRate: [1, 2],
+  activation: 'softplus',
+  useBias: false,
+  ...weightOptions('bias', 5),
+};
+
 const axes = { inputAxes: [1, -2], outputAxes: [0] };
 
 const affine = {
@@ -84,6 +104,101 @@ const rows: Record<string, Record<string, Row>> = {
       also: [
         { units: 2, kernelInitializer: initializers.ones(), biasInitializer: initializers.randomUniform({ seed: 9 }) },
       ],
+    },
+    AveragePooling1D: {
+      factory: 'averagePooling1d',
+      options: { ...sequences, poolSize: [4], strides: [3], padding: 'same' },
+    },
+    AveragePooling2D: {
+      factory: 'averagePooling2d',
+      options: { ...images, poolSize: [3, 2], strides: [1, 2], padding: 'same' },
+    },
+    Conv1D: {
+      factory: 'conv1d',
+      options: {
+        ...sequences,
+        ...convolution,
+        ...weightOptions('kernel', 3),
+        kernelSize: [3],
+        strides: [2],
+        dilationRate: [2],
+        padding: 'causal',
+        filters: 6,
+        groups: 2,
+      },
+    },
+    Conv2D: {
+      factory: 'conv2d',
+      options: { ...images, ...convolution, ...weightOptions('kernel', 3), filters: 6, groups: 2 },
+      also: [
+        {
+          inputShape: [6, 5, 4],
+          filters: 2,
+          kernelSize: [1, 3],
+          kernelInitializer: initializers.ones(),
+          biasInitializer: initializers.randomUniform({ seed: 9 }),
+        },
+      ],
+    },
+    Conv2DTranspose: {
+      factory: 'conv2dTranspose',
+      options: {
+        ...images,
+        ...convolution,
+        ...weightOptions('kernel', 3),
+        strides: [3, 2],
+        dilationRate: [1, 2],
+        filters: 6,
+        outputPadding: [2, 1],
+      },
+    },
+    Cropping2D: {
+      factory: 'cropping2d',
+      options: {
+        ...images,
+        cropping: [
+          [1, 2],
+          [0, 3],
+        ],
+      },
+    },
+    DepthwiseConv2D: {
+      factory: 'depthwiseConv2d',
+      options: { ...images, ...convolution, ...weightOptions('depthwise', 3), depthMultiplier: 2 },
+    },
+    GlobalAveragePooling1D: { factory: 'globalAveragePooling1d', options: { ...sequences, keepdims: true } },
+    GlobalAveragePooling2D: { factory: 'globalAveragePooling2d', options: { ...images, keepdims: true } },
+    GlobalMaxPooling1D: { factory: 'globalMaxPooling1d', options: { ...sequences, keepdims: true } },
+    GlobalMaxPooling2D: { factory: 'globalMaxPooling2d', options: { ...images, keepdims: true } },
+    MaxPooling1D: {
+      factory: 'maxPooling1d',
+      options: { ...sequences, poolSize: [4], strides: [3], padding: 'same' },
+    },
+    MaxPooling2D: {
+      factory: 'maxPooling2d',
+      options: { ...images, poolSize: [3, 2], strides: [1, 2], padding: 'same' },
+    },
+    SeparableConv2D: {
+      factory: 'separableConv2d',
+      options: {
+        ...images,
+        ...convolution,
+        ...weightOptions('depthwise', 3),
+        ...weightOptions('pointwise', 4),
+        depthMultiplier: 2,
+        filters: 6,
+      },
+    },
+    UpSampling2D: { factory: 'upSampling2d', options: { ...images, size: [3, 4], interpolation: 'bilinear' } },
+    ZeroPadding2D: {
+      factory: 'zeroPadding2d',
+      options: {
+        ...images,
+        padding: [
+          [1, 2],
+          [0, 3],
+        ],
+      },
     },
     Dot: { factory: 'dot', options: { ...base, axes: [2, -1], normalize: true }, also: [{ axes: 1 }] },
     Dropout: { factory: 'dropout', options: { ...base, rate: 0.4, seed: 2 ** 40 }, also: [{ rate: 0.4 }] },
@@ -554,7 +669,9 @@ const isClass = (value: unknown) => /^class\b/.test(Function.prototype.toString.
 const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> = {
   layer: (layer: layers.Layer) => {
     const example = layer.inputShape ?? [2, 3];
-    const inputs = [1, 2].map((from) => tensor(randomArray(12, from, 0, 4), [2, ...example]));
+    const inputs = [1, 2].map((from) =>
+      tensor(randomArray(2 * example.reduce((size, dim) => size * dim, 1), from, 0, 4), [2, ...example]),
+    );
     const input = layer.severalInputs ? inputs : inputs[0];
     const shape = layer.severalInputs ? [example, example] : example;
     layer.build(shape);
@@ -615,7 +732,9 @@ function measured(loss: losses.Loss | metrics.Metric): unknown {
 
 /** Equal configs give equal weights only where each initializer has its seed, or draws nothing. */
 function seeded(layer: layers.Layer): boolean {
-  const found = ['kernelInitializer', 'biasInitializer'].map((key) => layer.getConfig()[key] as Serialized | undefined);
+  const found = Object.entries(layer.getConfig())
+    .filter(([key]) => key.endsWith('Initializer'))
+    .map(([, value]) => value as unknown as Serialized);
   return found.every((entry) => entry?.config.seed !== null);
 }
 
@@ -704,8 +823,12 @@ const data: Record<string, readonly string[]> = { diagnostics: ['x', 'y'] };
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
   alphaDropout: { rate: 0.5 },
+  conv1d: { filters: 1, kernelSize: 1 },
+  conv2d: { filters: 1, kernelSize: 1 },
+  conv2dTranspose: { filters: 1, kernelSize: 1 },
   csvLogger: { path: 'b.csv' },
   dense: { units: 1 },
+  depthwiseConv2d: { kernelSize: 1 },
   dot: { axes: 1 },
   dropout: { rate: 0.5 },
   input: { shape: [1] },
@@ -718,6 +841,7 @@ const required: Record<string, Options> = {
   reshape: { targetShape: [-1] },
   spatialDropout1d: { rate: 0.5 },
   spatialDropout2d: { rate: 0.5 },
+  separableConv2d: { filters: 1, kernelSize: 1 },
   constant: { value: 0 },
   cosine: { initial: 1, steps: 1 },
   cosineRestarts: { initial: 1, steps: 1 },

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/cpu/kernels/conv.h"
 #include "backend/cpu/kernels/matmul.h"
 #include "backend/cpu/kernels/sparse.h"
 #include "core/dtype.h"
@@ -119,6 +120,8 @@ struct KernelTable {
   ReduceKernels reduce;
   MovementKernels movement;
   SparseKernels sparse;
+  ConvKernels conv;
+  PoolKernels pool;
   RandomKernels random;
   UpdateFn update[kRuleCount];
   MeasureFn measure[kRuleCount];  // null for rules without norms
