@@ -21,7 +21,8 @@ constexpr int64_t kPiece = 16;             // depths whose sums are added up in 
 constexpr int64_t kMostChunks = 16;        // there is memory for a block of each
 constexpr int64_t kChunkCost = 1 << 15;    // of packing and multiplying, in elements packed: some microseconds
 constexpr int64_t kSmall = 12;             // of these: less than waking other threads twice would cost
-constexpr int64_t kInline = 1 << 17;       // elements that the caller packs itself
+constexpr int64_t kInline = 1 << 15;       // elements that the caller packs itself
+constexpr size_t kNear = 1 << 20;          // bytes of what is shared that stay in the second-level cache
 constexpr int64_t kMultiplied = 1 << 6;    // multiplications that cost as much as packing an element, about
 
 /// How a product is cut: a function of the shape alone.
@@ -41,20 +42,24 @@ struct Cut {
 template <int Parts>
 Cut cut_of(int64_t m, int64_t n, int64_t k) {
   Cut cut;
-  cut.shares_a = m <= n;
-  cut.shared = smaller(m, n), cut.others = larger(m, n);
   const int64_t most = kMostStrip / (Parts * kPartBytes) * kDepth;
   cut.depth = ceil_div(ceil_div(k, ceil_div(k, most)), kDepth) * kDepth;
   cut.strip_bytes = static_cast<size_t>(cut.depth / kDepth * Parts * kPartBytes);
+  // The smaller one is shared; or b, if it is hardly larger and fits: then rows of c are written from end to end.
+  const bool along_rows = m > kStrip && n < 2 * m && ceil_div(n, kStrip) * cut.strip_bytes <= 2 * kNear;
+  cut.shares_a = m <= n && !along_rows;
+  cut.shared = cut.shares_a ? m : n, cut.others = cut.shares_a ? n : m;
   const int64_t cost = cut.cost = (cut.others * cut.depth + Parts * (m * n / kMultiplied) * cut.depth) / kChunkCost;
   const bool small = cost < kSmall;
   const int64_t strips = cut.shared_strips(), packing = strips * kStrip * cut.depth / kChunkCost;
   cut.pieces = small ? 1 : smaller(ceil_div(smaller(larger(packing, 1), kMostChunks), strips), cut.depth / kDepth);
   const int64_t other_strips = cut.other_strips(), most_chunks = larger(8, smaller(other_strips / 4, kMostChunks));
   cut.chunks = small ? 1 : smaller(smaller(cost, most_chunks), other_strips);
-  cut.block =
-      smaller(larger(1, kMostBlock / static_cast<int64_t>(cut.strip_bytes)), ceil_div(other_strips, cut.chunks));
   cut.shared_bytes = static_cast<size_t>(strips) * cut.strip_bytes;
+  // What is shared and far is read once for a block; beside what is near, a strip leaves more of the cache to it.
+  const int64_t most_block =
+      cut.shared_bytes <= kNear ? 1 : larger(1, kMostBlock / static_cast<int64_t>(cut.strip_bytes));
+  cut.block = smaller(most_block, ceil_div(other_strips, cut.chunks));
   cut.block_bytes = static_cast<size_t>(cut.block) * cut.strip_bytes;
   return cut;
 }
