@@ -38,20 +38,23 @@ Tail::Tail(const Build& build) : movement_(&build.table.movement) {
 }
 
 void Tail::apply(const void* context, int64_t at, int64_t n) {
+  constexpr int64_t kBlock = 2048;  // elements that stay in the first cache from one call to the next
   const Bound& bound = *static_cast<const Bound*>(context);
-  const int64_t first = bound.first + at;
-  void* const* const values = bound.run->at;
-  for (int i = 0; i < bound.tail->count_; ++i) {
-    const Call& call = bound.tail->calls_[i];
+  for (int64_t begin = 0; begin < n; begin += kBlock)
+    bound.tail->block(*bound.run, bound.first + at + begin, std::min(kBlock, n - begin));
+}
+
+void Tail::block(const Run& run, int64_t first, int64_t n) const {
+  for (int i = 0; i < count_; ++i) {
+    const Call& call = calls_[i];
     const void* in[kMaxOperands - 1];
     for (int k = 0; k < call.operands; ++k)
-      in[k] = static_cast<const float*>(values[call.in[k]]) + first * call.stride[k];
-    float* const out = static_cast<float*>(values[call.out]) + first;
+      in[k] = static_cast<const float*>(run.at[call.in[k]]) + first * call.stride[k];
+    float* const out = static_cast<float*>(run.at[call.out]) + first;
     if (call.elementwise)
       call.elementwise(in, call.stride, out, n, call.params);
     else
-      bound.tail->movement_->dropout(static_cast<const float*>(in[0]), out, first, n, call.rate, call.key,
-                                     bound.run->step);
+      movement_->dropout(static_cast<const float*>(in[0]), out, first, n, call.rate, call.key, run.step);
   }
 }
 

@@ -32,6 +32,8 @@ class Tail {
     uint64_t key = 0;
   };
 
+  void block(const Run& run, int64_t first, int64_t n) const;
+
   const MovementKernels* movement_;
   int count_ = 0;
   Call calls_[kMaxTail];
