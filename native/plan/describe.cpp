@@ -36,6 +36,7 @@ std::string name_of(const Step& step) {
   if (step.op == Op::identity) text = "copy";
   if (step.epilogue.bias) text += "+bias";
   if (step.epilogue.activation != Op::identity) text += std::string("+") + downhill::name_of(step.epilogue.activation);
+  for (const Step& part : step.tail) text += std::string("+") + downhill::name_of(part.op);
   if (step.column_sums >= 0) text += "+columnSums";
   return text;
 }
@@ -62,8 +63,9 @@ double flops_of(const Plan& plan, const Step& step) {
     const Shape& a = plan.values[step.inputs[0]].shape;
     const int64_t k = a[a.rank() - (step.attrs.flag("transposeA") ? 2 : 1)];
     const double sums = step.column_sums < 0 ? 0 : static_cast<double>(plan.values[step.inputs[1]].shape.size());
-    return 2 * out * static_cast<double>(k) + out * (step.epilogue.bias + (step.epilogue.activation != Op::identity)) +
-           sums;
+    double after = out * (step.epilogue.bias + (step.epilogue.activation != Op::identity)) + sums;
+    for (const Step& part : step.tail) after += flops_of(plan, part);
+    return 2 * out * static_cast<double>(k) + after;
   }
   if (is_elementwise(step.op)) return out;
   if (step.op == Op::conv2d || step.op == Op::conv2dTranspose || step.op == Op::conv2dFilterGrad)

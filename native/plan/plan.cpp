@@ -10,6 +10,7 @@
 #include "plan/passes/column_sums.h"
 #include "plan/passes/epilogue.h"
 #include "plan/passes/passes.h"
+#include "plan/passes/tails.h"
 
 namespace downhill {
 
@@ -30,6 +31,7 @@ class Planner {
     for (NodeId id = 0; id < static_cast<NodeId>(ir_.nodes.size()); ++id) lower(id);
     place_outputs();
     place_writes();
+    if (options_.tails) fuse_tails(plan_);
     if (options_.chains) fuse_chains(plan_);
     plan_.arena_bytes = assign_offsets(plan_);
     collect_variables();
