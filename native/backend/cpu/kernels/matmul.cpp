@@ -3,6 +3,7 @@
 // chunks or read in place.
 #include "backend/cpu/kernels/matmul_entry.h"
 #include "backend/cpu/kernels/matmul_finish.h"
+#include "backend/cpu/kernels/matmul_narrow.h"
 #include "backend/cpu/kernels/matmul_pack.h"
 #include "backend/cpu/kernels/matmul_tile.h"
 #include "backend/cpu/pool.h"
@@ -220,6 +221,9 @@ void combine(const MatmulArgs& args, int64_t splits, const float* partial) {
 }
 
 size_t scratch_bytes(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) {
+  MatmulArgs shape;
+  shape.m = m, shape.n = n, shape.k = k, shape.transpose_a = transpose_a, shape.transpose_b = transpose_b;
+  if (const Narrow narrow(shape); is_narrow(narrow)) return narrow_scratch(NarrowCut(narrow));
   const Cut cut = cut_of(m, n, k, transpose_a, transpose_b);
   int64_t floats = 0;
   if (cut.pack_a) floats = smaller(cut.rows, m) * smaller(cut.depth, k);
@@ -229,6 +233,7 @@ size_t scratch_bytes(int64_t m, int64_t n, int64_t k, bool transpose_a, bool tra
 
 void run(const MatmulArgs& args) {
   if (args.m == 0 || args.n == 0) return;
+  if (const Narrow narrow(args); is_narrow(narrow)) return run_narrow(narrow, NarrowCut(narrow));
   const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
   const int64_t b_step = args.transpose_b ? 1 : args.ldb;
   const Cut cut = cut_of(args.m, args.n, args.k, args.transpose_a, args.transpose_b);
