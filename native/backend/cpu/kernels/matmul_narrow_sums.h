@@ -1,4 +1,5 @@
-// The inner kernels of products with a side of a few rows or columns: N of these at a time.
+// The inner kernels of products with a side of a few rows or columns: N of these columns at a time. Sums lie in blocks
+// of one vector of lines: (blocks, columns, kWidth).
 #pragma once
 #include "backend/cpu/kernels/matmul_vec.h"
 
@@ -11,14 +12,13 @@ constexpr int kDotColumns = kManyRegisters ? 6 : 3;          // columns of one
 constexpr int kRowColumns = 8;
 constexpr int kHeld = kManyRegisters ? 16 : 8;  // factors that stay in registers
 
-/// sums[j · sums_step + r] = or += Σ_p lines[r][p] · small[j · small_step + p], p < k
+/// sums[j · kWidth + r] = or += Σ_p lines[r][p] · small[j · small_step + p], p < k
 struct Dots {
   int64_t k;
   const float* lines[kDotLines];
   const float* small;
   int64_t small_step;
-  float* sums;  // written to for kDotLines lines
-  int64_t sums_step;
+  float* sums;
   bool accumulate;
 };
 
@@ -39,7 +39,8 @@ void dots(const Dots& args) {
     for (int j = 0; j < N; ++j) s[j] = load(small + j * step + p);
 #pragma GCC unroll 4
     for (int r = 0; r < kDotLines; ++r) {
-      const Vec x = load(args.lines[r] + p);
+      Vec x = load(args.lines[r] + p);
+      if constexpr (N > 1) keep(x);
 #pragma GCC unroll 8
       for (int j = 0; j < N; ++j) sum[r][j] = fma(x, s[j], sum[r][j]);
     }
@@ -58,7 +59,7 @@ void dots(const Dots& args) {
   }
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j) {
-    float* const to = args.sums + j * args.sums_step;
+    float* const to = args.sums + j * kWidth;
     float totals[kDotLines];
     store_totals(totals, sum[0][j], sum[1][j], sum[2][j], sum[3][j]);
 #pragma GCC unroll 4
@@ -66,62 +67,69 @@ void dots(const Dots& args) {
   }
 }
 
-/// sums[j · sums_step + i] = or += Σ_p lines[p · ld + i] · small[p · k_step + j · column_step], i < count, p < k: a
-/// chain of multiply-adds for each.
+/// sums (blocks, columns, kWidth) = or += Σ_p lines[p · ld + line] · small[p · k_step + column · column_step], line <
+/// count, p < k: a chain of multiply-adds for each.
 struct Rows {
   int64_t count, k;
   const float* lines;
   int64_t ld;
   const float* small;
   int64_t k_step, column_step;
-  float* sums;  // written to for whole vectors
-  int64_t sums_step;
+  float* sums;         // written to for whole vectors
+  int64_t block_step;  // floats
   bool accumulate;
 };
 
 /// P of k at a time.
-template <int N, int P>
-void add_rows(const Rows& args, int64_t from, bool accumulate) {
+template <int N, int P, bool Accumulate>
+void add_rows(const Rows& args, int64_t from) {
   Vec factor[P][N];
 #pragma GCC unroll 16
   for (int q = 0; q < P; ++q)
 #pragma GCC unroll 8
     for (int j = 0; j < N; ++j)
       factor[q][j] = broadcast(args.small + (from + q) * args.k_step + j * args.column_step);
-  const int64_t ld = args.ld, step = args.sums_step;
-  const float* const lines = args.lines + from * ld;
-  int64_t i = 0;
-  for (; i + kWidth <= args.count; i += kWidth) {
+  const int64_t ld = args.ld;
+  const float* lines = args.lines + from * ld;
+  float* to = args.sums;
+  int64_t left = args.count;
+  for (; left >= kWidth; left -= kWidth, lines += kWidth, to += args.block_step) {
     Vec x[P];
 #pragma GCC unroll 16
-    for (int q = 0; q < P; ++q) x[q] = load(lines + q * ld + i);
+    for (int q = 0; q < P; ++q) {
+      x[q] = load(lines + q * ld);
+      if constexpr (N > 1) keep(x[q]);
+    }
 #pragma GCC unroll 8
     for (int j = 0; j < N; ++j) {
-      float* const to = args.sums + j * step + i;
-      Vec sum = accumulate ? load(to) : zero();
+      Vec sum = Accumulate ? load(to + j * kWidth) : zero();
 #pragma GCC unroll 16
       for (int q = 0; q < P; ++q) sum = fma(x[q], factor[q][j], sum);
-      store(to, sum);
+      store(to + j * kWidth, sum);
     }
   }
-  if (i == args.count) return;
-  const int rest = static_cast<int>(args.count - i);
-#pragma GCC unroll 8
+  if (left == 0) return;
   for (int j = 0; j < N; ++j) {
-    float* const to = args.sums + j * step + i;
-    Vec sum = accumulate ? load(to) : zero();
-#pragma GCC unroll 16
-    for (int q = 0; q < P; ++q) sum = fma(load_first(lines + q * ld + i, rest), factor[q][j], sum);
-    store(to, sum);
+    Vec sum = Accumulate ? load(to + j * kWidth) : zero();
+    for (int q = 0; q < P; ++q) sum = fma(load_first(lines + q * ld, static_cast<int>(left)), factor[q][j], sum);
+    store(to + j * kWidth, sum);
   }
+}
+
+template <int N, int P>
+void add_rows(const Rows& args, int64_t from) {
+  if (args.accumulate || from > 0)
+    add_rows<N, P, true>(args, from);
+  else
+    add_rows<N, P, false>(args, from);
 }
 
 template <int N>
 void rows(const Rows& args) {
   constexpr int kAtOnce = kHeld / N;
   int64_t p = 0;
-  for (; p + kAtOnce <= args.k; p += kAtOnce) add_rows<N, kAtOnce>(args, p, args.accumulate || p > 0);
-  for (; p < args.k; ++p) add_rows<N, 1>(args, p, args.accumulate || p > 0);
+  for (; p + kAtOnce <= args.k; p += kAtOnce) add_rows<N, kAtOnce>(args, p);
+  for (; p < args.k; ++p) add_rows<N, 1>(args, p);
 }
 
 template <int Most, typename Fn, template <int> class Kernel>
