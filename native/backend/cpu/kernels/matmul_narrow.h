@@ -10,7 +10,7 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
-constexpr int64_t kNarrow = 8;             // columns
+constexpr int64_t kNarrow = 10;            // columns, at most
 constexpr int64_t kNarrowSums = 4096;      // floats: of the lines that are summed up at once, in the first-level cache
 constexpr int64_t kNarrowBlock = 8192;     // floats of the small operand that are read again and again, there, too
 constexpr int64_t kNarrowPacked = 4096;    // floats of it that are packed at once
@@ -27,6 +27,7 @@ struct Narrow {
   int64_t ld;
   bool along_k;  // lines lie along memory
   const float* small;
+  bool small_along_k;
   int64_t column_step, k_step;
 
   explicit Narrow(const MatmulArgs& a) : args(a), tall(a.n <= a.m), k(a.k) {
@@ -34,9 +35,9 @@ struct Narrow {
     large = tall ? a.a : a.b, small = tall ? a.b : a.a;
     ld = tall ? a.lda : a.ldb;
     along_k = tall ? !a.transpose_a : a.transpose_b;
-    const bool column_along_k = tall ? a.transpose_b : !a.transpose_a;
-    column_step = column_along_k ? (tall ? a.ldb : a.lda) : 1;
-    k_step = column_along_k ? 1 : (tall ? a.ldb : a.lda);
+    small_along_k = tall ? a.transpose_b : !a.transpose_a;
+    column_step = small_along_k ? (tall ? a.ldb : a.lda) : 1;
+    k_step = small_along_k ? 1 : (tall ? a.ldb : a.lda);
   }
 };
 
@@ -63,14 +64,17 @@ struct NarrowCut {
     }
     if (splits > 1) split_floats = ceil_div(of.lines, kWidth) * kWidth * of.columns;
     partial_floats = splits > 1 ? splits * split_floats : 0;
-    if (of.along_k && of.k_step != 1) packed_k = ceil_div(of.k, kWidth) * kWidth;
+    if (of.along_k && !of.small_along_k) packed_k = ceil_div(of.k, kWidth) * kWidth;
     packed_floats = ceil_div(of.columns, 4) * 4 * packed_k;
   }
 };
 
-bool is_narrow(const Narrow& product) {
-  if (product.columns == 0 || product.columns > kNarrow || product.k == 0) return false;
-  return product.along_k ? product.k >= 4 * kWidth : product.lines >= kWidth;
+/// Where this is faster than the kernel for all shapes.
+bool is_narrow(const Narrow& of) {
+  if (of.columns == 0 || of.k == 0 || (of.along_k ? of.k < 4 * kWidth : of.lines < kWidth)) return false;
+  if (of.along_k) return of.columns <= (of.small_along_k ? 8 : kManyRegisters ? 6 : 5);
+  if (of.tall) return of.columns <= (kManyRegisters ? kNarrow : 5);
+  return of.columns <= (of.lines * of.k < kNarrowCached ? 3 : 4);  // there the other one has vectors along them, too
 }
 
 /// c of some lines, from a multiple of kWidth on: sums, of all splits in order, plus bias.
@@ -187,7 +191,7 @@ void run_narrow(const Narrow& of, const NarrowCut& cut) {
   float* const partial = reinterpret_cast<float*>(of.args.scratch);
   const float* small = of.small;
   int64_t small_step = of.column_step;
-  if (cut.packed_floats > 0) {
+  if (cut.packed_floats > 0 && of.k_step != 1) {
     float* const packed = partial + cut.partial_floats;
     pack_small(of, cut, packed);
     small = packed, small_step = cut.packed_k;
