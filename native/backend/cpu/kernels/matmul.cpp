@@ -38,12 +38,14 @@ struct Cut {
 };
 
 int64_t row_chunk_count(int64_t m, int64_t n, int64_t flops) {
-  const int64_t panels = ceil_div(n, kTileCols);
-  const int64_t wanted = smaller(flops / kFlopsPerChunk + 1, kMaxChunks);
-  const int64_t least = ceil_div(m, kBlockRows);
-  const int64_t most =
-      larger(1, m / ((n > 2 * kTileCols ? 8 : 2) * kTileRows));  // below that, reading b again costs too much
-  return larger(least, smaller(ceil_div(wanted, panels), most));
+  const int64_t panels = ceil_div(n, kTileCols), wanted = smaller(flops / kFlopsPerChunk + 1, kMaxChunks);
+  const int64_t least = ceil_div(m, kBlockRows), by_work = ceil_div(wanted, panels);
+  // Below that, reading b again costs too much.
+  if (n > 2 * kTileCols) return larger(least, smaller(by_work, larger(1, m / (8 * kTileRows))));
+  const int64_t most = smaller(by_work, larger(m / (2 * kTileRows), m > kTileRows ? 2 : 1));
+  int64_t chunks = 1;  // few, so that an odd one would leave threads idle
+  while (2 * chunks <= most) chunks *= 2;
+  return larger(least, chunks);
 }
 
 /// Two panels at least, where there are enough: packing one alone meets every page of b again.
