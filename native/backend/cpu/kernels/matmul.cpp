@@ -41,7 +41,8 @@ int64_t row_chunk_count(int64_t m, int64_t n, int64_t flops) {
   const int64_t panels = ceil_div(n, kTileCols), wanted = smaller(flops / kFlopsPerChunk + 1, kMaxChunks);
   const int64_t least = ceil_div(m, kBlockRows), by_work = ceil_div(wanted, panels);
   // Below that, reading b again costs too much.
-  if (n > 2 * kTileCols) return larger(least, smaller(by_work, larger(1, m / (8 * kTileRows))));
+  const bool uneven = panels % 2 == 1 && panels < 8 && m >= 2 * kTileRows;  // some threads would idle
+  if (n > 2 * kTileCols) return larger(least, smaller(by_work, larger(uneven ? 2 : 1, m / (8 * kTileRows))));
   const int64_t most = smaller(by_work, larger(m / (2 * kTileRows), m > kTileRows ? 2 : 1));
   int64_t chunks = 1;  // few, so that an odd one would leave threads idle
   while (2 * chunks <= most) chunks *= 2;
@@ -128,7 +129,7 @@ void pack_rows(const MatmulArgs& args, Range rows, Range tiles, Range depth, flo
 /// the bits do not depend on it.
 int64_t tiles_in_place(int64_t ldb) {
   if (ldb <= 2 * kTileCols) return kBlockRows;
-  if (!is_amd()) return 2;
+  if (!is_amd()) return 4;
   if (ldb % 1024 == 0) return 4;  // the rows of a panel fall into a few sets of the caches
   return kWidth >= 16 ? 20 : 8;
 }
