@@ -116,8 +116,7 @@ Napi::Value run_program(const Napi::CallbackInfo& info) {
   Napi::Array result = Napi::Array::New(env);
   result.Set(uint32_t{0}, done);
   for (Storage& output : outputs)
-    if (output.buffer)
-      result.Set(result.Length(), storage_handle(env, std::make_shared<Storage>(std::move(output))));
+    if (output.buffer) result.Set(result.Length(), storage_handle(env, std::make_shared<Storage>(std::move(output))));
   return result;
 }
 

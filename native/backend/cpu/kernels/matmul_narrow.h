@@ -10,14 +10,14 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
-constexpr int64_t kNarrow = 10;            // columns, at most
-constexpr int64_t kNarrowSums = 4096;      // floats: of the lines that are summed up at once, in the first-level cache
-constexpr int64_t kNarrowBlock = 8192;     // floats of the small operand that are read again and again, there, too
-constexpr int64_t kNarrowPacked = 4096;    // floats of it that are packed at once
-constexpr int64_t kNarrowPiece = 16384;    // elements of the large operand that are worth a chunk
-constexpr int64_t kNarrowChunks = 16;      // at most
-constexpr int64_t kNarrowCached = 1 << 19; // elements of an operand that lies in caches
-constexpr int64_t kChain = 512;            // terms that one chain of multiply-adds sums up
+constexpr int64_t kNarrow = 10;             // columns, at most
+constexpr int64_t kNarrowSums = 4096;       // floats: of the lines that are summed up at once, in the first-level cache
+constexpr int64_t kNarrowBlock = 8192;      // floats of the small operand that are read again and again, there, too
+constexpr int64_t kNarrowPacked = 4096;     // floats of it that are packed at once
+constexpr int64_t kNarrowPiece = 16384;     // elements of the large operand that are worth a chunk
+constexpr int64_t kNarrowChunks = 16;       // at most
+constexpr int64_t kNarrowCached = 1 << 19;  // elements of an operand that lies in caches
+constexpr int64_t kChain = 512;             // terms that one chain of multiply-adds sums up
 
 struct Narrow {
   const MatmulArgs& args;
@@ -207,8 +207,7 @@ void run_narrow(const Narrow& of, const NarrowCut& cut) {
       alignas(64) float own_sums[kNarrowSums];
       const Range own = part(piece.size(), passes, i);
       const Range lines = lines_of({piece.begin + own.begin, piece.begin + own.end});
-      float* const sums =
-          cut.splits == 1 ? own_sums : partial + split * cut.split_floats + lines.begin * of.columns;
+      float* const sums = cut.splits == 1 ? own_sums : partial + split * cut.split_floats + lines.begin * of.columns;
       if (of.along_k)
         sum_dots(of, small, small_step, lines, depth, sums);
       else

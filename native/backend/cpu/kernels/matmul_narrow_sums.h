@@ -87,8 +87,7 @@ void add_rows(const Rows& args, int64_t from) {
 #pragma GCC unroll 16
   for (int q = 0; q < P; ++q)
 #pragma GCC unroll 8
-    for (int j = 0; j < N; ++j)
-      factor[q][j] = broadcast(args.small + (from + q) * args.k_step + j * args.column_step);
+    for (int j = 0; j < N; ++j) factor[q][j] = broadcast(args.small + (from + q) * args.k_step + j * args.column_step);
   const int64_t ld = args.ld;
   const float* lines = args.lines + from * ld;
   float* to = args.sums;
