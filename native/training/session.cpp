@@ -57,7 +57,7 @@ void Session::set_program(int64_t rows, std::shared_ptr<Program> program) {
   entry.rows = rows;
   entry.program = std::move(program);
   entry.access = access_of(entry.program->plan());
-  entry.work = work_of(entry.program->plan());
+  entry.work = entry.program->work();
   add_locks(entry);
   where_ = entry.program->device().memory();
   entries_.push_back(std::move(entry));

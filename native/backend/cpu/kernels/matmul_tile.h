@@ -26,6 +26,14 @@ DH_HOST_DEVICE void prefetch_ahead(const float* a) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(a) + 32 * kTileRows * sizeof(float)));
 }
 
+/// b in place may have its rows so far apart that the processor does not see them coming.
+DH_HOST_DEVICE void prefetch_rows(const float* b, int64_t step, int vecs) {
+  const uintptr_t at = reinterpret_cast<uintptr_t>(b) + static_cast<uintptr_t>(16 * step) * sizeof(float);
+#pragma GCC unroll 4
+  for (int v = 0; v < vecs; ++v)
+    __builtin_prefetch(reinterpret_cast<const void*>(at + static_cast<uintptr_t>(v * kWidth) * sizeof(float)));
+}
+
 /// Every element is one chain of multiply-adds over k, so its bits do not depend on the tile it falls into.
 template <int R, int V>
 void tile(const TileArgs& args) {
@@ -51,6 +59,7 @@ void tile(const TileArgs& args) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) x[v] = load(b + v * kWidth);
     prefetch_ahead(rows[0]);
+    prefetch_rows(b, b_step, V);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const Vec w = broadcast(rows[r / kGroup] + (r % kGroup) * a_row);
