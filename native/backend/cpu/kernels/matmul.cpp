@@ -18,6 +18,7 @@ constexpr int64_t kPackedFloats = int64_t{2} << 20;  // packed a is 8 MiB, at mo
 constexpr int64_t kFlopsPerChunk = int64_t{32} * kTileCols * 512;  // about 2 µs: well above the cost of a region
 constexpr int64_t kMaxChunks = 32;
 constexpr int64_t kPackPiece = 16384;  // floats of a that are packed at once, about
+constexpr int64_t kPackedAhead = 32 * kTileRows;  // packed a is one stream that goes on into the next tile
 constexpr int64_t kSmallA = 65536;     // floats of a that need no packing
 
 bool is_amd() {
@@ -170,10 +171,12 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
           tile.a = pass.packed + k0 * pass.m + row * depth;
           tile.a_row = 1;
           tile.a_step = height;
+          tile.a_ahead = kPackedAhead;
         } else {
           tile.a = pass.a + row * pass.a_row + k0 * pass.a_step;
           tile.a_row = pass.a_row;
           tile.a_step = pass.a_step;
+          tile.a_ahead = pass.a_row == 1 ? 2 * height - 1 : kPackedAhead;
         }
         tile.c = pass.c + row * pass.ldc + column;
         tile_of(static_cast<int>(height), vecs)(tile);

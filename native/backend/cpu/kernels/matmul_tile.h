@@ -10,7 +10,8 @@ struct TileArgs {
   int64_t k;
   const float* a;
   int64_t a_row, a_step;
-  const float* b;  // readable for V whole vectors in every row
+  int64_t a_ahead;  // elements behind the step in hand that are fetched ahead
+  const float* b;   // readable for V whole vectors in every row
   int64_t b_step;
   float* c;
   int64_t ldc;
@@ -21,16 +22,17 @@ struct TileArgs {
 
 using TileFn = void (*)(const TileArgs&);
 
-/// Packed a is one stream that goes on into the next tile. As an integer: a read in place may end before.
-DH_HOST_DEVICE void prefetch_ahead(const float* a) {
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(a) + 32 * kTileRows * sizeof(float)));
+/// As an integer: a read in place may end before.
+DH_HOST_DEVICE void prefetch_ahead(const float* a, int64_t ahead) {
+  __builtin_prefetch(
+      reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(a) + static_cast<uintptr_t>(ahead) * sizeof(float)));
 }
 
 /// Every element is one chain of multiply-adds over k, so its bits do not depend on the tile it falls into.
 template <int R, int V>
 void tile(const TileArgs& args) {
   constexpr int kGroup = 3;  // rows addressed from one pointer: base, base + row, base + 2 row
-  const int64_t a_row = args.a_row, a_step = args.a_step, b_step = args.b_step, ldc = args.ldc;
+  const int64_t a_row = args.a_row, a_step = args.a_step, a_ahead = args.a_ahead, b_step = args.b_step, ldc = args.ldc;
   const float* rows[(R + kGroup - 1) / kGroup];
   for (int g = 0; g * kGroup < R; ++g) rows[g] = args.a + g * kGroup * a_row;
   const float* b = args.b;
@@ -50,7 +52,7 @@ void tile(const TileArgs& args) {
     Vec x[V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) x[v] = load(b + v * kWidth);
-    prefetch_ahead(rows[0]);
+    prefetch_ahead(rows[0], a_ahead);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const Vec w = broadcast(rows[r / kGroup] + (r % kGroup) * a_row);
