@@ -19,6 +19,7 @@ constexpr int64_t kFlopsPerChunk = int64_t{32} * kTileCols * 512;  // about 2 µ
 constexpr int64_t kMaxChunks = 32;
 constexpr int64_t kPackPiece = 16384;  // floats of a that are packed at once, about
 constexpr int64_t kPackedAhead = 32 * kTileRows;  // packed a is one stream that goes on into the next tile
+constexpr int64_t kLinesAhead = 64;
 constexpr int64_t kSmallA = 65536;     // floats of a that need no packing
 
 bool is_amd() {
@@ -171,12 +172,18 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
           tile.a = pass.packed + k0 * pass.m + row * depth;
           tile.a_row = 1;
           tile.a_step = height;
-          tile.a_ahead = kPackedAhead;
+          tile.ahead = tile.a + kPackedAhead;
+          tile.ahead_row = height;
+          tile.ahead_line = 16 * height;
         } else {
           tile.a = pass.a + row * pass.a_row + k0 * pass.a_step;
           tile.a_row = pass.a_row;
           tile.a_step = pass.a_step;
-          tile.a_ahead = pass.a_row == 1 ? 2 * height - 1 : kPackedAhead;
+          // By columns: those of the next tile. By rows: the next lines of all rows.
+          const bool columns = pass.a_row == 1;
+          tile.ahead = tile.a + (columns ? 2 * height - 1 : kLinesAhead);
+          tile.ahead_row = columns ? pass.a_step : pass.a_row;
+          tile.ahead_line = columns ? 16 * pass.a_step : 16;
         }
         tile.c = pass.c + row * pass.ldc + column;
         tile_of(static_cast<int>(height), vecs)(tile);
