@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "core/denormals.h"
 #include "core/error.h"
 #include "training/brief.h"
 #include "training/session.h"
@@ -44,6 +45,7 @@ void Session::step() {
   {
     const std::lock_guard<TurnMutex> program(entry.program->in_use);
     const std::lock_guard<TurnMutex> workspace(options_.workspace->in_use);
+    const FlushDenormals flush(!where_);
     if (options_.kind == SessionKind::train)
       train(entry, bindings);
     else if (!read(entry, bindings))

@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/denormals.h"
+
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #include <signal.h>
@@ -70,6 +72,7 @@ class Pool {
     // below.
     fn_ = fn;
     arg_ = arg;
+    mode_ = denormal_mode();
     chunks_ = chunks;
     group_size_ = size;
     done_.store(0, std::memory_order_relaxed);
@@ -109,6 +112,7 @@ class Pool {
                                           std::memory_order_acquire));
     const int64_t first = static_cast<int64_t>(own ? next : end - 1) * group_size_;
     const int64_t last = std::min(first + group_size_, chunks_);
+    if (denormal_mode() != mode_) set_denormal_mode(mode_);  // a worker's stays until another region asks
     for (int64_t chunk = first; chunk < last; ++chunk) fn_(arg_, chunk);
     return true;
   }
@@ -209,6 +213,7 @@ class Pool {
 
   void (*fn_)(void*, int64_t) = nullptr;
   void* arg_ = nullptr;
+  uint64_t mode_ = 0;  // of denormals: the caller's
   int64_t chunks_ = 0;
   int64_t group_size_ = 1;
 
