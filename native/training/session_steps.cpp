@@ -37,6 +37,7 @@ void Session::step() {
   const int64_t rows = rows_at(position_);
   Entry& entry = entry_of(rows);
   load(rows);
+  gather_ahead(position_ + rows);
   bind_outputs(entry);
   Bindings bindings;
   bindings.inputs = inputs_.data();
