@@ -1,15 +1,22 @@
-import { optimizers, setThreads, variable } from '../../lib/index.js';
 import { binding } from '../../lib/binding/index.js';
+import { initializers, optimizers, setThreads } from '../../lib/index.js';
+import { placeWeights, Weight } from '../../lib/layers/weight.js';
 import type { UpdateCase } from '../cases/index.js';
 
 type Factory = (options: Record<string, unknown>) => optimizers.Optimizer;
 
-/** The update alone: gradients lie where the training step would have left them. */
+/** The update alone: parameters and gradients lie as those of a model do. */
 export async function update(spec: UpdateCase, threads: number): Promise<number[]> {
   const { tensors, elements, calls, samples } = spec;
   setThreads(threads);
   const random = () => Float32Array.from({ length: elements }, () => Math.random() - 0.5);
-  const variables = Array.from({ length: tensors }, (_, i) => variable(random(), { name: `w${i}` }));
+  const initializer = initializers.randomUniform({ minval: -0.5, maxval: 0.5 });
+  const weights = Array.from(
+    { length: tensors },
+    (_, i) => new Weight(`w${i}`, [elements], initializer, null, null, { name: 'layer', trainable: true }),
+  );
+  placeWeights(weights);
+  const variables = weights.map((weight) => weight.variable);
   const gradients = binding.arena(Array.from({ length: tensors }, () => elements * 4));
   binding.storagesWrite(
     gradients,

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "core/pages.h"
+
 namespace downhill::host_blocks {
 namespace {
 
@@ -24,9 +26,16 @@ Slot slots[kSlots];
 size_t total = 0;
 uint64_t calls = 0;
 
+void drop(std::byte* memory, size_t bytes) {
+  if (bytes < pages::kLeast)
+    std::free(memory);
+  else
+    pages::unmap(memory, bytes);
+}
+
 void release(Slot& slot) {
   total -= slot.bytes;
-  std::free(slot.memory);
+  drop(slot.memory, slot.bytes);
   slot = {};
 }
 
@@ -56,31 +65,33 @@ std::byte* take_kept(size_t bytes) {
   return nullptr;
 }
 
-std::byte* allocate(size_t bytes) {
+std::byte* allocate(size_t bytes, bool zeroed) {
+  if (bytes >= pages::kLeast) return pages::map(bytes);
   void* memory = nullptr;
-  return posix_memalign(&memory, kAlignment, bytes) == 0 ? static_cast<std::byte*>(memory) : nullptr;
+  if (posix_memalign(&memory, kAlignment, bytes) != 0) return nullptr;
+  if (zeroed) std::memset(memory, 0, bytes);
+  return static_cast<std::byte*>(memory);
 }
 
 }  // namespace
 
 std::byte* take(size_t bytes, bool zeroed) {
-  std::byte* memory = bytes >= kLeast ? take_kept(bytes) : nullptr;
-  if (!memory) memory = allocate(bytes);
-  if (!memory) {
-    {
-      const std::lock_guard<std::mutex> lock(guard);
-      for (Slot& slot : slots)
-        if (slot.memory) release(slot);
-    }
-    memory = allocate(bytes);
+  if (std::byte* const kept = bytes >= kLeast ? take_kept(bytes) : nullptr) {
+    if (zeroed) std::memset(kept, 0, bytes);
+    return kept;
   }
-  if (memory && zeroed) std::memset(memory, 0, bytes);
-  return memory;
+  if (std::byte* const memory = allocate(bytes, zeroed)) return memory;
+  {
+    const std::lock_guard<std::mutex> lock(guard);
+    for (Slot& slot : slots)
+      if (slot.memory) release(slot);
+  }
+  return allocate(bytes, zeroed);
 }
 
 void give(std::byte* memory, size_t bytes) noexcept {
   if (!memory) return;
-  if (bytes < kLeast || bytes > kMostKept) return std::free(memory);
+  if (bytes < kLeast || bytes > kMostKept) return drop(memory, bytes);
   const std::lock_guard<std::mutex> lock(guard);
   ++calls;
   for (Slot& slot : slots)

@@ -1,5 +1,6 @@
 // Buffers whose contents move between the host and devices: what is read is what was written last, wherever that was;
 // copies are given back; readers may ask at once.
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "check.h"
 #include "core/error.h"
 #include "core/host_blocks.h"
+#include "core/pages.h"
 #include "core/storage.h"
 
 using namespace downhill;
@@ -161,6 +163,26 @@ void large_blocks_are_used_again() {
   CHECK(host_blocks::kept() == kLarge, "what nobody takes goes back");
 }
 
+void blocks_of_pages() {
+  for (const size_t odd : {size_t{0}, size_t{1}, size_t{4095}, pages::kLeast - 1, pages::kLeast}) {
+    const size_t bytes = pages::kLeast + odd;
+    std::byte* const memory = pages::map(bytes);
+    CHECK(memory && reinterpret_cast<uintptr_t>(memory) % 64 == 0);
+    bool zeros = true;
+    for (size_t i = 0; i < bytes; ++i) zeros = zeros && memory[i] == std::byte{0};
+    CHECK(zeros, "fresh pages are zeros");
+    std::memset(memory, 1, bytes);
+    pages::unmap(memory, bytes);
+  }
+  CHECK(pages::map(SIZE_MAX - 100) == nullptr, "too much is no block");
+  for (int i = 0; i < 5'000; ++i) {  // half a terabyte, were they not given back
+    std::byte* const memory = pages::map(size_t{100} << 20);
+    CHECK(memory);
+    memory[0] = std::byte{1};
+    pages::unmap(memory, size_t{100} << 20);
+  }
+}
+
 void a_full_device_loses_nothing() {
   FakeMemory device("device");
   Buffer buffer(kBytes);
@@ -202,6 +224,7 @@ int main() {
   host_memory_is_counted();
   results_take_memory_when_it_is_asked_for();
   large_blocks_are_used_again();
+  blocks_of_pages();
   a_full_device_loses_nothing();
   readers_at_once();
   return downhill::test::report("buffer");

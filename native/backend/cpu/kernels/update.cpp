@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "backend/cpu/kernels/ahead.h"
 #include "optim/rules.h"
 #include "optim/update_element.h"
 
@@ -29,10 +30,9 @@ rules::ElementStep element_step(const UpdateScale& scale) {
 
 /// p, slots ← rule(g, p, slots) over n elements.
 template <typename Functor>
-void apply_rule(const Functor& rule, const UpdateScale& scale, float* p, const float* g, float* const* slots,
-                int64_t n) {
+[[gnu::always_inline]] inline void apply_stretch(const Functor& rule, const rules::ElementStep& step, float* p,
+                                                 const float* g, float* const* slots, int64_t n) {
   constexpr int kSlots = Functor::kSlots;
-  const rules::ElementStep step = element_step(scale);
   float* rows[kSlots ? kSlots : 1] = {};
   for (int s = 0; s < kSlots; ++s) rows[s] = slots[s];
 
@@ -43,6 +43,26 @@ void apply_rule(const Functor& rule, const UpdateScale& scale, float* p, const f
     p[i] = rules::update_element(rule, step, g[i], p[i], slot);
     for (int s = 0; s < kSlots; ++s) rows[s][i] = slot[s];
   }
+}
+
+/// The same, with what comes next on its way.
+template <typename Functor>
+void apply_rule(const Functor& rule, const UpdateScale& scale, float* p, const float* g, float* const* slots,
+                int64_t n) {
+  constexpr int kSlots = Functor::kSlots;
+  const rules::ElementStep step = element_step(scale);
+  by_stretches(
+      n,
+      [&](int64_t i) __attribute__((always_inline)) {
+        fetch_ahead(g + i);
+        fetch_ahead(p + i);
+        for (int s = 0; s < kSlots; ++s) fetch_ahead(slots[s] + i);
+      },
+      [&](int64_t begin, int64_t size) {
+        float* rows[kSlots ? kSlots : 1] = {};
+        for (int s = 0; s < kSlots; ++s) rows[s] = slots[s] + begin;
+        apply_stretch(rule, step, p + begin, g + begin, rows, size);
+      });
 }
 
 void add(const float* x, const float* y, float* sum, int64_t n) {
