@@ -14,9 +14,7 @@ namespace downhill {
 #if defined(__x86_64__)
 inline constexpr uint64_t kFlushMode = 0x8040;  // MXCSR: flush to zero, denormals are zeros
 inline uint64_t denormal_mode() { return _mm_getcsr() & kFlushMode; }
-inline void set_denormal_mode(uint64_t mode) {
-  _mm_setcsr(static_cast<unsigned>((_mm_getcsr() & ~kFlushMode) | mode));
-}
+inline void set_denormal_mode(uint64_t mode) { _mm_setcsr(static_cast<unsigned>((_mm_getcsr() & ~kFlushMode) | mode)); }
 #elif defined(__aarch64__)
 inline constexpr uint64_t kFlushMode = uint64_t{1} << 24;  // FPCR.FZ
 inline uint64_t denormal_mode() {

@@ -138,13 +138,15 @@ void BatchPieces::gather_piece(int64_t index, int64_t next) const {
   if (order_ && next >= part.first && part.rows == 1 && part.elements > 0) {
     const int64_t to = next - part.first;
     if (to / part.across < count_)
-      prefetch(row_at(to / part.across) + static_cast<size_t>(to % part.across * part.elements) * size_of(column.element),
-               static_cast<size_t>(elements) * size_of(column.element));
+      prefetch(
+          row_at(to / part.across) + static_cast<size_t>(to % part.across * part.elements) * size_of(column.element),
+          static_cast<size_t>(elements) * size_of(column.element));
   }
   const size_t from_offset = static_cast<size_t>(element) * size_of(column.element);
   for (int64_t i = row; i < end; ++i)
     copy_elements(column, row_at(i) + from_offset,
-                  to_ + part.offset + static_cast<size_t>(i * column.width + element) * size_of(column.dtype), elements);
+                  to_ + part.offset + static_cast<size_t>(i * column.width + element) * size_of(column.dtype),
+                  elements);
 }
 
 }  // namespace downhill

@@ -29,8 +29,8 @@ class BatchGatherer {
   const int32_t* starts_ = nullptr;  // of the sparse rows in hand
 };
 
-/// Rows of dense columns into a batch, in pieces of some 4 KiB that any threads do in any order: those of the pool while
-/// they wait, and all of them in finish().
+/// Rows of dense columns into a batch, in pieces of some 4 KiB that any threads do in any order: those of the pool
+/// while they wait, and all of them in finish().
 class BatchPieces final : public cpu::IdleWork {
  public:
   ~BatchPieces() override { stop(); }

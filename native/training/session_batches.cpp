@@ -104,8 +104,10 @@ void Session::place_columns() {
   pieces_.clear();
   begun_ = -1;
   for (size_t i = 0; i < columns.size(); ++i)
-    if (!lies_ready(columns[i]) && columns[i].layout == Column::Layout::dense) pieces_.add(columns[i], batch_offset_[i]);
-  const bool ahead = !where_ && !pieces_.empty() && bytes >= kLeastAhead && bytes <= kMostAhead && length_ > batch_size_;
+    if (!lies_ready(columns[i]) && columns[i].layout == Column::Layout::dense)
+      pieces_.add(columns[i], batch_offset_[i]);
+  const bool ahead =
+      !where_ && !pieces_.empty() && bytes >= kLeastAhead && bytes <= kMostAhead && length_ > batch_size_;
   if (!ahead)
     spare_.reset();
   else if (!spare_ || spare_->bytes() < batch_->bytes())
@@ -179,8 +181,10 @@ void Session::begin_pieces(int64_t position, Buffer& to) {
 void Session::load(int64_t rows) {
   const std::vector<Column>& columns = dataset_->columns();
   if (!pieces_.empty()) {
-    if (begun_ != position_) begin_pieces(position_, *batch_);
-    else std::swap(batch_, spare_);
+    if (begun_ != position_)
+      begin_pieces(position_, *batch_);
+    else
+      std::swap(batch_, spare_);
     pieces_.finish();
     begun_ = -1;
   }

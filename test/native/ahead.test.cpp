@@ -1,4 +1,5 @@
-// Work for threads that wait, and batches that they gather ahead: each row once, whoever does it, and the same trainings.
+// Work for threads that wait, and batches that they gather ahead: each row once, whoever does it, and the same
+// trainings.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -84,6 +85,42 @@ void test_waiting_threads_work() {
   cpu::withdraw(other);
 }
 
+struct Slow final : cpu::IdleWork {
+  bool piece() noexcept override {
+    running.fetch_add(1);
+    started.store(true);
+    for (int i = 0; i < 20; ++i) pause();
+    running.fetch_sub(1);
+    return true;
+  }
+  std::atomic<int> running{0};
+  std::atomic<bool> started{false};
+};
+
+void test_withdraw_waits() {
+  if (cpu::default_threads() < 2) return;
+  cpu::set_threads(2);
+  const auto limit = Clock::now() + std::chrono::seconds(20);
+  for (int i = 0; i < 20; ++i) {
+    Slow work;
+    CHECK(cpu::offer(work));
+    while (!work.started.load() && Clock::now() < limit) {
+      cpu::parallel_for(2, [](int64_t) {});
+      pause();
+    }
+    cpu::withdraw(work);
+    CHECK(work.started.load() && work.running.load() == 0);
+  }
+}
+
+/// Nothing is on offer, as between two stretches.
+bool nobody_gathers() {
+  Counted work(1);
+  if (!cpu::offer(work)) return false;
+  cpu::withdraw(work);
+  return true;
+}
+
 template <typename From, typename To>
 ColumnSource source_of(const std::vector<From>& data, Element element, int64_t width, DType dtype) {
   ColumnSource source;
@@ -154,9 +191,10 @@ constexpr int64_t kWide = 700;  // a batch of 16 rows is worth gathering ahead
 std::shared_ptr<const Dataset> wide_data(int64_t rows, int base) {
   std::vector<float> x(static_cast<size_t>(rows * kWide)), y(static_cast<size_t>(rows), 1);
   for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(base + static_cast<int>(i) / kWide) / 1e5F;
-  return std::make_shared<Dataset>(std::vector<ColumnSource>{
-      source_of<float, float>(x, Element::float32, kWide, DType::float32),
-      source_of<float, float>(y, Element::float32, 1, DType::float32)}, rows, true);
+  return std::make_shared<Dataset>(
+      std::vector<ColumnSource>{source_of<float, float>(x, Element::float32, kWide, DType::float32),
+                                source_of<float, float>(y, Element::float32, 1, DType::float32)},
+      rows, true);
 }
 
 /// Programs note the rows that they see, whole and in order, while others have time to gather the next ones.
@@ -214,12 +252,13 @@ void test_nothing_stale() {
   fit.session->set_data(first, 4, 107);
   fit.session->begin_epoch(0, 16, Order::shuffled, 11);
   fit.abort_after = 3;
-  CHECK(fit.session->run(0, 0).aborted && fit.seen.size() == 48);
+  CHECK(fit.session->run(0, 0).aborted && fit.seen.size() == 48 && nobody_gathers());
   CHECK(fit.session->run(0, 0).done && fit.seen == fit.expected(0, 4, 103, 0), "goes on where it was");
 
   fit.seen.clear();
   fit.session->begin_epoch(1, 16, Order::shuffled, 11);
   fit.session->run(2, 0);
+  CHECK(nobody_gathers());
   fit.session->seek(5, {0, 0});
   CHECK(fit.session->run(0, 0).done);
   std::vector<int> all = fit.expected(0, 4, 103, 1), part(all.begin(), all.begin() + 32);
@@ -280,6 +319,7 @@ void test_beside_one_another() {
 
 int main() {
   test_waiting_threads_work();
+  test_withdraw_waits();
   test_pieces();
   test_trainings_are_the_same();
   test_nothing_stale();

@@ -6,7 +6,8 @@ namespace downhill::cpu {
 class IdleWork {
  public:
   virtual ~IdleWork() = default;
-  /// Does some tenth parts of a microsecond's work; false: none was left. Called by any threads at once, denormals kept.
+  /// Does some tenth parts of a microsecond's work; false: none was left. Called by any threads at once, denormals
+  /// kept.
   virtual bool piece() noexcept = 0;
 };
 

@@ -17,10 +17,10 @@ constexpr int64_t kGroupPanels = 4;                  // of b, packed together
 constexpr int64_t kPackedFloats = int64_t{2} << 20;  // packed a is 8 MiB, at most
 constexpr int64_t kFlopsPerChunk = int64_t{32} * kTileCols * 512;  // about 2 µs: well above the cost of a region
 constexpr int64_t kMaxChunks = 32;
-constexpr int64_t kPackPiece = 16384;  // floats of a that are packed at once, about
+constexpr int64_t kPackPiece = 16384;             // floats of a that are packed at once, about
 constexpr int64_t kPackedAhead = 32 * kTileRows;  // packed a is one stream that goes on into the next tile
 constexpr int64_t kLinesAhead = 64;
-constexpr int64_t kSmallA = 65536;     // floats of a that need no packing
+constexpr int64_t kSmallA = 65536;  // floats of a that need no packing
 
 bool is_amd() {
 #if defined(__x86_64__)

@@ -12,7 +12,7 @@ struct TileArgs {
   int64_t a_row, a_step;
   const float* ahead;  // fetched ahead: in step p a line at ahead + (p mod 16) · ahead_row + ⌊p / 16⌋ · ahead_line
   int64_t ahead_row, ahead_line;
-  const float* b;   // readable for V whole vectors in every row
+  const float* b;  // readable for V whole vectors in every row
   int64_t b_step;
   float* c;
   int64_t ldc;
