@@ -36,13 +36,18 @@ export class Weight {
     readonly regularizer: Regularizer | null,
     readonly constraint: Constraint | null,
     /** Of its layer, by reference: freezing a layer freezes its weights. */
-    readonly owner: { readonly name: string; readonly trainable: boolean },
+    readonly owner: { readonly path: string; readonly trainable: boolean },
   ) {
     this.#initial = drawing ? initializer.sample([...shape]) : null;
   }
 
   get size(): number {
     return sizeOf(this.shape);
+  }
+
+  /** "dense/kernel"; of a model that is a layer, behind its name: "encoder/dense/kernel". */
+  get path(): string {
+    return `${this.owner.path}/${this.name}`;
   }
 
   get placed(): boolean {
@@ -66,8 +71,7 @@ export class Weight {
       this.#initial.dispose();
       this.#initial = null;
     }
-    const name = `${this.owner.name}/${this.name}`;
-    this.#variable = new Variable(storage, this.shape, 'float32', name, true, this.constraint);
+    this.#variable = new Variable(storage, this.shape, 'float32', () => this.path, true, this.constraint);
   }
 }
 

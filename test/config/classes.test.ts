@@ -51,6 +51,9 @@ const rows: Record<string, Record<string, Row>> = {
       options: { ...base, activation: 'leakyRelu' },
       also: [{ activation: ops.exp }],
     },
+    Add: { factory: 'add', options: base },
+    Average: { factory: 'average', options: base },
+    Concatenate: { factory: 'concatenate', options: { ...base, axis: 1 } },
     Dense: {
       factory: 'dense',
       options: {
@@ -69,10 +72,18 @@ const rows: Record<string, Record<string, Row>> = {
         { units: 2, kernelInitializer: initializers.ones(), biasInitializer: initializers.randomUniform({ seed: 9 }) },
       ],
     },
+    Dot: { factory: 'dot', options: { ...base, axes: [2, -1], normalize: true }, also: [{ axes: 1 }] },
     Dropout: { factory: 'dropout', options: { ...base, rate: 0.4, seed: 2 ** 40 }, also: [{ rate: 0.4 }] },
     Flatten: { factory: 'flatten', options: base },
     InputLayer: { factory: 'input', options: { name: 'mine', shape: [2, 3], dtype: 'int32' } },
+    Lambda: { factory: 'lambda', options: { ...base, function: ops.exp, outputShape: [2, 3] } },
+    Maximum: { factory: 'maximum', options: base },
+    Minimum: { factory: 'minimum', options: base },
+    Multiply: { factory: 'multiply', options: base },
+    Permute: { factory: 'permute', options: { ...base, dims: [2, 1] } },
+    RepeatVector: { factory: 'repeatVector', options: { ...base, inputShape: [6], n: 4 } },
     Reshape: { factory: 'reshape', options: { ...base, targetShape: [3, -1] } },
+    Subtract: { factory: 'subtract', options: base },
   },
   initializer: {
     Constant: { factory: 'constant', options: { value: -1.5 }, also: [{ value: [0.5, -1, 2, 3, 1e-9] }] },
@@ -484,10 +495,13 @@ const isClass = (value: unknown) => /^class\b/.test(Function.prototype.toString.
 /** What an object does, as numbers. */
 const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> = {
   layer: (layer: layers.Layer) => {
-    const input = tensor(randomArray(12, 1, 0, 4), [2, 2, 3]);
-    layer.build([2, 3]);
+    const example = layer.inputShape ?? [2, 3];
+    const inputs = [1, 2].map((from) => tensor(randomArray(12, from, 0, 4), [2, ...example]));
+    const input = layer.severalInputs ? inputs : inputs[0];
+    const shape = layer.severalInputs ? [example, example] : example;
+    layer.build(shape);
     return {
-      shape: layer.computeOutputShape([2, 3]),
+      shape: layer.computeOutputShape(shape),
       weights: layer.weights.map(({ name, shape, trainable, variable, regularizer }) => ({
         name,
         shape,
@@ -632,10 +646,14 @@ const required: Record<string, Options> = {
   activation: { activation: 'relu' },
   csvLogger: { path: 'b.csv' },
   dense: { units: 1 },
+  dot: { axes: 1 },
   dropout: { rate: 0.5 },
   input: { shape: [1] },
+  lambda: { function: ops.exp },
   learningRateScheduler: { schedule: schedules.constant(0.5) },
   modelCheckpoint: { path: 'm' },
+  permute: { dims: [1] },
+  repeatVector: { n: 1 },
   reshape: { targetShape: [-1] },
   constant: { value: 0 },
   cosine: { initial: 1, steps: 1 },
