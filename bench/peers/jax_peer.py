@@ -20,6 +20,12 @@ def forward(case, parameters, x, key):
         table, *parameters = parameters
         x = table[x].reshape(len(x), -1)
     for w, b in parameters[:-1]:
+        if w.ndim == 4:
+            x = act(jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b)
+            x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+            continue
+        if not isinstance(x, tuple):
+            x = x.reshape(len(x), -1)
         x = act(product(x, w) + b)
         if case["dropout"]:
             key, use = jax.random.split(key)
@@ -43,6 +49,10 @@ def train(case):
     rows = batch * batches
     key = jax.random.key(0)
     parameters = [(jax.random.normal(key, (i, o)) / i**0.5, jnp.zeros(o)) for i, o in zip(widths[:-1], widths[1:])]
+    images = case.get("images")
+    if images:
+        sizes = zip([images["channels"], *images["filters"]], images["filters"])
+        parameters = [(jax.random.normal(key, (5, 5, i, o)) / (25 * i) ** 0.5, jnp.zeros(o)) for i, o in sizes] + parameters
     kind, options = {"sgd": ("SGD", {"lr": 0.01}), "adagrad": ("Adagrad", {"lr": 0.01}), "adam": ("Adam", {"lr": 0.001, "eps": 1e-7})}[case["optimizer"]]
     rule, slots = jax_rules.rule(kind, options)
     table = case.get("embedding")
@@ -57,7 +67,7 @@ def train(case):
     elif table:
         x = jax.random.randint(key, (rows, table["length"]), 0, table["words"])
     else:
-        x = jax.random.uniform(key, (rows, widths[0]))
+        x = jax.random.uniform(key, (rows, images["side"], images["side"], images["channels"]) if images else (rows, widths[0]))
     y = jnp.arange(rows) % widths[-1]
 
     def loss_of(parameters, x, y, key):

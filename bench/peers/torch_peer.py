@@ -1,7 +1,7 @@
 """PyTorch, data in memory: torch_peer.py THREADS [default | foreach | fused | best].
 
 default: eager with default switches. foreach, fused: those implementations of the optimizer. best: the fastest, on this machine and for this
-case, of eager and compiled steps with each of them, and of sparse gradients where the formula of the optimizer stays the same.
+case, of eager and compiled steps with each of them.
 """
 
 import sys
@@ -27,18 +27,24 @@ def make_optimizer(kind, parameters, way, **options):
 RATES = {"sgd": ("SGD", 0.01), "adagrad": ("Adagrad", 0.01), "adam": ("Adam", 0.001)}
 
 
-def make_step(case, way, compiled, sparse=False):
-    """A step on (x, y) of a fresh model. sparse: gradients of an embedding."""
-    widths = case["widths"]
+def make_step(case, way, compiled, last=False, sparse=False):
+    """A step on (x, y) of a fresh model; last: images have their channels last; sparse: gradients of an embedding."""
+    widths, images = case["widths"], case.get("images")
     layers = []
     if case.get("embedding"):
         words, length = case["embedding"]["words"], case["embedding"]["length"]
         layers += [nn.Embedding(words, widths[0] // length, sparse=sparse), nn.Flatten()]
+    if images:
+        for inputs, outputs in zip([images["channels"], *images["filters"]], images["filters"]):
+            layers += [nn.Conv2d(inputs, outputs, 5, padding=2), nn.Sigmoid() if case["activation"] == "sigmoid" else nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+        layers.append(nn.Flatten())
     for inputs, outputs in zip(widths[:-2], widths[1:-1]):
         layers += [nn.Linear(inputs, outputs), nn.Sigmoid() if case["activation"] == "sigmoid" else nn.ReLU()]
         if case["dropout"]:
             layers.append(nn.Dropout(case["dropout"]))
     model = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+    if last:
+        model = model.to(memory_format=torch.channels_last)
     kind, rate = RATES[case["optimizer"]]
     optimizer = make_optimizer(kind, model.parameters(), way, lr=rate)
     loss_of = nn.CrossEntropyLoss()
@@ -59,8 +65,12 @@ def train(case):
     rows = batch * batches
     if case.get("nonzeros"):
         return train_sparse(case)
+    images = case.get("images")
+    x = torch.rand(rows, images["channels"], images["side"], images["side"]) if images else torch.rand(rows, widths[0])
     table = case.get("embedding")
-    x = torch.randint(table["words"], (rows, table["length"])) if table else torch.rand(rows, widths[0])
+    if table:
+        x = torch.randint(table["words"], (rows, table["length"]))
+    formats = {False: x, True: x.to(memory_format=torch.channels_last)} if images else {False: x}
     y = torch.arange(rows) % widths[-1]
     way, step = None, None
     if mode == "best":
@@ -69,17 +79,20 @@ def train(case):
         def on_one_batch(name, *args):
             def make():
                 steps[name] = make_step(case, *args)
-                return lambda: steps[name](x[:batch], y[:batch])
+                xs = formats[args[2]][:batch]
+                return lambda: steps[name](xs, y[:batch])
             return make
 
         named = {
-            "eager": (None, False), "eager, fused optimizer": ("fused", False),
-            "compiled": (None, True), "compiled, fused optimizer": ("fused", True),
+            "eager": (None, False, False), "eager, fused optimizer": ("fused", False, False),
+            "compiled": (None, True, False), "compiled, fused optimizer": ("fused", True, False),
         }
+        if images:
+            named |= {f"{name}, channels last": (*args[:2], True) for name, args in named.items()}
         if table and case["optimizer"] != "adam":  # SparseAdam leaves out the averages of other rows
-            named["eager, sparse gradients"] = (None, False, True)
+            named["eager, sparse gradients"] = (None, False, False, True)
         way, _ = fastest({name: on_one_batch(name, *args) for name, args in named.items()})
-        step = steps[way]
+        step, x = steps[way], formats[named[way][2]]
     else:
         step = make_step(case, None if mode == "default" else mode, False)
 

@@ -92,7 +92,7 @@ void Updater::update_rows(const RowVariable& at, int64_t task) {
     cpu::UpdateRow row = row_of(by_variable_, {at.variable, first * width, rows * width});
     row.ahead = (std::min(next + kRowsAhead, last)[0] - first) * width;
     update(group.rule.bytes, scale, row, rows * width);
-    finite = finite && table.all_finite(row.p, rows * width);
+    finite = finite && table.at_rest(row.p, rows * width);
   });
   if (!finite) rows_finite_.store(false, std::memory_order_relaxed);
 }
@@ -124,7 +124,8 @@ void Updater::update_by_rows() {
 }
 
 /// After an update of all variables: whether the next one may leave out rows. A rule maps an element that is finite to
-/// one that it maps to itself; one that overflowed may become NaN with a gradient of 0.
+/// one that it maps to itself; one that overflowed may become NaN with a gradient of 0, and -0, which is left of a
+/// difference that is flushed, becomes 0.
 void Updater::settle() {
   if (row_variables_.empty()) return;
   const cpu::KernelTable& table = cpu::kernels();
@@ -135,7 +136,7 @@ void Updater::settle() {
     if (!at.now && at.rows->known) {
       const auto* const p = reinterpret_cast<const float*>(span.parameter.read(nullptr));
       for_runs(at.rows->rows.data(), at.rows->count, [&](int64_t first, int64_t rows) {
-        finite = finite && table.all_finite(p + first * at.rows->width, rows * at.rows->width);
+        finite = finite && table.at_rest(p + first * at.rows->width, rows * at.rows->width);
       });
     }
     at.settled = at.rows->known && finite && group.l2 == 0 && group.decay == 0;

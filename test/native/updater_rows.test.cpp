@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "backend/cpu/pool.h"
 #include "check.h"
+#include "core/denormals.h"
 #include "core/touched_rows.h"
 #include "hypers.h"
 #include "optim/updater.h"
@@ -182,6 +183,16 @@ void test_between() {
       for (int64_t k = 0; k < kSizes[1]; ++k) at(tables.table())[k] = k % 3 == 0 ? -0.0F : k % 3 == 1 ? INFINITY : 1;
     };
     check_equal(rule, run, "written by others");
+    {
+      const FlushDenormals flush;
+      run = {still(), {}, 1e-37F};
+      run.hyper.learning_rate = 1;
+      run.before = [](int t, Updater&, Tables& tables) {
+        if (t == 1)
+          for (int64_t k = 0; k < kSizes[1]; ++k) at(tables.table())[k] *= 1e-37F;
+      };
+      check_equal(rule, run, "differences that are flushed");
+    }
     run = {still(), {}, 1e38F};
     run.hyper.learning_rate = 3;
     check_equal(rule, run, "overflow");

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/cpu/kernels/conv.h"
 #include "backend/cpu/kernels/matmul.h"
 #include "backend/cpu/kernels/sparse.h"
 #include "core/dtype.h"
@@ -100,8 +101,7 @@ struct MovementKernels {
   void (*scatter_add_between)(const float* x, const int32_t* indices, float* y, int64_t n, int64_t width, int64_t begin,
                               int64_t end);
   void (*one_hot)(const int32_t* labels, float* y, int64_t n, int64_t depth);
-  /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere. begin % 4 ==
-  /// 0
+  /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere.
   void (*dropout)(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step);
 };
 
@@ -123,6 +123,8 @@ struct KernelTable {
   ReduceKernels reduce;
   MovementKernels movement;
   SparseKernels sparse;
+  ConvKernels conv;
+  PoolKernels pool;
   RandomKernels random;
   UpdateFn update[kRuleCount];
   MeasureFn measure[kRuleCount];  // null for rules without norms
@@ -134,6 +136,7 @@ struct KernelTable {
   bool (*sums_finite)(const float* x, const float* y, int64_t n);  // x, or x + y where y is not null
   void (*add_to)(const float* x, float* y, int64_t n);             // y += x
   bool (*all_finite)(const float* x, int64_t n);
+  bool (*at_rest)(const float* x, int64_t n);  // neither NaN, infinite nor -0
   /// So many rounds of multiply-adds in registers, to learn what the processor can do; gives their FLOPs.
   double (*multiply_adds)(int64_t rounds, float* sums);
 };

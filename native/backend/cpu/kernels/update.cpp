@@ -202,6 +202,16 @@ bool all_finite(const float* x, int64_t n) {
   return true;
 }
 
+bool at_rest(const float* x, int64_t n) {
+  uint32_t bad = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    bad |= static_cast<uint32_t>((bits & 0x7f800000U) == 0x7f800000U) | static_cast<uint32_t>(bits == 0x80000000U);
+  }
+  return bad == 0;
+}
+
 bool sums_finite(const float* x, const float* y, int64_t n) {
   if (!y) return all_finite(x, n);
   alignas(64) float sum[kBlock];
@@ -233,6 +243,7 @@ void add_update_kernels(KernelTable& table) {
   table.sums_finite = sums_finite;
   table.add_to = add_to;
   table.all_finite = all_finite;
+  table.at_rest = at_rest;
 }
 
 }  // namespace downhill::cpu::DH_ISA
