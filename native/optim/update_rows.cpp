@@ -86,15 +86,16 @@ void Updater::update_rows(const RowVariable& at, int64_t task) {
   const auto update = table.update[static_cast<int>(span.rule)];
   const int32_t *const own = at.rows->rows.data() + begin, *const last = own + count - 1;
   const int32_t* next = own;
-  bool finite = true;
+  bool rest = true;
   for_runs(own, count, [&](int64_t first, int64_t rows) {
     next += rows;
     cpu::UpdateRow row = row_of(by_variable_, {at.variable, first * width, rows * width});
     row.ahead = (std::min(next + kRowsAhead, last)[0] - first) * width;
     update(group.rule.bytes, scale, row, rows * width);
-    finite = finite && table.at_rest(row.p, rows * width);
+    rest = rest && table.at_rest(row.p, rows * width);
+    for (size_t s = 0; s < span.slots.size(); ++s) rest = rest && table.at_rest(row.slots[s], rows * width);
   });
-  if (!finite) rows_finite_.store(false, std::memory_order_relaxed);
+  if (!rest) rows_rest_.store(false, std::memory_order_relaxed);
 }
 
 /// All variables in one region: some by their rows, the others whole.
@@ -132,17 +133,21 @@ void Updater::settle() {
   for (RowVariable& at : row_variables_) {
     const UpdateSpan& span = by_variable_.spans[static_cast<size_t>(at.variable)];
     const GroupStep& group = steps_[static_cast<size_t>(span.group)];
-    bool finite = rows_finite_.load(std::memory_order_relaxed);
+    bool rest = rows_rest_.load(std::memory_order_relaxed);
     if (!at.now && at.rows->known) {
-      const auto* const p = reinterpret_cast<const float*>(span.parameter.read(nullptr));
-      for_runs(at.rows->rows.data(), at.rows->count, [&](int64_t first, int64_t rows) {
-        finite = finite && table.at_rest(p + first * at.rows->width, rows * at.rows->width);
-      });
+      const auto look = [&](const Storage& storage) {
+        const auto* const values = reinterpret_cast<const float*>(storage.read(nullptr));
+        for_runs(at.rows->rows.data(), at.rows->count, [&](int64_t first, int64_t rows) {
+          rest = rest && table.at_rest(values + first * at.rows->width, rows * at.rows->width);
+        });
+      };
+      look(span.parameter);
+      for (const Storage& slot : span.slots) look(slot);
     }
-    at.settled = at.rows->known && finite && group.l2 == 0 && group.decay == 0;
+    at.settled = at.rows->known && rest && group.l2 == 0 && group.decay == 0;
     at.rule = group.rule;
   }
-  rows_finite_.store(true, std::memory_order_relaxed);
+  rows_rest_.store(true, std::memory_order_relaxed);
   // The lock that the caller holds adds one when it is given back.
   for (size_t i = 0; i < written_.size(); ++i) versions_[i] = written_[i]->version.load(std::memory_order_relaxed) + 1;
 }

@@ -177,9 +177,9 @@ class Updater {
   std::atomic<int64_t> iterations_{0}, skipped_{0};
 
   std::vector<RowVariable> row_variables_;
-  std::vector<int64_t> first_task_;      // of each variable in an update by rows, and how many there are
-  std::vector<uint64_t> versions_;       // that written_ has when nobody else has changed it since the last update
-  std::atomic<bool> rows_finite_{true};  // what the update in hand has made of rows
+  std::vector<int64_t> first_task_;    // of each variable in an update by rows, and how many there are
+  std::vector<uint64_t> versions_;     // that written_ has when nobody else has changed it since the last update
+  std::atomic<bool> rows_rest_{true};  // what the update in hand has made of rows
 
   std::unique_ptr<UpdatePrograms> programs_;  // null: none, or not needed so far
 
