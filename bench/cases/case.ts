@@ -14,6 +14,11 @@ export interface TrainCase extends Common {
   kind: 'train';
   /** Widths from the input to the classes. */
   widths: number[];
+  /**
+   * In front of these: images [side, side, channels], and for each of the filters a convolution of 5 x 5 with padding "same", the activation,
+   * and a pool of the largest of 3 x 3 in steps of 2. What comes of them is flattened to widths[0].
+   */
+  images?: { side: number; channels: number; filters: number[] };
   activation: 'sigmoid' | 'relu';
   optimizer: 'sgd' | 'adam';
   /** Rate after each hidden layer; 0: none. */

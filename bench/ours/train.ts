@@ -33,15 +33,21 @@ export function prepare(
   spec: TrainCase,
   options: ModelOptions = {},
 ): { net: Model; x: Tensor | data.SparseRows; y: Tensor } {
-  const { widths, batchSize, batches } = spec;
-  const [features, classes] = [widths[0]!, widths.at(-1)!];
+  const { widths, batchSize, batches, images, activation } = spec;
+  const classes = widths.at(-1)!;
+  const shape = images ? [images.side, images.side, images.channels] : [widths[0]!];
   const rows = batchSize * batches;
   const hidden = widths.slice(1, -1);
   const net = sequential(
     [
-      layers.input({ shape: [features] }),
+      layers.input({ shape }),
+      ...(images?.filters ?? []).flatMap((filters) => [
+        layers.conv2d({ filters, kernelSize: 5, padding: 'same', activation }),
+        layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
+      ]),
+      ...(images ? [layers.flatten()] : []),
       ...hidden.flatMap((units) => [
-        layers.dense({ units, activation: spec.activation }),
+        layers.dense({ units, activation }),
         ...(spec.dropout > 0 ? [layers.dropout({ rate: spec.dropout })] : []),
       ]),
       layers.dense({ units: classes, activation: 'softmax' }),
@@ -49,7 +55,8 @@ export function prepare(
     { ...(spec.precision && { precision: spec.precision }), ...options },
   );
   net.compile({ optimizer: optimizers[spec.optimizer](), loss: losses.sparseCategoricalCrossentropy() });
-  const x = spec.nonzeros ? sparse(rows, features, spec.nonzeros) : tensor(values(rows * features), [rows, features]);
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  const x = spec.nonzeros ? sparse(rows, size, spec.nonzeros) : tensor(values(rows * size), [rows, ...shape]);
   const y = tensor(
     Int32Array.from({ length: rows }, (_, i) => i % classes),
     [rows],

@@ -17,6 +17,12 @@ from peer import Unsupported, measure, measure_calls, measure_epochs, serve
 def forward(case, parameters, x, key):
     act = jax.nn.sigmoid if case["activation"] == "sigmoid" else jax.nn.relu
     for w, b in parameters[:-1]:
+        if w.ndim == 4:
+            x = act(jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b)
+            x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+            continue
+        if not isinstance(x, tuple):
+            x = x.reshape(len(x), -1)
         x = act(x @ w + b)
         if case["dropout"]:
             key, use = jax.random.split(key)
@@ -37,6 +43,10 @@ def train(case):
     rows = batch * batches
     key = jax.random.key(0)
     parameters = [(jax.random.normal(key, (i, o)) / i**0.5, jnp.zeros(o)) for i, o in zip(widths[:-1], widths[1:])]
+    images = case.get("images")
+    if images:
+        sizes = zip([images["channels"], *images["filters"]], images["filters"])
+        parameters = [(jax.random.normal(key, (5, 5, i, o)) / (25 * i) ** 0.5, jnp.zeros(o)) for i, o in sizes] + parameters
     options = {"lr": 0.01} if case["optimizer"] == "sgd" else {"lr": 0.001, "eps": 1e-7}
     rule, slots = jax_rules.rule("SGD" if case["optimizer"] == "sgd" else "Adam", options)
     state = (parameters, [jax.tree.map(jnp.zeros_like, parameters) for _ in range(slots)], jnp.ones(()))
@@ -46,7 +56,7 @@ def train(case):
         columns = jnp.arange(nonzeros) * apart + jax.random.randint(key, (rows, nonzeros), 0, apart)
         x = (columns, jax.random.uniform(key, (rows, nonzeros)))
     else:
-        x = jax.random.uniform(key, (rows, widths[0]))
+        x = jax.random.uniform(key, (rows, images["side"], images["side"], images["channels"]) if images else (rows, widths[0]))
     y = jnp.arange(rows) % widths[-1]
 
     def loss_of(parameters, x, y, key):

@@ -6,14 +6,9 @@ import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import { sparseDropout } from '../graph/ops/dropout.js';
 import type { SymbolicSparse } from '../graph/sparse.js';
-import { SymbolicTensor } from '../graph/symbolic.js';
-import type { Trace } from '../graph/trace.js';
-import { drawSeed } from '../random.js';
 import type { Shape } from '../tensor/shape.js';
+import { Draws } from './draws.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
-
-/** Between the keys of two calls of one layer: far from what users choose as seeds. */
-const kApart = 2654435761;
 
 export interface DropoutOptions extends LayerOptions {
   /** Fraction of the elements that is dropped, in [0, 1]. */
@@ -25,25 +20,22 @@ export interface DropoutOptions extends LayerOptions {
 export class Dropout extends Layer {
   override readonly type = 'Dropout';
   readonly rate: number;
-  #key: number;
-  #calls = 0;
-  /** Calls within one trace: each draws masks of its own. */
-  readonly #traced = new WeakMap<Trace, number>();
+  readonly #draws: Draws;
 
   constructor(options: DropoutOptions) {
     const read = layerOptions<DropoutOptions>('dropout', options, ['rate', 'seed']);
     super('dropout', read);
     this.rate = read.number('rate', undefined, { min: 0, max: 1 });
-    this.#key = read.optionalCount('seed', { min: 0 }) ?? drawSeed();
+    this.#draws = new Draws(read.optionalCount('seed', { min: 0 }));
   }
 
   /** With the seed in use, so that a rebuilt layer draws the same masks. */
   override getConfig(): Config {
-    return { ...super.getConfig(), rate: this.rate, seed: this.#key };
+    return { ...super.getConfig(), rate: this.rate, seed: this.#draws.seed };
   }
 
   override restoreSeed(seed: number): void {
-    this.#key = seed;
+    this.#draws.seed = seed;
   }
 
   override computeOutputShape(inputShape: Shape): Shape {
@@ -57,16 +49,7 @@ export class Dropout extends Layer {
   override call(x: Computed, { training }: CallContext): Computed {
     if (!training || this.rate === 0) return x;
     if (this.rate === 1) return ops.mul(x, 0);
-    // A training step counts its masks by itself; a call on concrete values is a program of its own, so its key must move.
-    const key = x instanceof SymbolicTensor ? this.#keyIn(x.trace) : this.#key + ++this.#calls;
-    return call('dropout', [x], { rate: this.rate, key });
-  }
-
-  /** Of a layer that is called once, its own. */
-  #keyIn(trace: Trace): number {
-    const calls = this.#traced.get(trace) ?? 0;
-    this.#traced.set(trace, calls + 1);
-    return (this.#key + calls * kApart) % 2 ** 53;
+    return call('dropout', [x], { rate: this.rate, key: this.#draws.keyFor(x) });
   }
 
   /** The masks are those of the dense rows. */
@@ -78,7 +61,9 @@ export class Dropout extends Layer {
       );
     if (!training || this.rate === 0) return x;
     return x.with(
-      this.rate === 1 ? ops.mul(x.values, 0) : sparseDropout(x, { rate: this.rate, key: this.#keyIn(x.indptr.trace) }),
+      this.rate === 1
+        ? ops.mul(x.values, 0)
+        : sparseDropout(x, { rate: this.rate, key: this.#draws.keyIn(x.indptr.trace) }),
     );
   }
 }

@@ -337,6 +337,16 @@ export abstract class Layer {
     return weight;
   }
 
+  /**
+   * A weight that no optimizer changes: `call` writes it while it trains, by `variable.assign`; it is saved, loaded and counted like others, and each step
+   * of a fit writes it natively.
+   */
+  protected addState(name: string, shape: Shape, initializer: Initializer): Weight {
+    const state = new Weight(name, shape, initializer, null, null, this, false);
+    this.#weights.push(state);
+    return state;
+  }
+
   /** A layer that `declareWeights` builds and `call` applies: its weights count as this one's, behind its name. */
   protected addLayer<T extends Layer>(layer: T): T {
     nameApart(`layer "${this.#name}"`, layer, this.#inner);

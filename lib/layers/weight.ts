@@ -37,6 +37,8 @@ export class Weight {
     readonly constraint: Constraint | null,
     /** Of its layer, by reference: freezing a layer freezes its weights. */
     readonly owner: { readonly path: string; readonly trainable: boolean },
+    /** False: state of the layer, which steps of training write, but no optimizer. */
+    readonly learned = true,
   ) {
     this.#initial = drawing ? initializer.sample([...shape]) : null;
   }
@@ -55,7 +57,7 @@ export class Weight {
   }
 
   get trainable(): boolean {
-    return this.owner.trainable && (this.#variable?.trainable ?? true);
+    return this.learned && this.owner.trainable && (this.#variable?.trainable ?? true);
   }
 
   /** Where its values live. Places the weight by itself when no model has done so. */
@@ -71,7 +73,7 @@ export class Weight {
       this.#initial.dispose();
       this.#initial = null;
     }
-    this.#variable = new Variable(storage, this.shape, 'float32', () => this.path, true, this.constraint);
+    this.#variable = new Variable(storage, this.shape, 'float32', () => this.path, this.learned, this.constraint);
   }
 }
 

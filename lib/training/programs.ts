@@ -143,12 +143,15 @@ function ownSums(network: Network, step: OwnStep, { x, y, w, rows, training }: B
 function build(
   { device, precision }: Network,
   body: (trace: Trace) => { outputs: SymbolicTensor[]; targets?: (Storage | null)[] },
+  training = false,
 ): Program {
   const trace = new Trace();
   try {
     const { outputs, targets } = trace.run(() => body(trace));
     const nodes = outputs.map((output) => output.node);
-    return binding.compile(trace.graph, nodes, targets ?? [], trace.writes, device, precision);
+    // Evaluation and prediction leave the state of layers as it is, also of those that always behave as in training.
+    const writes = training ? trace.writes : [];
+    return binding.compile(trace.graph, nodes, targets ?? [], writes, device, precision);
   } finally {
     trace.ended = true;
   }
@@ -165,13 +168,14 @@ export function trainProgram(
   room: number | null,
   stands: ReadonlyMap<Variable, Variable> = new Map(),
 ): Program {
-  return build(network, (trace) => {
+  const body = (trace: Trace) => {
     for (const [variable, stand] of stands) trace.substitute(variable, trace.variable(stand));
     const { loss, logs } = numbersOf(network, compiled, rows, types, trace, true, room);
     const leaves = trained.map(({ variable }) => trace.variable(stands.get(variable) ?? variable));
     const outputs = [...logs, ...trace.gradients(loss, leaves, compiled.optimizer.lossSeed(trace))];
     return { outputs, targets: [...logs.map(() => null), ...gradients] };
-  });
+  };
+  return build(network, body, true);
 }
 
 /** The logs of a batch, without training. */

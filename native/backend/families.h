@@ -16,6 +16,8 @@ enum class Family {
   gather,
   scatter_add,
   one_hot,
+  conv,    // conv2d conv2dTranspose conv2dFilterGrad
+  pool,    // maxPool2d averagePool2d and their gradients
   sparse,  // sparseMatmul sparseMatmulGrad sparseDropout
 };
 

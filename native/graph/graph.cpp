@@ -34,6 +34,14 @@ bool wants_float(Op op) {
     case Op::softmaxGrad:
     case Op::logSoftmaxGrad:
     case Op::dropout:
+    case Op::conv2d:
+    case Op::conv2dTranspose:
+    case Op::conv2dFilterGrad:
+    case Op::maxPool2d:
+    case Op::maxPool2dGrad:
+    case Op::maxPool2dPick:
+    case Op::averagePool2d:
+    case Op::averagePool2dGrad:
       return true;
     default:
       return row_of(op).types == OpTypes::F;

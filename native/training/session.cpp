@@ -172,6 +172,10 @@ Stretch Session::run(int64_t max_steps, double max_milliseconds) {
   const bool timed = max_milliseconds > 0 && max_milliseconds < 1e12;
   const auto deadline =
       Clock::now() + std::chrono::microseconds(timed ? static_cast<int64_t>(max_milliseconds * 1e3) : 0);
+  struct Forget {
+    Session& session;
+    ~Forget() { session.forget_ahead(); }
+  } forget{*this};
   bool aborted = false;
   try {
     if (options_.kind == SessionKind::train && !mark_ && position_ < length_) mark_.emplace(trained());

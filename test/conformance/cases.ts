@@ -18,6 +18,7 @@ import {
   shapes,
 } from './problems.js';
 import { sparseMatmulCase } from './sparse-cases.js';
+import { windowCases } from './window-cases.js';
 
 const one = (minRank = 0, options?: Parameters<typeof shapes>[1]) => shapes(minRank, options).map((shape) => [shape]);
 /** Small enough for values that are all 0.05 apart. */
@@ -612,6 +613,7 @@ export const cases: Case[] = [
   argmaxCase,
   matmulCase,
   sparseMatmulCase,
+  ...windowCases,
   rowCase('softmax', formulas.softmax),
   rowCase('logSoftmax', formulas.logSoftmax),
   logSumExpCase,

@@ -18,8 +18,10 @@ constexpr int64_t kGroupPanels = 4;                  // of b, packed together
 constexpr int64_t kPackedFloats = int64_t{2} << 20;  // packed a is 8 MiB, at most
 constexpr int64_t kFlopsPerChunk = int64_t{32} * kTileCols * 512;  // about 2 µs: well above the cost of a region
 constexpr int64_t kMaxChunks = 32;
-constexpr int64_t kPackPiece = 16384;  // floats of a that are packed at once, about
-constexpr int64_t kSmallA = 65536;     // floats of a that need no packing
+constexpr int64_t kPackPiece = 16384;             // floats of a that are packed at once, about
+constexpr int64_t kPackedAhead = 32 * kTileRows;  // packed a is one stream that goes on into the next tile
+constexpr int64_t kLinesAhead = 64;
+constexpr int64_t kSmallA = 65536;  // floats of a that need no packing
 
 bool is_amd() {
 #if defined(__x86_64__)
@@ -172,10 +174,18 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
           tile.a = pass.packed + k0 * pass.m + row * depth;
           tile.a_row = 1;
           tile.a_step = height;
+          tile.ahead = tile.a + kPackedAhead;
+          tile.ahead_row = height;
+          tile.ahead_line = 16 * height;
         } else {
           tile.a = pass.a + row * pass.a_row + k0 * pass.a_step;
           tile.a_row = pass.a_row;
           tile.a_step = pass.a_step;
+          // By columns: those of the next tile. By rows: the next lines of all rows.
+          const bool columns = pass.a_row == 1;
+          tile.ahead = tile.a + (columns ? 2 * height - 1 : kLinesAhead);
+          tile.ahead_row = columns ? pass.a_step : pass.a_row;
+          tile.ahead_line = columns ? 16 * pass.a_step : 16;
         }
         tile.c = pass.c + row * pass.ldc + column;
         tile_of(static_cast<int>(height), vecs)(tile);
