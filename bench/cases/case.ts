@@ -20,7 +20,7 @@ export interface TrainCase extends Common {
    */
   images?: { side: number; channels: number; filters: number[] };
   activation: 'sigmoid' | 'relu';
-  optimizer: 'sgd' | 'adam';
+  optimizer: 'sgd' | 'adagrad' | 'adam';
   /** Rate after each hidden layer; 0: none. */
   dropout: number;
   batchSize: number;
@@ -29,6 +29,8 @@ export interface TrainCase extends Common {
   shuffle: boolean;
   /** Of sparse rows: values that are not 0 in each; absent: rows are dense. */
   nonzeros?: number;
+  /** In front of the layers: so many indices a row into a table of vectors. The first width is that of the vectors side by side. */
+  embedding?: { words: number; length: number };
   /** Epochs in one sample. */
   epochs: number;
 }

@@ -27,6 +27,39 @@ const wide: TrainCase = {
   samples: 3,
 };
 
+const sparse: TrainCase = {
+  ...lecture,
+  name: 'bag-of-words-sparse',
+  title: 'logistic regression 10000-2 on sparse rows of 200 values, batch 128, Adam',
+  widths: [10_000, 2],
+  optimizer: 'adam',
+  nonzeros: 200,
+};
+
+const hidden: TrainCase = {
+  ...sparse,
+  name: 'bag-of-words-wide',
+  title: '10000-1000-2 relu on sparse rows of 200 values, batch 16, SGD',
+  widths: [10_000, 1000, 2],
+  activation: 'relu',
+  optimizer: 'sgd',
+  batchSize: 16,
+  batches: 30,
+  epochs: 4,
+  samples: 3,
+};
+
+const embedding: TrainCase = {
+  ...lecture,
+  name: 'embedding',
+  title: '64 of 100000 vectors of 128, then 8192-2, batch 128, SGD',
+  widths: [64 * 128, 2],
+  embedding: { words: 100_000, length: 64 },
+  batches: 20,
+  epochs: 2,
+  samples: 3,
+};
+
 /** The network of the Adam paper for CIFAR-10. */
 const cnn: TrainCase = {
   ...wide,
@@ -63,14 +96,12 @@ export const networks: TrainCase[] = [
     batches: 10,
     epochs: 40,
   },
-  {
-    ...lecture,
-    name: 'bag-of-words-sparse',
-    title: 'logistic regression 10000-2 on sparse rows of 200 values, batch 128, Adam',
-    widths: [10_000, 2],
-    optimizer: 'adam',
-    nonzeros: 200,
-  },
+  sparse,
+  hidden,
+  { ...hidden, name: 'bag-of-words-wide-adagrad', title: hidden.title.replace('SGD', 'Adagrad'), optimizer: 'adagrad' },
+  embedding,
+  { ...embedding, name: 'embedding-adagrad', title: embedding.title.replace('SGD', 'Adagrad'), optimizer: 'adagrad' },
+  { ...embedding, name: 'embedding-adam', title: embedding.title.replace('SGD', 'Adam'), optimizer: 'adam' },
   cnn,
   bfloat16(lecture),
   bfloat16(wide),

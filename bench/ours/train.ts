@@ -15,6 +15,10 @@ function values(count: number): Float32Array {
   return Float32Array.from({ length: count }, () => Math.random());
 }
 
+function indices(count: number, limit: number): Int32Array {
+  return Int32Array.from({ length: count }, () => Math.floor(Math.random() * limit));
+}
+
 function sparse(rows: number, columns: number, nonzeros: number): data.SparseRows {
   const apart = Math.floor(columns / nonzeros);
   return new data.SparseRows({
@@ -34,13 +38,19 @@ export function prepare(
   options: ModelOptions = {},
 ): { net: Model; x: Tensor | data.SparseRows; y: Tensor } {
   const { widths, batchSize, batches, images, activation } = spec;
+  const { words = 0, length = 0 } = spec.embedding ?? {};
   const classes = widths.at(-1)!;
   const shape = images ? [images.side, images.side, images.channels] : [widths[0]!];
   const rows = batchSize * batches;
   const hidden = widths.slice(1, -1);
   const net = sequential(
     [
-      layers.input({ shape }),
+      ...(spec.embedding
+        ? [
+            layers.embedding({ inputDim: words, outputDim: widths[0]! / length, inputShape: [length] }),
+            layers.flatten(),
+          ]
+        : [layers.input({ shape })]),
       ...(images?.filters ?? []).flatMap((filters) => [
         layers.conv2d({ filters, kernelSize: 5, padding: 'same', activation }),
         layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
@@ -56,7 +66,11 @@ export function prepare(
   );
   net.compile({ optimizer: optimizers[spec.optimizer](), loss: losses.sparseCategoricalCrossentropy() });
   const size = shape.reduce((product, dim) => product * dim, 1);
-  const x = spec.nonzeros ? sparse(rows, size, spec.nonzeros) : tensor(values(rows * size), [rows, ...shape]);
+  const x = spec.embedding
+    ? tensor(indices(rows * length, words), [rows, length], 'int32')
+    : spec.nonzeros
+      ? sparse(rows, size, spec.nonzeros)
+      : tensor(values(rows * size), [rows, ...shape]);
   const y = tensor(
     Int32Array.from({ length: rows }, (_, i) => i % classes),
     [rows],

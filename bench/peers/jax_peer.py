@@ -16,6 +16,9 @@ from peer import Unsupported, measure, measure_calls, measure_epochs, serve
 
 def forward(case, parameters, x, key):
     act = jax.nn.sigmoid if case["activation"] == "sigmoid" else jax.nn.relu
+    if case.get("embedding"):
+        table, *parameters = parameters
+        x = table[x].reshape(len(x), -1)
     for w, b in parameters[:-1]:
         if w.ndim == 4:
             x = act(jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b)
@@ -23,16 +26,19 @@ def forward(case, parameters, x, key):
             continue
         if not isinstance(x, tuple):
             x = x.reshape(len(x), -1)
-        x = act(x @ w + b)
+        x = act(product(x, w) + b)
         if case["dropout"]:
             key, use = jax.random.split(key)
             keep = 1 - case["dropout"]
             x = jnp.where(jax.random.bernoulli(use, keep, x.shape), x / keep, 0)
     w, b = parameters[-1]
-    return (sparse_product(x, w) if isinstance(x, tuple) else x @ w) + b
+    return product(x, w) + b
 
 
-def sparse_product(x, w):
+def product(x, w):
+    """x may be sparse rows."""
+    if not isinstance(x, tuple):
+        return x @ w
     columns, values = x
     rows = jnp.repeat(jnp.arange(len(columns)), columns.shape[1])
     return jax.ops.segment_sum(values.reshape(-1, 1) * w[columns.reshape(-1)], rows, len(columns), indices_are_sorted=True)
@@ -47,14 +53,19 @@ def train(case):
     if images:
         sizes = zip([images["channels"], *images["filters"]], images["filters"])
         parameters = [(jax.random.normal(key, (5, 5, i, o)) / (25 * i) ** 0.5, jnp.zeros(o)) for i, o in sizes] + parameters
-    options = {"lr": 0.01} if case["optimizer"] == "sgd" else {"lr": 0.001, "eps": 1e-7}
-    rule, slots = jax_rules.rule("SGD" if case["optimizer"] == "sgd" else "Adam", options)
+    kind, options = {"sgd": ("SGD", {"lr": 0.01}), "adagrad": ("Adagrad", {"lr": 0.01}), "adam": ("Adam", {"lr": 0.001, "eps": 1e-7})}[case["optimizer"]]
+    rule, slots = jax_rules.rule(kind, options)
+    table = case.get("embedding")
+    if table:
+        parameters = [jax.random.normal(key, (table["words"], widths[0] // table["length"])) / 20, *parameters]
     state = (parameters, [jax.tree.map(jnp.zeros_like, parameters) for _ in range(slots)], jnp.ones(()))
     nonzeros = case.get("nonzeros")
     if nonzeros:  # columns and values, [rows, nonzeros] each
         apart = widths[0] // nonzeros
         columns = jnp.arange(nonzeros) * apart + jax.random.randint(key, (rows, nonzeros), 0, apart)
         x = (columns, jax.random.uniform(key, (rows, nonzeros)))
+    elif table:
+        x = jax.random.randint(key, (rows, table["length"]), 0, table["words"])
     else:
         x = jax.random.uniform(key, (rows, images["side"], images["side"], images["channels"]) if images else (rows, widths[0]))
     y = jnp.arange(rows) % widths[-1]

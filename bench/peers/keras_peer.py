@@ -26,7 +26,13 @@ def train(case):
     widths, images = case["widths"], case.get("images")
     rows = case["batchSize"] * case["batches"]
     shape = (images["side"], images["side"], images["channels"]) if images else (widths[0],)
-    net = keras.Sequential([keras.Input(shape)])
+    table = case.get("embedding")
+    if table:
+        net = keras.Sequential([keras.Input((table["length"],), dtype="int32")])
+        net.add(layers.Embedding(table["words"], widths[0] // table["length"]))
+        net.add(layers.Flatten())
+    else:
+        net = keras.Sequential([keras.Input(shape)])
     for filters in images["filters"] if images else []:
         net.add(layers.Conv2D(filters, 5, padding="same", activation=case["activation"]))
         net.add(layers.MaxPooling2D(3, 2, padding="same"))
@@ -38,7 +44,7 @@ def train(case):
             net.add(layers.Dropout(case["dropout"]))
     net.add(layers.Dense(widths[-1], activation="softmax"))
     net.compile(optimizer=case["optimizer"], loss="sparse_categorical_crossentropy")
-    x = np.random.rand(rows, *shape).astype("float32")
+    x = np.random.randint(table["words"], size=(rows, table["length"])) if table else np.random.rand(rows, *shape).astype("float32")
     y = np.arange(rows) % widths[-1]
     if backend == "torch":
         x, y = torch.from_numpy(x), torch.from_numpy(y)

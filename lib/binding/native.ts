@@ -119,8 +119,11 @@ export interface NativeBinding {
   setDeviceMemoryLimit(id: string, bytes: number): void;
 
   // ---- storage --------------------------------------------------------------------------------
-  /** Views of one new zero-filled buffer, each aligned, in order. Sizes in bytes. device: where it is first used. */
-  arena(sizes: number[], device?: string): Storage[];
+  /**
+   * Views of one new zero-filled buffer, each aligned, in order. Sizes in bytes. device: where it is first used. rows: they are gradients that steps may
+   * write by rows; whether the optimizer updates such rows alone, for programDescribe.
+   */
+  arena(sizes: number[], device?: string, rows?: boolean[]): Storage[];
   /** Copies values, converting to dtype (float64 to float32, uint8 to either, …). */
   storageFrom(values: NumericArray, dtype: DType): Storage;
   /** A fresh typed array with the values of one storage. Blocks while pending; throws the job's error. */
@@ -238,8 +241,11 @@ export interface NativeBinding {
   limits(): Promise<{ flops: number; bytes: number; cachedBytes: number; cache: number }>;
 
   // ---- updates --------------------------------------------------------------------------------
-  /** Names and slot counts of the rules of native/optim/rules.def, and how many scalars of a step their programs read. */
-  rules(): { name: string; slots: number; scalars: number }[];
+  /**
+   * Names and slot counts of the rules of native/optim/rules.def, how many scalars of a step their programs read, and whether a gradient of 0 may leave
+   * everything as it is.
+   */
+  rules(): { name: string; slots: number; scalars: number; rests: boolean }[];
   /**
    * One update of many variables: segments in arena order, adjacent ones are merged. groups: a rule, and hyperparameters by the names of
    * native/optim/rule.cpp. graphs: what follows the pass; slot 0 of a segment whose rule is a program takes the gradient to it. Segments have an accumulator where

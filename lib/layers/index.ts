@@ -9,6 +9,7 @@ import { Concatenate, concatenate } from './concatenate.js';
 import { Dense, dense } from './dense.js';
 import { Dot, dot } from './dot.js';
 import { Dropout, dropout } from './dropout.js';
+import { Embedding, embedding } from './embedding.js';
 import { Flatten, flatten } from './flatten.js';
 import { InputLayer, input } from './input.js';
 import { Lambda, lambda } from './lambda.js';
@@ -57,6 +58,7 @@ export { Concatenate, type ConcatenateOptions, concatenate } from './concatenate
 export { Dense, type DenseOptions, dense } from './dense.js';
 export { Dot, type DotOptions, dot } from './dot.js';
 export { Dropout, type DropoutOptions, dropout } from './dropout.js';
+export { Embedding, type EmbeddingOptions, embedding } from './embedding.js';
 export { Flatten, type FlattenOptions, flatten } from './flatten.js';
 export { InputLayer, type InputOptions, input } from './input.js';
 export { Lambda, type LambdaFunction, type LambdaOptions, lambda } from './lambda.js';
@@ -148,6 +150,15 @@ register('layer', (value) => value instanceof Layer, {
   },
   Dot: { type: Dot, make: dot },
   Dropout: { type: Dropout, make: dropout },
+  Embedding: {
+    type: Embedding,
+    make: embedding,
+    nested: {
+      embeddingsInitializer: 'initializer',
+      embeddingsRegularizer: 'regularizer',
+      embeddingsConstraint: 'constraint',
+    },
+  },
   Flatten: { type: Flatten, make: flatten },
   InputLayer: { type: InputLayer, make: input },
   AveragePooling1D: { type: AveragePooling1D, make: averagePooling1d },

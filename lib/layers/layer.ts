@@ -148,6 +148,11 @@ export abstract class Layer {
     return this.#built !== null;
   }
 
+  /** What a model that begins with it takes. */
+  get inputDtype(): DType {
+    return 'float32';
+  }
+
   /** Kernel before bias, as Keras orders them. */
   get weights(): readonly Weight[] {
     return this.declaredWeights;

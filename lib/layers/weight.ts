@@ -92,3 +92,13 @@ export function arenaLike(weights: readonly Weight[], device?: string): Storage[
   const sizes = weights.map((weight) => weight.size * ELEMENT);
   return weights.length === 0 ? [] : binding.arena(sizes, device);
 }
+
+/** The same for gradients, of which steps on the CPU may write single rows. updated: by weight, whether the optimizer updates such rows alone. */
+export function gradientsLike(weights: readonly Weight[], device: string, updated: readonly boolean[]): Storage[] {
+  if (device !== 'cpu' || weights.length === 0) return arenaLike(weights, device);
+  return binding.arena(
+    weights.map((weight) => weight.size * ELEMENT),
+    device,
+    [...updated],
+  );
+}

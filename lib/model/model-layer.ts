@@ -39,7 +39,7 @@ export abstract class ModelLayer extends Layer {
     return this.inputPorts.only(this.name).shape;
   }
 
-  get inputDtype(): DType {
+  override get inputDtype(): DType {
     return this.inputPorts.only(this.name).dtype;
   }
 

@@ -251,7 +251,7 @@ export class Sequential extends Model {
 
 /** Of a model that begins with this layer. */
 function inputDtypeOf(first: Layer | undefined): DType {
-  return first instanceof InputLayer ? first.dtype : first instanceof Model ? first.inputDtype : 'float32';
+  return first instanceof InputLayer ? first.dtype : (first?.inputDtype ?? 'float32');
 }
 
 /**

@@ -170,11 +170,24 @@ export function readCommon(read: Options<OptimizerOptions>, preset: Preset, rule
 
 let rules: ReturnType<typeof binding.rules> | null = null;
 
-/** Compares what a class says of its rule with the row of native/optim/rules.def. */
-export function checkRule({ rule, slots, program }: VariableRule): void {
+function rowOfRule(rule: string) {
   rules ??= binding.rules();
   const row = rules.find(({ name }) => name === rule);
   if (!row) throw new DownhillError('INTERNAL', `The addon has no update rule "${rule}".`);
+  return row;
+}
+
+/** Whether updates of a variable without a constraint leave elements whose gradient is 0 as they are (native/optim/update_rows.cpp). */
+export function restsAtZero({ rule }: VariableRule, hyper: Common['hyper'], options: UpdaterOptions): boolean {
+  const { accumulationSteps, emaMomentum } = options;
+  return (
+    rowOfRule(rule).rests && accumulationSteps === 1 && emaMomentum === null && !hyper.weightDecay && !hyper.shrinkage
+  );
+}
+
+/** Compares what a class says of its rule with the row of native/optim/rules.def. */
+export function checkRule({ rule, slots, program }: VariableRule): void {
+  const row = rowOfRule(rule);
   if (row.scalars !== (program?.scalars.length ?? 0))
     throw new DownhillError('INTERNAL', `The update rule "${rule}" needs the names of its ${row.scalars} scalars.`);
   if (!program && row.slots !== slots.length)

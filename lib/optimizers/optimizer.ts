@@ -13,7 +13,7 @@ import type { TensorLike } from '../tensor/convert.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
 import { checkPairs, checkVariables } from './arguments.js';
-import { type Common, type OptimizerOptions, readCommon, type UpdateRule } from './common.js';
+import { type Common, type OptimizerOptions, readCommon, restsAtZero, type UpdateRule } from './common.js';
 import { CheckedGroup, type GroupOwner, ParameterGroup, ruleOfAll } from './groups.js';
 import { LossPrograms } from './loss-programs.js';
 import { type Preset, presetOf } from './presets.js';
@@ -267,6 +267,12 @@ export abstract class Optimizer {
     });
     binding.updaterSetIterations(updater, this.steps, this.skipped);
     return updater;
+  }
+
+  /** Whether updates go over those rows of a variable alone that have a gradient, where it has some by rows. For describe(). */
+  updatesRows(variable: Variable): boolean {
+    const { rule, hyper } = this.#rows[this.#rowOf(variable)];
+    return variable.constraint === null && restsAtZero(rule, hyper, this.#common.options);
   }
 
   /** The slots of a variable; null before its first update. For files. */

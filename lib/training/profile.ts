@@ -2,7 +2,7 @@
 import { binding } from '../binding/index.js';
 import { SparseRows } from '../data/sparse-rows.js';
 import { DownhillError } from '../errors.js';
-import { arenaLike } from '../layers/weight.js';
+import { arenaLike, gradientsLike } from '../layers/weight.js';
 import { Options } from '../options.js';
 import {
   type Profile,
@@ -99,7 +99,9 @@ async function trainingJob(
   const { network, compiled } = trainer;
   const { optimizer } = compiled;
   const trained = network.weights.filter((weight) => weight.trainable);
-  const [copies, gradients] = [arenaLike(trained, network.device), arenaLike(trained, network.device)];
+  const updated = trained.map(({ variable }) => optimizer.updatesRows(variable));
+  const copies = arenaLike(trained, network.device);
+  const gradients = gradientsLike(trained, network.device, updated);
   const variables = trained.map(
     ({ shape, variable, constraint }, i) => new Variable(copies[i], shape, 'float32', variable.name, true, constraint),
   );

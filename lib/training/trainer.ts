@@ -11,7 +11,7 @@ import {
 import type { Logs } from '../callbacks/callback.js';
 import { DownhillError } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
-import { arenaLike, type Weight } from '../layers/weight.js';
+import { gradientsLike, type Weight } from '../layers/weight.js';
 import { type Columns, type OnNonFinite, type RowType, wantedTarget } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
@@ -255,7 +255,9 @@ export class Trainer {
   #trained(): Gradients {
     if (!this.#gradients) {
       const weights = this.network.weights.filter((weight) => weight.trainable);
-      this.#gradients = { weights, storages: arenaLike(weights, this.network.device) };
+      const { optimizer } = this.compiled;
+      const updated = weights.map(({ variable }) => optimizer.updatesRows(variable));
+      this.#gradients = { weights, storages: gradientsLike(weights, this.network.device, updated) };
     }
     return this.#gradients;
   }

@@ -8,6 +8,7 @@
 #include "addon/exports.h"
 #include "addon/handles.h"
 #include "backend/device.h"
+#include "core/touched_rows.h"
 #include "data/orthogonal.h"
 #include "data/random_fill.h"
 
@@ -40,6 +41,7 @@ Napi::Value arena(const Napi::CallbackInfo& info) {
   }
   const auto buffer =
       std::make_shared<Buffer>(total, info[1].IsUndefined() ? nullptr : devices::get(text(info[1], "device")).memory());
+  const Napi::Value rows = info[2];  // of gradients that may be written by rows: whether updates go by them
   Napi::Array views = Napi::Array::New(info.Env(), sizes.size());
   size_t offset = 0;
   for (size_t i = 0; i < sizes.size(); ++i) {
@@ -47,6 +49,10 @@ Napi::Value arena(const Napi::CallbackInfo& info) {
     view->buffer = buffer;
     view->offset = offset;
     view->bytes = static_cast<size_t>(sizes[i]);
+    if (rows.IsArray()) {
+      view->rows = std::make_shared<TouchedRows>();
+      view->rows->updated = boolean(rows.As<Napi::Array>().Get(static_cast<uint32_t>(i)), "rows");
+    }
     offset += (view->bytes + kAlignment - 1) / kAlignment * kAlignment;
     views.Set(static_cast<uint32_t>(i), storage_handle(info.Env(), std::move(view)));
   }

@@ -37,8 +37,9 @@ struct Bindings {
   const void* const* inputs = nullptr;  // by input index
   void* const* outputs = nullptr;       // by output index; ignored for outputs with a target
   Workspace* workspace = nullptr;
-  uint64_t step = 0;   // Philox counter of dropout
-  bool commit = true;  // false: state is written by commit(), if at all
+  uint64_t step = 0;            // Philox counter of dropout
+  bool sparse_checked = false;  // the sparse rows among the inputs are known to be right
+  bool commit = true;           // false: state is written by commit(), if at all
   /// Reads variables of this buffer from a copy of it instead (a snapshot taken while training goes on).
   const Buffer* rebase_from = nullptr;
   const std::byte* rebase_to = nullptr;

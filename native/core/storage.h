@@ -103,11 +103,14 @@ class Pending {
   std::string message_;
 };
 
+struct TouchedRows;
+
 struct Storage {
   std::shared_ptr<Buffer> buffer;
   size_t offset = 0;  // bytes
   size_t bytes = 0;
-  std::shared_ptr<Pending> pending;  // null: ready
+  std::shared_ptr<Pending> pending;        // null: ready
+  std::shared_ptr<TouchedRows> rows = {};  // of a gradient whose steps may write single rows; null: any may be written
 
   std::byte* data() const { return buffer->data() + offset; }  // host memory, to be changed
   const std::byte* host() const { return read(nullptr); }      // host memory, to be read

@@ -17,6 +17,7 @@ struct Adagrad {
     return {static_cast<float>(h.learning_rate / decay), static_cast<float>(h.inner_epsilon),
             static_cast<float>(h.epsilon)};
   }
+  Rest rest() const { return Rest::always; }
   DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
     slot[0] += g * g;
     return p - rate * g / (math::sqrt(slot[0] + inside) + outside);

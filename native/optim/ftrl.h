@@ -20,6 +20,8 @@ struct FtrlRule {
     return {static_cast<float>(inverse), static_cast<float>(-h.learning_rate_power), static_cast<float>(h.l1),
             static_cast<float>(2 * h.l2 + h.beta * inverse), static_cast<float>(2 * h.shrinkage)};
   }
+  /// p follows from n, z and the rate alone.
+  Rest rest() const { return shrinkage == 0 ? Rest::same_numbers : Rest::never; }
   DH_HOST_DEVICE float raised(float n) const { return kRoot ? math::sqrt(n) : math::pow_of_positive(n, power); }
   DH_HOST_DEVICE float operator()(float g, float p, float (&slot)[kSlots]) const {
     const bool moves = inverse > 0.0f;

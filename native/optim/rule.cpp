@@ -1,7 +1,9 @@
 #include "optim/rule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <type_traits>
 
@@ -16,7 +18,7 @@ namespace {
 struct RuleRow {
   const char* name;
   int slots, scalars;
-  bool norms, own_decay;
+  bool norms, own_decay, may_rest;
 };
 
 template <typename Functor>
@@ -27,9 +29,13 @@ constexpr int scalars_of_functor() {
 }
 
 constexpr RuleRow kRules[] = {
-#define RULE(name, functor)                                                                                    \
-  {#name, DH_ISA::functor::kSlots, scalars_of_functor<DH_ISA::functor>(), DH_ISA::kUsesNorms<DH_ISA::functor>, \
-   DH_ISA::kDecaysItself<DH_ISA::functor>},
+#define RULE(name, functor)                \
+  {#name,                                  \
+   DH_ISA::functor::kSlots,                \
+   scalars_of_functor<DH_ISA::functor>(),  \
+   DH_ISA::kUsesNorms<DH_ISA::functor>,    \
+   DH_ISA::kDecaysItself<DH_ISA::functor>, \
+   DH_ISA::kMayRest<DH_ISA::functor>},
 #include "optim/rules.def"
 };
 
@@ -77,6 +83,16 @@ float trust_with(const RuleBytes& bytes, double p_norm, double norm) {
   return 1;
 }
 
+template <typename Functor>
+Rest rest_with(const RuleBytes& bytes) {
+  if constexpr (DH_ISA::kMayRest<Functor>) {
+    Functor rule;
+    std::memcpy(&rule, bytes.bytes, sizeof rule);
+    return rule.rest();
+  }
+  return Rest::never;
+}
+
 }  // namespace
 
 Rule rule_of(std::string_view name) {
@@ -93,6 +109,15 @@ int slots_of(Rule rule) { return kRules[static_cast<int>(rule)].slots; }
 int scalars_of(Rule rule) { return kRules[static_cast<int>(rule)].scalars; }
 bool uses_norms(Rule rule) { return kRules[static_cast<int>(rule)].norms; }
 bool decays_itself(Rule rule) { return kRules[static_cast<int>(rule)].own_decay; }
+bool may_rest(Rule rule) { return kRules[static_cast<int>(rule)].may_rest; }
+
+bool operator==(const RuleBytes& a, const RuleBytes& b) { return std::memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0; }
+
+bool is_finite(const RuleBytes& functor) {
+  float numbers[sizeof functor.bytes / sizeof(float)];
+  std::memcpy(numbers, functor.bytes, sizeof numbers);
+  return std::all_of(std::begin(numbers), std::end(numbers), [](float number) { return std::isfinite(number); });
+}
 
 void set_hyper(Hyper& hyper, std::string_view name, double value) {
   if (!std::isfinite(value))
@@ -125,6 +150,18 @@ float trust_of(Rule rule, const RuleBytes& functor, double p_norm, double norm) 
 #define RULE(name, functor_type) \
   case Rule::name:               \
     return trust_with<DH_ISA::functor_type>(functor, p_norm, norm);
+#include "optim/rules.def"
+    case Rule::count_:
+      break;
+  }
+  throw Error(code::kInternal, "Not an update rule.");
+}
+
+Rest rest_of(Rule rule, const RuleBytes& functor) {
+  switch (rule) {
+#define RULE(name, functor_type) \
+  case Rule::name:               \
+    return rest_with<DH_ISA::functor_type>(functor);
 #include "optim/rules.def"
     case Rule::count_:
       break;

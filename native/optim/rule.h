@@ -27,6 +27,11 @@ enum class Rule : uint8_t {
 };
 inline constexpr int kRuleCount = static_cast<int>(Rule::count_);
 
+/// What an update with a gradient of 0 and no weight decay does to an element that an update has left finite: it may
+/// change it, it changes it only where the rule has other numbers than then, or it leaves parameter and slots as they
+/// are, to the bit.
+enum class Rest : uint8_t { never, same_numbers, always };
+
 /// Throws UNKNOWN_NAME.
 Rule rule_of(std::string_view name);
 const char* name_of(Rule rule);
@@ -37,6 +42,8 @@ int scalars_of(Rule rule);
 /// (update_element.h).
 bool uses_norms(Rule rule);
 bool decays_itself(Rule rule);
+/// Whether the rule may leave elements at rest: its functor has `rest()`.
+bool may_rest(Rule rule);
 
 /// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, adaptiveClipFactor,
 /// adaptiveClipEpsilon, and those of hypers.def. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not
@@ -49,7 +56,11 @@ double get_hyper(const Hyper& hyper, std::string_view name);
 struct RuleBytes {
   alignas(16) unsigned char bytes[64] = {};
 };
+bool operator==(const RuleBytes& a, const RuleBytes& b);
+/// Whether all numbers of a functor are finite.
+bool is_finite(const RuleBytes& functor);
 RuleBytes build_rule(Rule rule, const Hyper& hyper, int64_t t);
+Rest rest_of(Rule rule, const RuleBytes& functor);
 /// The factor that such a functor makes of ‖p‖ and of the norm of what it measures.
 float trust_of(Rule rule, const RuleBytes& functor, double p_norm, double norm);
 

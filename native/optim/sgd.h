@@ -13,6 +13,7 @@ struct Sgd {
   float rate;
 
   static Sgd at(const Hyper& h, int64_t) { return {static_cast<float>(h.learning_rate)}; }
+  Rest rest() const { return Rest::always; }
   DH_HOST_DEVICE float operator()(float g, float p, float*) const { return p - rate * g; }
 };
 

@@ -20,6 +20,12 @@ inline constexpr bool kDecaysItself = false;
 template <typename Functor>
 inline constexpr bool kDecaysItself<Functor, std::void_t<decltype(Functor::kOwnDecay)>> = true;
 
+/// Whether a rule says what a gradient of 0 does: `rest()` (rule.h).
+template <typename Functor, typename = void>
+inline constexpr bool kMayRest = false;
+template <typename Functor>
+inline constexpr bool kMayRest<Functor, std::void_t<decltype(&Functor::rest)>> = true;
+
 /// factor: clipping by norm and the mean of what was accumulated; limit: clipping by value, inf: none; l2: coupled
 /// decay; decay: decoupled decay, times the rate; trust: of a rule with norms.
 struct ElementStep {

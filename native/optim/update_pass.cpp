@@ -59,7 +59,7 @@ void Updater::apply() {
   }
   bool clipped = false;
   for (const GroupStep& group : steps_) clipped = clipped || group.clip_norm > 0;
-  const bool by_variable = clipped || units_ > 0 || measures();
+  const bool by_rows = choose_rows(), by_variable = clipped || units_ > 0 || measures() || by_rows;
   if (by_variable || head_.global_clip_norm > 0) resolve(by_variable_);
   if (clipped || head_.global_clip_norm > 0)
     measure_norms();
@@ -69,7 +69,11 @@ void Updater::apply() {
   measure_rule();
   Pass& pass = by_variable ? by_variable_ : merged_;
   if (!by_variable && !skips()) resolve(pass);
-  update(pass);
+  if (by_rows)
+    update_by_rows();
+  else
+    update(pass);
+  settle();
   if (programs_) programs_->run(head_, steps_.data());
   count(1);
 }

@@ -153,6 +153,7 @@ Updater::Updater(Rule rule, std::vector<UpdateSegment> segments, std::vector<Hyp
   trust_.resize(segments.size(), 1);
   if (measures()) measured_.resize(2 * by_variable_.chunks.size());
   cut_units();
+  find_row_variables();
 }
 
 Updater::Pass Updater::cut(std::vector<UpdateSpan> spans) {

@@ -137,7 +137,22 @@ class Updater {
     int64_t at;  // of its sums
   };
 
+  /// A variable whose gradient may be known to be 0 but for some rows, and whose rule leaves the others as they are.
+  struct RowVariable {
+    int variable;
+    const TouchedRows* rows;
+    RuleBytes rule = {};   // of its last update
+    bool settled = false;  // that update left it so that one with a gradient of 0 would change nothing
+    bool now = false;      // its rows are what the update in hand goes over
+  };
+
   static Pass cut(std::vector<UpdateSpan> spans);
+  void find_row_variables();
+  bool choose_rows();
+  int64_t rows_of_task(const RowVariable& at) const;
+  void update_rows(const RowVariable& at, int64_t task);
+  void update_by_rows();
+  void settle();
   void cut_units();
   static void resolve(Pass& pass);
   void collect_buffers(const std::vector<UpdateSegment>& segments);
@@ -160,6 +175,11 @@ class Updater {
   mutable std::mutex mutex_;  // of groups_
   std::vector<Group> groups_;
   std::atomic<int64_t> iterations_{0}, skipped_{0};
+
+  std::vector<RowVariable> row_variables_;
+  std::vector<int64_t> first_task_;    // of each variable in an update by rows, and how many there are
+  std::vector<uint64_t> versions_;     // that written_ has when nobody else has changed it since the last update
+  std::atomic<bool> rows_rest_{true};  // what the update in hand has made of rows
 
   std::unique_ptr<UpdatePrograms> programs_;  // null: none, or not needed so far
 

@@ -1,6 +1,8 @@
 #include <cstdio>
 
+#include "core/touched_rows.h"
 #include "plan/plan.h"
+#include "plan/row_gradients.h"
 
 namespace downhill {
 
@@ -140,6 +142,9 @@ std::string describe(const Plan& plan) {
       shapes += (shapes.empty() ? "" : " ") + value.shape.to_string();
       places += (places.empty() ? "" : ", ") + place_of(value);
     }
+    if (writes_rows(plan, step))
+      places +=
+          plan.values[step.output].storage->rows->updated ? ", touched rows (also updated alone)" : ", touched rows";
     char head[80];
     std::snprintf(head, sizeof head, "%3zu  %-24s ", i, name_of(step).c_str());
     text += head + operands + " -> " + shapes + attrs + "  " + places + "  " + scaled(flops_of(plan, step), "FLOP") +

@@ -2,11 +2,7 @@
 
 namespace downhill {
 
-namespace {
-
 bool is_sparse(Op op) { return op == Op::sparseMatmul || op == Op::sparseMatmulGrad || op == Op::sparseDropout; }
-
-}  // namespace
 
 Error IndexDomain::error(int32_t value, int64_t position) const {
   if (rows >= 0) {

@@ -25,6 +25,8 @@ struct IndexDomain {
 /// indices.
 IndexDomain index_domain(const Plan& plan, const Step& step);
 
+bool is_sparse(Op op);
+
 /// Whether a step before this one, with the same sparse rows, checks them.
 bool checked_before(const Plan& plan, const Step& step);
 

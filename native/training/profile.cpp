@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "data/gather.h"
 #include "data/permutation.h"
+#include "training/checked_rows.h"
 #include "training/locks.h"
 #include "training/run_once.h"
 
@@ -100,6 +101,7 @@ std::vector<ProfileRun> profile(const ProfileOptions& options, int64_t first, in
   const std::vector<Storage> outputs = outputs_of(program);
   std::unique_ptr<Batches> batches;
   if (options.data) batches = std::make_unique<Batches>(plan, *options.data, options.rows, options.shuffled);
+  const bool checked = options.data && sparse_checked(plan, *options.data);
   LockSet locks;
   if (options.updater) {
     if (program.device().memory()) throw Error(code::kUnsupported, "Updates are profiled on the CPU only.");
@@ -118,7 +120,7 @@ std::vector<ProfileRun> profile(const ProfileOptions& options, int64_t first, in
     if (batches) run.gather = since(start);
     check_inputs(plan, inputs);
     const FlushDenormals flush(options.data != nullptr);  // as sessions do
-    run_once(program, *options.workspace, inputs, outputs, static_cast<uint64_t>(index), seconds.data());
+    run_once(program, *options.workspace, inputs, outputs, static_cast<uint64_t>(index), seconds.data(), checked);
     run.steps.assign(seconds.begin(), seconds.end() - 1);
     run.program = seconds.back();
     if (options.updater) {

@@ -18,7 +18,7 @@ bool holds(const std::vector<std::shared_ptr<Buffer>>& buffers, const std::share
 }  // namespace
 
 void run_once(Program& program, Workspace& workspace, const std::vector<Storage>& inputs,
-              const std::vector<Storage>& outputs, uint64_t step, double* seconds) {
+              const std::vector<Storage>& outputs, uint64_t step, double* seconds, bool sparse_checked) {
   for (const Storage& input : inputs)
     if (input.pending) input.pending->wait();
   Access access = access_of(program.plan());
@@ -54,6 +54,7 @@ void run_once(Program& program, Workspace& workspace, const std::vector<Storage>
   bindings.outputs = output_pointers.data();
   bindings.workspace = &workspace;
   bindings.step = step;
+  bindings.sparse_checked = sparse_checked;
   bindings.rebase_from = source;
   bindings.rebase_to = copy;
   if (seconds)

@@ -12,6 +12,7 @@ namespace downhill {
 /// trained are read from a snapshot. outputs: by output index; those with a target are ignored. Throws what the program
 /// or an input's job throws. With `seconds` it is Program::profile(): no state is written.
 void run_once(Program& program, Workspace& workspace, const std::vector<Storage>& inputs,
-              const std::vector<Storage>& outputs, uint64_t step, double* seconds = nullptr);
+              const std::vector<Storage>& outputs, uint64_t step, double* seconds = nullptr,
+              bool sparse_checked = false);
 
 }  // namespace downhill

@@ -84,6 +84,7 @@ class Session {
     Work work;
     LockSet forward, update;         // held for the program; for the update
     LockSet whole;                   // both, for a loop
+    bool sparse_checked = false;     // as in Bindings
     std::unique_ptr<StepLoop> loop;  // where the device runs several steps at a time
   };
 

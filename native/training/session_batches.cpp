@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "training/checked_rows.h"
 #include "training/session.h"
 
 namespace downhill {
@@ -23,8 +24,9 @@ void Session::prepare() {
   size_t outputs = 0;
   for (int64_t position = position_; position < length_;) {
     const int64_t size = rows_at(position);
-    const Entry& entry = entry_of(size);
+    Entry& entry = entry_of(size);
     check(entry);
+    entry.sparse_checked = sparse_checked(entry.program->plan(), *dataset_);
     outputs = std::max(outputs, entry.program->plan().outputs.size());
     position += size == batch_size_ ? (length_ - position) / size * size : size;
   }

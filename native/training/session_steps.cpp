@@ -43,6 +43,7 @@ void Session::step() {
   bindings.inputs = inputs_.data();
   bindings.outputs = outputs_.data();
   bindings.workspace = options_.workspace.get();
+  bindings.sparse_checked = entry.sparse_checked;
   {
     const std::lock_guard<TurnMutex> program(entry.program->in_use);
     const std::lock_guard<TurnMutex> workspace(options_.workspace->in_use);

@@ -7,6 +7,8 @@
 #include "backend/device.h"
 #include "backend/families.h"
 #include "core/error.h"
+#include "core/touched_rows.h"
+#include "plan/row_gradients.h"
 
 namespace downhill::cpu {
 
@@ -55,11 +57,13 @@ class CpuProgram final : public Program {
         products_(devices::cpu().products(precision)),
         at_(plan_.values.size()),
         written_(written_values(plan_)),
+        by_rows_(plan_.values.size()),
         scratch_at_(aligned(plan_.arena_bytes)) {
     const KernelTable& table = products_ == Precision::bfloat16 ? *bfloat16_kernel_table() : kernels();
     size_t scratch = 0;
     for (const Step& step : plan_.steps) {
       launches_.push_back(compile_step({plan_, step, table}));
+      if (writes_rows(plan_, step)) by_rows_[static_cast<size_t>(step.output)] = true;
       scratch = std::max(scratch, launches_.back()->scratch_bytes);
     }
     workspace_bytes_ = scratch_at_ + aligned(scratch);
@@ -103,7 +107,7 @@ class CpuProgram final : public Program {
     if (workspace_bytes_ > 0)
       base = (bindings.workspace ? *bindings.workspace : own_workspace_).reserve(workspace_bytes_);
     bind(bindings, base);
-    return {at_.data(), base ? base + scratch_at_ : nullptr, bindings.step};
+    return {at_.data(), base ? base + scratch_at_ : nullptr, bindings.step, bindings.sparse_checked};
   }
 
   void bind(const Bindings& bindings, std::byte* base) {
@@ -122,10 +126,12 @@ class CpuProgram final : public Program {
         case Place::storage:
           if (bindings.rebase_from && value.storage->buffer.get() == bindings.rebase_from)
             at_[i] = const_cast<std::byte*>(bindings.rebase_to) + value.storage->offset;
-          else if (written_[i])
+          else if (written_[i]) {
             at_[i] = value.storage->data();
-          else
+            if (value.storage->rows && !by_rows_[i]) value.storage->rows->forget();
+          } else {
             at_[i] = const_cast<std::byte*>(value.storage->host());  // steps only read it
+          }
           break;
       }
     }
@@ -135,6 +141,7 @@ class CpuProgram final : public Program {
   std::vector<std::unique_ptr<Launch>> launches_;
   std::vector<void*> at_;      // by value
   std::vector<bool> written_;  // by value
+  std::vector<bool> by_rows_;  // by value: the step that writes it keeps its list of rows
   size_t scratch_at_;          // bytes: behind the arena
   size_t workspace_bytes_ = 0;
   Workspace own_workspace_;  // for callers that bring none

@@ -14,9 +14,10 @@ namespace downhill::cpu {
 
 /// What changes from run to run.
 struct Run {
-  void* const* at;     // by value: where it lies
-  std::byte* scratch;  // of the step that runs; aligned to 64
-  uint64_t step;       // Philox counter
+  void* const* at;      // by value: where it lies
+  std::byte* scratch;   // of the step that runs; aligned to 64
+  uint64_t step;        // Philox counter
+  bool sparse_checked;  // of the inputs
 };
 
 /// One step, ready to run.

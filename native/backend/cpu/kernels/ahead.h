@@ -12,11 +12,16 @@ namespace {
 inline constexpr int64_t kAhead = 512;   // floats
 inline constexpr int64_t kStretch = 64;  // floats that are fetched at once
 
-/// Asks for x[kAhead … kAhead + kStretch), for a loop that has come to x. It need not exist.
-[[gnu::always_inline]] inline void fetch_ahead(const float* x) {
-  const uintptr_t from = reinterpret_cast<uintptr_t>(x) + kAhead * sizeof(float);
+/// Asks for x[ahead … ahead + kStretch), for a loop that has come to x. It need not exist.
+[[gnu::always_inline]] inline void fetch_ahead(const float* x, int64_t ahead = kAhead) {
+  const uintptr_t from = reinterpret_cast<uintptr_t>(x) + static_cast<uintptr_t>(ahead) * sizeof(float);
   constexpr uintptr_t kLine = 64, kBytes = kStretch * sizeof(float);
   for (uintptr_t line = 0; line < kBytes; line += kLine) __builtin_prefetch(reinterpret_cast<const void*>(from + line));
+}
+
+/// Asks for the line 2 KiB behind x.
+[[gnu::always_inline]] inline void fetch_line_ahead(const void* x) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(x) + kAhead * sizeof(float)));
 }
 
 /// body(begin, size) for [0, n) by stretches, after fetch(begin). `fetch` must be inlined always: GCC takes calls of a

@@ -84,6 +84,27 @@ void scatter_add(const void* source, const int32_t* indices, void* target, int64
   }
 }
 
+void scatter_add_between(const float* x, const int32_t* indices, float* y, int64_t n, int64_t width, int64_t begin,
+                         int64_t end) {
+  constexpr int64_t kBlock = 256;
+  for (int64_t at = 0; at < n; at += kBlock) {
+    const int64_t count = least(kBlock, n - at);
+    int32_t chosen[kBlock];
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; ++i) {  // without a branch that depends on the indices
+      chosen[found] = static_cast<int32_t>(i);
+      found += indices[at + i] >= begin && indices[at + i] < end;
+    }
+    for (int64_t k = 0; k < found; ++k) {
+      const int64_t i = at + chosen[k];
+      const float* const from = x + i * width;
+      float* const to = y + indices[i] * width;
+#pragma GCC ivdep
+      for (int64_t j = 0; j < width; ++j) to[j] += from[j];
+    }
+  }
+}
+
 void one_hot(const int32_t* labels, float* y, int64_t n, int64_t depth) {
   __builtin_memset(y, 0, static_cast<size_t>(n * depth) * sizeof(float));
   for (int64_t i = 0; i < n; ++i) y[i * depth + labels[i]] = 1.0f;
@@ -108,8 +129,15 @@ void dropout(const float* x, float* y, int64_t begin, int64_t n, float rate, uin
 }  // namespace
 
 void fill_movement(MovementKernels& table) {
-  table = {copy,    to_int, to_float, first_outside, gather, {scatter_add<float>, scatter_add<uint32_t>},
-           one_hot, dropout};
+  table = {copy,
+           to_int,
+           to_float,
+           first_outside,
+           gather,
+           {scatter_add<float>, scatter_add<uint32_t>},
+           scatter_add_between,
+           one_hot,
+           dropout};
 }
 
 }  // namespace downhill::cpu::DH_ISA

@@ -1,4 +1,5 @@
 // Products with sparse rows.
+#include "backend/cpu/kernels/ahead.h"
 #include "backend/cpu/kernels/entries.h"
 #include "core/philox.h"
 #include "ops/movement.h"
@@ -9,6 +10,7 @@ namespace {
 
 constexpr int kFew = 16;   // columns of b whose sums fit registers in every instruction set
 constexpr int kMany = 64;  // in wide registers
+constexpr int64_t kLong = 256;
 
 /// y[r, 0 … N) = Σ over the values of row r; four sums side by side where N is small, value k in sum k mod 4.
 template <int N>
@@ -20,12 +22,17 @@ void product_of(const SparseRows& a, const float* b, float* y, int64_t n, int64_
     float sum[kSums][N] = {};
     int64_t k = a.indptr[r];
     const int64_t stop = a.indptr[r + 1];
-    for (; k + kSums <= stop; k += kSums)
+    for (; k + kSums <= stop; k += kSums) {
+      if constexpr (kSums > 1) {
+        fetch_line_ahead(indices + k);
+        fetch_line_ahead(values + k);
+      }
       for (int j = 0; j < kSums; ++j) {
         const float value = values[k + j];
         const float* const from = b + indices[k + j] * n;
         for (int u = 0; u < N; ++u) sum[j][u] += value * from[u];
       }
+    }
     for (; k < stop; ++k)
       for (int u = 0; u < N; ++u) sum[0][u] += values[k] * b[indices[k] * n + u];
     for (int u = 0; u < N; ++u)
@@ -90,17 +97,53 @@ constexpr Product kTransposed[] = {transposed_of_many, transposed_of<1>, transpo
                                    transposed_of<6>,   transposed_of<7>, transposed_of<8>};
 constexpr int64_t kMostTransposed = static_cast<int64_t>(sizeof kTransposed / sizeof kTransposed[0]);
 
+/// The same for long rows of b, which are read whole, four at a time: a part of many rows is a page each. The order of
+/// the sums is that of product_of<kMany>.
+void product_of_long(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
+  for (int64_t r = begin; r < end; ++r) {
+    float* const to = y + r * n;
+    __builtin_memset(to, 0, static_cast<size_t>(n) * sizeof(float));
+    int64_t k = a.indptr[r];
+    const int64_t stop = a.indptr[r + 1];
+    for (; k + 4 <= stop; k += 4) {
+      const float* from[4];
+      float value[4];
+      for (int j = 0; j < 4; ++j) {
+        from[j] = b + a.indices[k + j] * n;
+        value[j] = a.values[k + j];
+      }
+#pragma GCC ivdep
+      for (int64_t u = 0; u < n; ++u) {
+        float sum = to[u];
+        for (int j = 0; j < 4; ++j) sum += value[j] * from[j][u];
+        to[u] = sum;
+      }
+    }
+    for (; k < stop; ++k) {
+      const float* const from = b + a.indices[k] * n;
+      const float value = a.values[k];
+#pragma GCC ivdep
+      for (int64_t u = 0; u < n; ++u) to[u] += value * from[u];
+    }
+  }
+}
+
 void product(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
+  if (n >= kLong) return product_of_long(a, b, y, n, begin, end);
   int64_t u = 0;
   for (; u + kMany <= n; u += kMany) product_of<kMany>(a, b + u, y + u, n, begin, end);
   for (; u + kFew <= n; u += kFew) product_of<kFew>(a, b + u, y + u, n, begin, end);
   if (u < n) kProducts[n - u](a, b + u, y + u, n, begin, end);
 }
 
+void add_transposed(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
+  if (begin < end && n > 0) kTransposed[n < kMostTransposed ? n : 0](a, b, y, n, begin, end);
+}
+
 void transposed(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end) {
   if (begin >= end || n == 0) return;
   __builtin_memset(y + begin * n, 0, static_cast<size_t>((end - begin) * n) * sizeof(float));
-  kTransposed[n < kMostTransposed ? n : 0](a, b, y, n, begin, end);
+  add_transposed(a, b, y, n, begin, end);
 }
 
 void dots(const SparseRows& a, const float* left, const float* right, float* y, int64_t n, int64_t begin, int64_t end) {
@@ -161,6 +204,6 @@ int64_t first_wrong(const SparseRows& a, int64_t count) {
 
 }  // namespace
 
-void fill_sparse(SparseKernels& table) { table = {first_wrong, product, transposed, dots, dropout}; }
+void fill_sparse(SparseKernels& table) { table = {first_wrong, product, transposed, add_transposed, dots, dropout}; }
 
 }  // namespace downhill::cpu::DH_ISA

@@ -21,6 +21,8 @@ struct SparseKernels {
   void (*product)(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end);
   /// y (columns, n) = aᵀ · b (rows, n), for columns [begin, end)
   void (*transposed)(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end);
+  /// y += aᵀ · b, for columns [begin, end)
+  void (*add_transposed)(const SparseRows& a, const float* b, float* y, int64_t n, int64_t begin, int64_t end);
   /// y[k] = ⟨left[row of k], right[column of k]⟩ for the values of rows [begin, end); left (rows, n), right (columns,
   /// n)
   void (*dots)(const SparseRows& a, const float* left, const float* right, float* y, int64_t n, int64_t begin,

@@ -38,6 +38,7 @@ struct UpdateRow {
   const float* units =
       nullptr;  // (columns): element i of g is multiplied with units[(column + i) mod columns]; null: none
   int64_t columns = 1, column = 0;
+  int64_t ahead = 512;  // elements from each one to that which is fetched with it, for later
 };
 /// p, slots ← rule(g, p, slots) over [0, n).
 using UpdateFn = void (*)(const void* rule, const UpdateScale& scale, const UpdateRow& row, int64_t n);
@@ -96,6 +97,9 @@ struct MovementKernels {
   /// DType.
   void (*scatter_add[kDTypeCount])(const void* x, const int32_t* indices, void* y, int64_t n, int64_t width,
                                    int64_t columns);
+  /// The same for float32 and whole rows, of those indices that lie in [begin, end).
+  void (*scatter_add_between)(const float* x, const int32_t* indices, float* y, int64_t n, int64_t width, int64_t begin,
+                              int64_t end);
   void (*one_hot)(const int32_t* labels, float* y, int64_t n, int64_t depth);
   /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere.
   void (*dropout)(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step);
@@ -132,6 +136,7 @@ struct KernelTable {
   bool (*sums_finite)(const float* x, const float* y, int64_t n);  // x, or x + y where y is not null
   void (*add_to)(const float* x, float* y, int64_t n);             // y += x
   bool (*all_finite)(const float* x, int64_t n);
+  bool (*at_rest)(const float* x, int64_t n);  // neither NaN, infinite nor -0
   /// So many rounds of multiply-adds in registers, to learn what the processor can do; gives their FLOPs.
   double (*multiply_adds)(int64_t rounds, float* sums);
 };

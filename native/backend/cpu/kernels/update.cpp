@@ -47,16 +47,16 @@ template <typename Functor>
 
 /// The same, with what comes next on its way.
 template <typename Functor>
-void apply_rule(const Functor& rule, const UpdateScale& scale, float* p, const float* g, float* const* slots,
-                int64_t n) {
+void apply_rule(const Functor& rule, const UpdateScale& scale, float* p, const float* g, float* const* slots, int64_t n,
+                int64_t ahead) {
   constexpr int kSlots = Functor::kSlots;
   const rules::ElementStep step = element_step(scale);
   by_stretches(
       n,
       [&](int64_t i) __attribute__((always_inline)) {
-        fetch_ahead(g + i);
-        fetch_ahead(p + i);
-        for (int s = 0; s < kSlots; ++s) fetch_ahead(slots[s] + i);
+        fetch_ahead(g + i, ahead);
+        fetch_ahead(p + i, ahead);
+        for (int s = 0; s < kSlots; ++s) fetch_ahead(slots[s] + i, ahead);
       },
       [&](int64_t begin, int64_t size) {
         float* rows[kSlots ? kSlots : 1] = {};
@@ -97,14 +97,15 @@ template <typename Functor>
 void update(const void* bytes, const UpdateScale& scale, const UpdateRow& row, int64_t n) {
   Functor rule;
   std::memcpy(&rule, bytes, sizeof rule);
-  if (!row.accumulator && !row.average && !row.units) return apply_rule(rule, scale, row.p, row.g, row.slots, n);
+  if (!row.accumulator && !row.average && !row.units)
+    return apply_rule(rule, scale, row.p, row.g, row.slots, n, row.ahead);
   alignas(64) float sum[kBlock];
   for (int64_t begin = 0; begin < n; begin += kBlock) {
     const int64_t size = n - begin < kBlock ? n - begin : kBlock;
     const float* const g = gradient_of(row, begin, size, sum);
     float* slots[kMaxSlots];
     for (int s = 0; s < Functor::kSlots; ++s) slots[s] = row.slots[s] + begin;
-    apply_rule(rule, scale, row.p + begin, g, slots, size);
+    apply_rule(rule, scale, row.p + begin, g, slots, size, row.ahead);
     if (row.average) average(scale, row.p + begin, row.average + begin, size);
   }
 }
@@ -201,6 +202,16 @@ bool all_finite(const float* x, int64_t n) {
   return true;
 }
 
+bool at_rest(const float* x, int64_t n) {
+  uint32_t bad = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    bad |= static_cast<uint32_t>((bits & 0x7f800000U) == 0x7f800000U) | static_cast<uint32_t>(bits == 0x80000000U);
+  }
+  return bad == 0;
+}
+
 bool sums_finite(const float* x, const float* y, int64_t n) {
   if (!y) return all_finite(x, n);
   alignas(64) float sum[kBlock];
@@ -232,6 +243,7 @@ void add_update_kernels(KernelTable& table) {
   table.sums_finite = sums_finite;
   table.add_to = add_to;
   table.all_finite = all_finite;
+  table.at_rest = at_rest;
 }
 
 }  // namespace downhill::cpu::DH_ISA

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backend/cpu/program.h"
+#include "backend/cpu/steps/row_gradients.h"
 #include "core/error.h"
 
 namespace downhill::cpu {
@@ -13,6 +14,34 @@ int64_t product(const Shape& shape, int begin, int end) {
   int64_t size = 1;
   for (int i = begin; i < end; ++i) size *= shape[i];
   return size;
+}
+
+/// indices (count), x (count, width) → rows of a gradient y (n, width); each row is summed in the order of the indices.
+std::unique_ptr<Launch> compile_scatter_rows(const Build& build) {
+  constexpr int64_t kTask = 1 << 17;  // elements
+  const Shape& shape = build.out().shape;
+  const int64_t n = shape[0], count = build.in(0).shape.size(), width = shape.size() / n;
+  const int64_t ranges = std::clamp<int64_t>(count * width / kTask, 1, 4);  // every task reads all indices
+  const int at = build.id(0), from = build.id(1), to = build.step.output;
+  const auto add = build.table.movement.scatter_add_between;
+  TouchedRows* const list = build.out().storage->rows.get();
+  const IndexRule rule(build);
+  return launch([=](const Run& run) {
+    const int32_t* const indices = static_cast<const int32_t*>(run.at[at]);
+    const float* const x = static_cast<const float*>(run.at[from]);
+    float* const y = static_cast<float*>(run.at[to]);
+    rule.check(indices);
+    int64_t bounds[kMostRanges + 1];
+    choose_ranges(indices, count, n, kMarkBits, ranges, bounds);
+    const RowWriter writer(*list, y, n, width, count);
+    for_pieces(ranges, 1, [&](int64_t first, int64_t) {
+      writer.clear(bounds[first], bounds[first + 1]);
+      add(x, indices, y, count, width, bounds[first], bounds[first + 1]);
+      for (int64_t i = 0; i < count; ++i)
+        if (indices[i] >= bounds[first] && indices[i] < bounds[first + 1]) writer.mark(indices[i]);
+    });
+    writer.finish();
+  });
 }
 
 }  // namespace
@@ -46,6 +75,7 @@ std::unique_ptr<Launch> compile_gather(const Build& build) {
 /// indices (count), x (outer, count, inner) → y (outer, n, inner). Tasks share no element of y, and each adds in the
 /// order of the indices, so the result does not depend on the number of threads.
 std::unique_ptr<Launch> compile_scatter_add(const Build& build) {
+  if (writes_rows(build.plan, build.step)) return compile_scatter_rows(build);
   const Shape &indices_shape = build.in(0).shape, &shape = build.out().shape;
   const int axis = build.axis();
   const int64_t outer = product(shape, 0, axis), inner = product(shape, axis + 1, shape.rank()), n = shape[axis];

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backend/cpu/program.h"
+#include "backend/cpu/steps/row_gradients.h"
 #include "core/error.h"
 
 namespace downhill::cpu {
@@ -17,7 +18,7 @@ struct Sparse {
   int64_t rows, columns, room;  // for values
   IndexDomain domain;
   const SparseKernels* kernels;
-  bool check;
+  bool check, given;  // its indices are inputs of the program
 
   Sparse(const Build& build, int64_t columns, bool has_values)
       : indptr(build.id(0)),
@@ -28,12 +29,13 @@ struct Sparse {
         room(build.in(1).shape.size()),
         domain(index_domain(build.plan, build.step)),
         kernels(&build.table.sparse),
-        check(!checked_before(build.plan, build.step)) {}
+        check(!checked_before(build.plan, build.step)),
+        given(build.in(0).place == Place::input && build.in(1).place == Place::input) {}
 
   SparseRows at(const Run& run) const {
     const SparseRows a{static_cast<const int32_t*>(run.at[indptr]), static_cast<const int32_t*>(run.at[indices]),
                        values < 0 ? nullptr : static_cast<const float*>(run.at[values]), rows, columns};
-    if (!check) return a;
+    if (!check || (given && run.sparse_checked)) return a;
     const int64_t position = kernels->first_wrong(a, room);
     if (position >= 0) throw domain.error(position < room ? a.indices[position] : a.indptr[position - room], position);
     return a;
@@ -59,20 +61,9 @@ std::unique_ptr<Launch> compile_product(const Build& build) {
   });
 }
 
-constexpr int64_t kMostRanges = 16;  // of columns, each a task
-constexpr int64_t kSamples = 8;      // of indices, for each of them
-
-/// Ranges of columns with about as many values each, as samples tell. Any ranges give the same result.
-void choose_ranges(const SparseRows& a, int64_t ranges, int64_t* bounds) {
-  const int64_t begin = a.indptr[0], count = a.indptr[a.rows] - begin;
-  bounds[0] = 0;
-  bounds[ranges] = a.columns;
-  int32_t samples[kMostRanges * kSamples];
-  const int64_t taken = ranges * kSamples;
-  if (count == 0) return std::fill(bounds + 1, bounds + ranges, a.columns);
-  for (int64_t i = 0; i < taken; ++i) samples[i] = a.indices[begin + (2 * i + 1) * count / (2 * taken)];
-  std::sort(samples, samples + taken);
-  for (int64_t i = 1; i < ranges; ++i) bounds[i] = samples[i * kSamples];
+/// Ranges of columns with about as many values each.
+void choose_columns(const SparseRows& a, int64_t unit, int64_t ranges, int64_t* bounds) {
+  choose_ranges(a.indices + a.indptr[0], a.indptr[a.rows] - a.indptr[0], a.columns, unit, ranges, bounds);
 }
 
 std::unique_ptr<Launch> compile_transposed(const Build& build) {
@@ -85,10 +76,38 @@ std::unique_ptr<Launch> compile_transposed(const Build& build) {
     const float* const from = static_cast<const float*>(run.at[b]);
     float* const to = static_cast<float*>(run.at[y]);
     int64_t bounds[kMostRanges + 1];
-    choose_ranges(a, ranges, bounds);
+    choose_columns(a, 1, ranges, bounds);
     for_pieces(ranges, 1, [&](int64_t begin, int64_t end) {
       sparse.kernels->transposed(a, from, to, n, bounds[begin], bounds[end]);
     });
+  });
+}
+
+/// The same for a gradient of which only the columns that occur are written.
+std::unique_ptr<Launch> compile_transposed_rows(const Build& build) {
+  const Sparse sparse(build, build.step.attrs.integer("columns"), true);
+  const int b = build.id(3), y = build.step.output;
+  const int64_t n = build.out().shape[1];
+  const int64_t ranges = std::clamp<int64_t>(sparse.room * n / kTask, 1, kMostRanges);
+  TouchedRows* const list = build.out().storage->rows.get();
+  return launch([=](const Run& run) {
+    const SparseRows a = sparse.at(run);
+    const float* const from = static_cast<const float*>(run.at[b]);
+    float* const to = static_cast<float*>(run.at[y]);
+    int64_t bounds[kMostRanges + 1];
+    choose_columns(a, kMarkBits, ranges, bounds);
+    const RowWriter writer(*list, to, a.columns, n, sparse.room);
+    for_pieces(ranges, 1, [&](int64_t first, int64_t) {
+      const int64_t begin = bounds[first], end = bounds[first + 1];
+      writer.clear(begin, end);
+      sparse.kernels->add_transposed(a, from, to, n, begin, end);
+      for (int64_t r = 0; r < a.rows; ++r) {
+        const int32_t* const last = a.indices + a.indptr[r + 1];
+        for (const int32_t* c = std::lower_bound(a.indices + a.indptr[r], last, begin); c < last && *c < end; ++c)
+          writer.mark(*c);
+      }
+    });
+    writer.finish();
   });
 }
 
@@ -130,6 +149,7 @@ std::unique_ptr<Launch> compile_sparse(const Build& build) {
     case Op::sparseDropout:
       return compile_sparse_dropout(build);
     default:
+      if (writes_rows(build.plan, build.step)) return compile_transposed_rows(build);
       return build.step.attrs.flag("transposeA") ? compile_transposed(build) : compile_product(build);
   }
 }
