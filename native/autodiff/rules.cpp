@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autodiff/gradients.h"
+#include "autodiff/recurrent.h"
 #include "core/error.h"
 
 namespace downhill {
@@ -191,6 +192,8 @@ Result grad_softmax_cross_entropy(const Tangents& t) {
 Result grad_sparse_softmax_cross_entropy(const Tangents& t) {
   return {apply(Op::sparseSoftmaxCrossEntropyGrad, {t.x[0], t.x[1], t.d_y}), kNone};
 }
+
+Result grad_recurrent(const Tangents& t) { return recurrent_gradients(t); }
 
 // ---- movement -----------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,12 @@ bool wants_float(Op op) {
     case Op::softmaxGrad:
     case Op::logSoftmaxGrad:
     case Op::dropout:
+    case Op::simpleRnn:
+    case Op::simpleRnnGrad:
+    case Op::lstm:
+    case Op::lstmGrad:
+    case Op::gru:
+    case Op::gruGrad:
       return true;
     default:
       return row_of(op).types == OpTypes::F;

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "graph/graph.h"
+#include "graph/infer_recurrent.h"
 
 namespace downhill {
 
@@ -352,6 +353,8 @@ Inferred shape_sparse_dropout(Op op, const Inputs& inputs, Attrs& attrs) {
   return {inputs[2]->shape, DType::float32};
 }
 
+using recurrent::shape_recurrent;
+using recurrent::shape_recurrent_grad;
 using Rule = Inferred (*)(Op, const Inputs&, Attrs&);
 
 Inferred shape_composite(Op op, const Inputs&, Attrs&) { invalid(op, "composites have no node of their own."); }

@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "plan/plan.h"
+#include "backend/families.h"
 
 namespace downhill {
 
@@ -55,6 +56,10 @@ double flops_of(const Plan& plan, const Step& step) {
            sums;
   }
   if (is_elementwise(step.op)) return out;
+  if (family_of(step.op) == Family::recurrent) {  // the products with the recurrent kernel, forward or backward
+    const Shape &sequence = plan.values[step.inputs[0]].shape, &kernel = plan.values[step.inputs[1]].shape;
+    return 2 * static_cast<double>(sequence[0] * sequence[1]) * static_cast<double>(kernel.size()) + out;
+  }
   double in = 0;
   for (int input : step.inputs) in += static_cast<double>(plan.values[input].shape.size());
   switch (step.op) {

@@ -17,6 +17,7 @@ import {
   seeds,
   shapes,
 } from './problems.js';
+import { recurrentCases } from './recurrent-cases.js';
 import { sparseMatmulCase } from './sparse-cases.js';
 
 const one = (minRank = 0, options?: Parameters<typeof shapes>[1]) => shapes(minRank, options).map((shape) => [shape]);
@@ -612,6 +613,7 @@ export const cases: Case[] = [
   argmaxCase,
   matmulCase,
   sparseMatmulCase,
+  ...recurrentCases,
   rowCase('softmax', formulas.softmax),
   rowCase('logSoftmax', formulas.logSoftmax),
   logSumExpCase,

@@ -32,7 +32,7 @@ void pack_copy(const float* from, int64_t ld, int64_t k, int64_t count, float* t
 }
 
 /// Panels of b behind one another, all columns of a row at a time: pages and lines are then met once.
-void pack_panels(const float* from, int64_t ld, int64_t k, int64_t panels, float* to) {
+inline void pack_panels(const float* from, int64_t ld, int64_t k, int64_t panels, float* to) {
   for (int64_t p = 0; p < k; ++p, from += ld, to += kTileCols) {
     for (int64_t q = 0; q < panels; ++q)
 #pragma GCC unroll 4

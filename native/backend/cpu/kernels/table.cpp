@@ -1,6 +1,7 @@
 // Puts the kernels of this instruction set together.
 #include "backend/cpu/kernels/entries.h"
 #include "backend/cpu/kernels/matmul_entry.h"
+#include "backend/cpu/kernels/recurrent_entry.h"
 #include "backend/cpu/kernels/update_entry.h"
 
 #define DH_TEXT(x) #x
@@ -22,6 +23,7 @@ const KernelTable& DH_TABLE_OF(DH_ISA)() {
     DH_ISA::fill_random(t.random);
     t.multiply_adds = DH_ISA::multiply_adds;
     DH_ISA::fill_sparse(t.sparse);
+    t.recurrent = DH_ISA::recurrent_kernels;
     DH_ISA::add_update_kernels(t);
     return t;
   }();

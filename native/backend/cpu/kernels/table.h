@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "backend/cpu/kernels/matmul.h"
+#include "backend/cpu/kernels/recurrent.h"
 #include "backend/cpu/kernels/sparse.h"
 #include "core/dtype.h"
 #include "ops/op.h"
@@ -119,6 +120,7 @@ struct KernelTable {
   ReduceKernels reduce;
   MovementKernels movement;
   SparseKernels sparse;
+  RecurrentKernels recurrent;
   RandomKernels random;
   UpdateFn update[kRuleCount];
   MeasureFn measure[kRuleCount];  // null for rules without norms
