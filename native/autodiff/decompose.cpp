@@ -87,7 +87,7 @@ NodeId decompose(Graph& graph, NodeId id) {
         const double depth = static_cast<double>(node.shape[node.shape.rank() - 1]);
         return column(in(2)) * (softmax(in(0)) - apply(Op::oneHot, {in(1)}, Attrs().set("depth", depth)));
       }
-      case Op::simpleRnnGrad:
+      case Op::simpleRNNGrad:
       case Op::lstmGrad:
       case Op::gruGrad:
         return decompose_recurrent(graph, node);

@@ -55,7 +55,7 @@ Expr hidden_alone(Expr d_y, int64_t units) {
   return inner;
 }
 
-Op gradient_op(Op op) { return op == Op::lstm ? Op::lstmGrad : op == Op::gru ? Op::gruGrad : Op::simpleRnnGrad; }
+Op gradient_op(Op op) { return op == Op::lstm ? Op::lstmGrad : op == Op::gru ? Op::gruGrad : Op::simpleRNNGrad; }
 
 /// Hidden states before each step: (n, steps, units).
 Expr shifted(const Tangents& t, int64_t units, bool initial) {
@@ -117,7 +117,7 @@ Expr decompose_recurrent(Graph& graph, const Node& node) {
     std::vector<Expr> g;
     Expr rest;
     switch (cell) {
-      case Cell::simpleRnn:
+      case Cell::simpleRNN:
         g = {dh * (1.0 - square(s(0)))};
         break;
       case Cell::lstm: {

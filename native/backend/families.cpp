@@ -17,8 +17,8 @@ Family family_of(Op op) {
       return Family::reduce;
     case Op::argmax:
       return Family::argmax;
-    case Op::simpleRnn:
-    case Op::simpleRnnGrad:
+    case Op::simpleRNN:
+    case Op::simpleRNNGrad:
     case Op::lstm:
     case Op::lstmGrad:
     case Op::gru:

@@ -34,8 +34,8 @@ bool wants_float(Op op) {
     case Op::softmaxGrad:
     case Op::logSoftmaxGrad:
     case Op::dropout:
-    case Op::simpleRnn:
-    case Op::simpleRnnGrad:
+    case Op::simpleRNN:
+    case Op::simpleRNNGrad:
     case Op::lstm:
     case Op::lstmGrad:
     case Op::gru:

@@ -8,10 +8,10 @@ namespace downhill {
 inline Cell cell_of(Op op) {
   return op == Op::lstm || op == Op::lstmGrad ? Cell::lstm
          : op == Op::gru || op == Op::gruGrad ? Cell::gru
-                                              : Cell::simpleRnn;
+                                              : Cell::simpleRNN;
 }
 inline bool is_recurrent_gradient(Op op) {
-  return op == Op::simpleRnnGrad || op == Op::lstmGrad || op == Op::gruGrad;
+  return op == Op::simpleRNNGrad || op == Op::lstmGrad || op == Op::gruGrad;
 }
 
 /// Operands before the initial states: x, kernel [, bias], or states, kernel, d.

@@ -8,7 +8,7 @@
 
 namespace downhill {
 
-enum class Cell : uint8_t { simpleRnn, lstm, gru };
+enum class Cell : uint8_t { simpleRNN, lstm, gru };
 
 /// Multiples of the units: columns of the input products and the recurrent kernel (gates), of the result of the forward
 /// op (states, the hidden state first), and of the gradient op's (gradients: those of the recurrent products first).
@@ -29,7 +29,7 @@ namespace downhill::DH_ISA {
 
 /// h = tanh(x + m). x: input product with its bias, m: recurrent product, of the hidden state before.
 struct SimpleRnnCell {
-  static constexpr Cell kCell = Cell::simpleRnn;
+  static constexpr Cell kCell = Cell::simpleRNN;
   DH_HOST_DEVICE static void forward(const float* x, const float* m, float, float, float* s) {
     s[0] = math::tanh(x[0] + m[0]);
   }
@@ -91,7 +91,7 @@ struct GruCell {
 template <typename F>
 inline void with_cell(Cell cell, F&& body) {
   switch (cell) {
-    case Cell::simpleRnn:
+    case Cell::simpleRNN:
       return body(SimpleRnnCell{});
     case Cell::lstm:
       return body(LstmCell{});

@@ -42,6 +42,30 @@ const base = {
   activityRegularizer: regularizers.l1({ l1: 0.75 }),
 };
 
+/** Every option of recurrent layers, away from its default. */
+const recurrent = {
+  ...base,
+  units: 4,
+  activation: 'softsign',
+  useBias: false,
+  ...Object.fromEntries(
+    ['kernel', 'recurrent', 'bias'].flatMap((weight, i) => [
+      [`${weight}Initializer`, initializers.randomNormal({ mean: 1, stddev: 2, seed: 3 + i })],
+      [`${weight}Regularizer`, regularizers.l1l2({ l1: 0.5, l2: i / 4 })],
+      [`${weight}Constraint`, constraints.maxNorm({ maxValue: i + 1, axis: 0 })],
+    ]),
+  ),
+  dropout: 0.25,
+  recurrentDropout: 0.5,
+  seed: 7,
+  returnSequences: true,
+  goBackwards: true,
+};
+const drawn = {
+  kernelInitializer: initializers.glorotUniform({ seed: 1 }),
+  recurrentInitializer: initializers.orthogonal({ seed: 2 }),
+};
+
 const axes = { inputAxes: [1, -2], outputAxes: [0] };
 
 const rows: Record<string, Record<string, Row>> = {
@@ -69,6 +93,27 @@ const rows: Record<string, Record<string, Row>> = {
         { units: 2, kernelInitializer: initializers.ones(), biasInitializer: initializers.randomUniform({ seed: 9 }) },
       ],
     },
+    Bidirectional: {
+      factory: 'bidirectional',
+      options: {
+        ...base,
+        layer: layers.lstm({ ...drawn, units: 3 }),
+        backwardLayer: layers.gru({ ...drawn, units: 3, goBackwards: true }),
+        mergeMode: 'ave',
+      },
+      also: [{ layer: layers.simpleRNN({ ...drawn, units: 2, returnSequences: true }) }],
+    },
+    GRU: {
+      factory: 'gru',
+      options: { ...recurrent, recurrentActivation: 'softplus', resetAfter: false },
+      also: [{ ...drawn, units: 2 }],
+    },
+    LSTM: {
+      factory: 'lstm',
+      options: { ...recurrent, recurrentActivation: 'softplus', unitForgetBias: false },
+      also: [{ ...drawn, units: 2, biasInitializer: initializers.randomUniform({ seed: 9 }) }],
+    },
+    SimpleRNN: { factory: 'simpleRNN', options: recurrent, also: [{ ...drawn, units: 2 }] },
     Dropout: { factory: 'dropout', options: { ...base, rate: 0.4, seed: 2 ** 40 }, also: [{ rate: 0.4 }] },
     Flatten: { factory: 'flatten', options: base },
     InputLayer: { factory: 'input', options: { name: 'mine', shape: [2, 3], dtype: 'int32' } },
@@ -630,13 +675,17 @@ const data: Record<string, readonly string[]> = { diagnostics: ['x', 'y'] };
 /** Options that a factory does not go without. */
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
+  bidirectional: { layer: layers.lstm({ units: 1 }) },
   csvLogger: { path: 'b.csv' },
   dense: { units: 1 },
   dropout: { rate: 0.5 },
+  gru: { units: 1 },
   input: { shape: [1] },
   learningRateScheduler: { schedule: schedules.constant(0.5) },
+  lstm: { units: 1 },
   modelCheckpoint: { path: 'm' },
   reshape: { targetShape: [-1] },
+  simpleRNN: { units: 1 },
   constant: { value: 0 },
   cosine: { initial: 1, steps: 1 },
   cosineRestarts: { initial: 1, steps: 1 },

@@ -10,7 +10,7 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 type CellFunction = (x: number[], m: number[], before: number[]) => number[];
 
 interface Cell {
-  op: 'simpleRnn' | 'lstm' | 'gru';
+  op: 'simpleRNN' | 'lstm' | 'gru';
   gates: number;
   carried: number;
   bias: boolean;
@@ -18,7 +18,7 @@ interface Cell {
 }
 
 const cells: Cell[] = [
-  { op: 'simpleRnn', gates: 1, carried: 1, bias: false, step: ([x], [m]) => [Math.tanh(x! + m!)] },
+  { op: 'simpleRNN', gates: 1, carried: 1, bias: false, step: ([x], [m]) => [Math.tanh(x! + m!)] },
   {
     op: 'lstm',
     gates: 4,
@@ -74,7 +74,7 @@ function reference(cell: Cell, [x, kernel, ...rest]: Nd[]): Nd {
       if (units === 0) before = Array.from({ length: cell.carried }, () => []);
     }
   }
-  const multiple = { simpleRnn: 1, lstm: 6, gru: 5 }[cell.op];
+  const multiple = { simpleRNN: 1, lstm: 6, gru: 5 }[cell.op];
   return nd([n, steps, multiple * units], rows);
 }
 

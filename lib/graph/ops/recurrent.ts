@@ -39,10 +39,10 @@ function recurrence(op: string, names: string, operands: readonly Value[], initi
  * @param initial [h], [n, units]
  * @returns the hidden states of all steps, [n, steps, units]
  * @throws SHAPE_MISMATCH, INVALID_ARGUMENT
- * @example ops.simpleRnn(ops.add(ops.matmul(x, w), b), u);
+ * @example ops.simpleRNN(ops.add(ops.matmul(x, w), b), u);
  */
-export const simpleRnn = ((x: Value, kernel: Value, initial?: readonly Value[]) =>
-  recurrence('simpleRnn', 'h', [x, kernel], initial)) as Recurrence;
+export const simpleRNN = ((x: Value, kernel: Value, initial?: readonly Value[]) =>
+  recurrence('simpleRNN', 'h', [x, kernel], initial)) as Recurrence;
 
 /**
  * Long short-term memory: i, f, o = σ(x_t + h_{t−1} U), g = tanh(x_t + h_{t−1} U), c_t = f c_{t−1} + i g, h_t = o tanh(c_t), each of its

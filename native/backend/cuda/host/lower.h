@@ -61,7 +61,7 @@ void lower_one_hot(Lowering& lowering);
 void lower_sparse(Lowering& lowering);  // sparseMatmul sparseMatmulGrad sparseDropout
 void lower_reduce(Lowering& lowering);  // sum max min
 void lower_argmax(Lowering& lowering);
-void lower_recurrent(Lowering& lowering);  // simpleRnn lstm gru and their gradients
+void lower_recurrent(Lowering& lowering);  // simpleRNN lstm gru and their gradients
 void lower_rows(Lowering& lowering);
 void lower_matmul(Lowering& lowering);
 
