@@ -14,6 +14,8 @@ export interface TrainCase extends Common {
   kind: 'train';
   /** Widths from the input to the classes. */
   widths: number[];
+  /** In front of these: an LSTM of widths[1] units over sequences of so many steps of widths[0] features; its last state goes to widths[2]. */
+  steps?: number;
   activation: 'sigmoid' | 'relu';
   optimizer: 'sgd' | 'adam';
   /** Rate after each hidden layer; 0: none. */

@@ -27,6 +27,17 @@ const wide: TrainCase = {
   samples: 3,
 };
 
+const recurrent: TrainCase = {
+  ...wide,
+  name: 'lstm',
+  title: 'LSTM of 128 units, 64 steps of 32 features, batch 64, Adam',
+  widths: [32, 128, 10],
+  steps: 64,
+  batchSize: 64,
+  batches: 10,
+  epochs: 4,
+};
+
 /** Beside our own float32. */
 function bfloat16(one: TrainCase): TrainCase {
   return { ...one, name: `${one.name}-bfloat16`, title: `${one.title}, bfloat16`, precision: 'bfloat16' };
@@ -61,6 +72,7 @@ export const networks: TrainCase[] = [
     optimizer: 'adam',
     nonzeros: 200,
   },
+  recurrent,
   bfloat16(lecture),
   bfloat16(wide),
 ];

@@ -33,14 +33,15 @@ export function prepare(
   spec: TrainCase,
   options: ModelOptions = {},
 ): { net: Model; x: Tensor | data.SparseRows; y: Tensor } {
-  const { widths, batchSize, batches } = spec;
+  const { widths, batchSize, batches, steps } = spec;
   const [features, classes] = [widths[0]!, widths.at(-1)!];
   const rows = batchSize * batches;
   const hidden = widths.slice(1, -1);
   const net = sequential(
     [
-      layers.input({ shape: [features] }),
-      ...hidden.flatMap((units) => [
+      layers.input({ shape: steps ? [steps, features] : [features] }),
+      ...(steps ? [layers.lstm({ units: hidden[0]! })] : []),
+      ...(steps ? [] : hidden).flatMap((units) => [
         layers.dense({ units, activation: spec.activation }),
         ...(spec.dropout > 0 ? [layers.dropout({ rate: spec.dropout })] : []),
       ]),
@@ -49,7 +50,10 @@ export function prepare(
     { ...(spec.precision && { precision: spec.precision }), ...options },
   );
   net.compile({ optimizer: optimizers[spec.optimizer](), loss: losses.sparseCategoricalCrossentropy() });
-  const x = spec.nonzeros ? sparse(rows, features, spec.nonzeros) : tensor(values(rows * features), [rows, features]);
+  const shape = steps ? [rows, steps, features] : [rows, features];
+  const x = spec.nonzeros
+    ? sparse(rows, features, spec.nonzeros)
+    : tensor(values(rows * (steps ?? 1) * features), shape);
   const y = tensor(
     Int32Array.from({ length: rows }, (_, i) => i % classes),
     [rows],

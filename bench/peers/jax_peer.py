@@ -16,7 +16,9 @@ from peer import Unsupported, measure, measure_calls, measure_epochs, serve
 
 def forward(case, parameters, x, key):
     act = jax.nn.sigmoid if case["activation"] == "sigmoid" else jax.nn.relu
-    for w, b in parameters[:-1]:
+    if case.get("steps"):
+        x = lstm(*parameters[0], x)
+    for w, b in parameters[1:-1] if case.get("steps") else parameters[:-1]:
         x = act(x @ w + b)
         if case["dropout"]:
             key, use = jax.random.split(key)
@@ -24,6 +26,18 @@ def forward(case, parameters, x, key):
             x = jnp.where(jax.random.bernoulli(use, keep, x.shape), x / keep, 0)
     w, b = parameters[-1]
     return (sparse_product(x, w) if isinstance(x, tuple) else x @ w) + b
+
+
+def lstm(w, u, b, x):
+    """The last state of sequences [n, steps, features]."""
+    def step(state, z):
+        h, c = state
+        i, f, g, o = jnp.split(z + h @ u, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    zeros = jnp.zeros((len(x), len(u)))
+    return jax.lax.scan(step, (zeros, zeros), jnp.swapaxes(x @ w + b, 0, 1))[0][0]
 
 
 def sparse_product(x, w):
@@ -37,6 +51,9 @@ def train(case):
     rows = batch * batches
     key = jax.random.key(0)
     parameters = [(jax.random.normal(key, (i, o)) / i**0.5, jnp.zeros(o)) for i, o in zip(widths[:-1], widths[1:])]
+    if case.get("steps"):
+        (features, units), random = widths[:2], lambda *shape: jax.random.normal(key, shape) / shape[0] ** 0.5
+        parameters[0] = (random(features, 4 * units), random(units, 4 * units), jnp.zeros(4 * units))
     options = {"lr": 0.01} if case["optimizer"] == "sgd" else {"lr": 0.001, "eps": 1e-7}
     rule, slots = jax_rules.rule("SGD" if case["optimizer"] == "sgd" else "Adam", options)
     state = (parameters, [jax.tree.map(jnp.zeros_like, parameters) for _ in range(slots)], jnp.ones(()))
@@ -46,7 +63,7 @@ def train(case):
         columns = jnp.arange(nonzeros) * apart + jax.random.randint(key, (rows, nonzeros), 0, apart)
         x = (columns, jax.random.uniform(key, (rows, nonzeros)))
     else:
-        x = jax.random.uniform(key, (rows, widths[0]))
+        x = jax.random.uniform(key, (rows, case["steps"], widths[0]) if case.get("steps") else (rows, widths[0]))
     y = jnp.arange(rows) % widths[-1]
 
     def loss_of(parameters, x, y, key):

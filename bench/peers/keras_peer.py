@@ -23,6 +23,8 @@ if backend == "torch":
 def train(case):
     if case.get("nonzeros"):
         raise Unsupported("sparse rows")
+    if case.get("steps"):
+        raise Unsupported("sequences")
     widths = case["widths"]
     rows = case["batchSize"] * case["batches"]
     net = keras.Sequential([keras.Input((widths[0],))])

@@ -24,11 +24,20 @@ def make_optimizer(kind, parameters, way, **options):
         raise Unsupported(str(error))
 
 
+class Recurrent(nn.Module):
+    def __init__(self, features, units):
+        super().__init__()
+        self.lstm = nn.LSTM(features, units, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)[0][:, -1]
+
+
 def make_step(case, way, compiled):
     """A step on (x, y) of a fresh model."""
     widths = case["widths"]
-    layers = []
-    for inputs, outputs in zip(widths[:-2], widths[1:-1]):
+    layers = [Recurrent(*widths[:2])] if case.get("steps") else []
+    for inputs, outputs in [] if case.get("steps") else zip(widths[:-2], widths[1:-1]):
         layers += [nn.Linear(inputs, outputs), nn.Sigmoid() if case["activation"] == "sigmoid" else nn.ReLU()]
         if case["dropout"]:
             layers.append(nn.Dropout(case["dropout"]))
@@ -53,7 +62,7 @@ def train(case):
     rows = batch * batches
     if case.get("nonzeros"):
         return train_sparse(case)
-    x = torch.rand(rows, widths[0])
+    x = torch.rand(rows, case["steps"], widths[0]) if case.get("steps") else torch.rand(rows, widths[0])
     y = torch.arange(rows) % widths[-1]
     way, step = None, None
     if mode == "best":

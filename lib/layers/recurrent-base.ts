@@ -165,10 +165,11 @@ export abstract class Recurrent extends Layer {
     const mask = (rate: number, shape: Shape, key: number) =>
       call('dropout', [ops.broadcastTo(1, shape)], { rate, key: this.#key + draw * 2 + key });
     if (training && this.dropout > 0) input = ops.mul(input, mask(this.dropout, [n, 1, x.shape[2]!], 0));
-    const product = ops.matmul(input, this.#kernel.variable);
     const bias = this.#bias ? this.#bias.variable : null;
+    const rows = ops.reshape(input, [n * steps, x.shape[2]!]);
     const drops = training && this.recurrentDropout > 0;
-    const products = this.biased(product, bias);
+    const flat = this.biased(ops.matmul(rows, this.#kernel.variable), bias);
+    const products = ops.reshape(flat, [n, steps, flat.shape[1]!]);
     if (!drops && this.fuses()) {
       const states = this.fused(products, this.#recurrent.variable, bias);
       if (this.returnSequences) return ops.slice(states, [0, 0, 0], [-1, -1, units]);

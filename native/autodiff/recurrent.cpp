@@ -63,8 +63,9 @@ Expr shifted(const Tangents& t, int64_t units, bool initial) {
   const int64_t n = shape[0], steps = shape[1];
   if (steps == 0) return columns(t.y, units, 0, 1);
   const Expr before = slice(t.y, {0, 0, 0}, {n, steps - 1, units});
-  if (!initial) return pad(before, {0, 1, 0}, {0, 0, 0});
-  return concat({reshape(t.x[first_initial(t.node.op)], {n, 1, units}), before}, 1);
+  const Expr first = initial ? reshape(t.x[first_initial(t.node.op)], {n, 1, units})
+                             : apply(Op::broadcastTo, {{&t.graph, t.graph.scalar(0)}}, Attrs().set("shape", Dims{n, 1, units}));
+  return concat({first, before}, 1);
 }
 
 }  // namespace
