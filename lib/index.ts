@@ -26,9 +26,21 @@ export * as ops from './graph/ops.js';
 export { SymbolicTensor } from './graph/symbolic.js';
 export * as initializers from './initializers/index.js';
 export * as layers from './layers/index.js';
+export { LayerOutput } from './layers/output.js';
 export * as losses from './losses/index.js';
 export * as metrics from './metrics/index.js';
-export { Model, type ModelOptions, Sequential, sequential } from './model/index.js';
+export {
+  type ByPort,
+  Functional,
+  type FunctionalOptions,
+  input,
+  type LayerOutputs,
+  Model,
+  type ModelOptions,
+  model,
+  Sequential,
+  sequential,
+} from './model/index.js';
 export * as optimizers from './optimizers/index.js';
 export type { Profile, ProfileLimits, ProfileOptions, ProfileStep, ProgramView } from './profile/profile.js';
 export { seed } from './random.js';
@@ -53,3 +65,4 @@ export type { EvaluateOptions } from './training/evaluate.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { PredictOptions } from './training/predict.js';
 export type { ModelProfileOptions } from './training/profile.js';
+export type { StepBatch, StepResult } from './training/train-step.js';

@@ -38,6 +38,16 @@ const recurrent: TrainCase = {
   epochs: 4,
 };
 
+/** The network of the Adam paper for CIFAR-10. */
+const cnn: TrainCase = {
+  ...wide,
+  name: 'cnn',
+  title: '32x32x3, c64-c64-c128 of 5x5 with pools, 1000-10 relu, batch 128, Adam',
+  images: { side: 32, channels: 3, filters: [64, 64, 128] },
+  widths: [4 * 4 * 128, 1000, 10],
+  batches: 8,
+};
+
 /** Beside our own float32. */
 function bfloat16(one: TrainCase): TrainCase {
   return { ...one, name: `${one.name}-bfloat16`, title: `${one.title}, bfloat16`, precision: 'bfloat16' };
@@ -73,6 +83,7 @@ export const networks: TrainCase[] = [
     nonzeros: 200,
   },
   recurrent,
+  cnn,
   bfloat16(lecture),
   bfloat16(wide),
 ];

@@ -51,14 +51,26 @@ const Shape kShapes[] = {
     {128, 784, 10, "nn"},     {784, 128, 10, "tn"},     {128, 10000, 2, "nn"},    {10000, 128, 2, "tn"},
     {64, 20000, 64, "nn"},    {2048, 64, 64, "nn"},     {16, 16, 16, "nn"},       {32, 32, 32, "nn"},
     {48, 48, 48, "nn"},       {96, 96, 96, "nn"},       {8, 784, 1000, "nn"},     {32, 784, 1000, "nn"},
-    {64, 1000, 1000, "nn"},   {256, 1000, 1000, "nn"},  {32, 1000, 1000, "nt"},
+    {64, 1000, 1000, "nn"},   {256, 1000, 1000, "nn"},  {32, 1000, 1000, "nt"},   {4, 1000, 1000, "nn"},
+    {4, 1000, 1000, "nt"},    {1000, 128, 1, "tn"},     {128, 1000, 1, "nn"},     {1000, 128, 5, "tn"},
+    {128, 1000, 5, "nn"},     {1, 128, 32, "nn"},       {4, 128, 32, "nn"},       {8, 128, 32, "nn"},
+    {128, 32, 2, "nn"},       {128, 64, 4, "nn"},       {128, 64, 8, "nn"},       {64, 128, 8, "tn"},
+    {32, 128, 2, "tn"},
 };
 
-std::vector<float> numbers(int64_t count) {
-  std::vector<float> values(static_cast<size_t>(count));
+/// Memory as tensors have it: aligned to 64 bytes.
+struct Values {
+  explicit Values(int64_t count)
+      : at(static_cast<float*>(std::aligned_alloc(64, static_cast<size_t>((count + 15) / 16) * 64)), std::free) {}
+  float* data() const { return at.get(); }
+  std::unique_ptr<float, void (*)(void*)> at;
+};
+
+Values numbers(int64_t count) {
+  Values values(count);
   uint32_t state = 1;
-  for (float& value : values)
-    value = static_cast<float>((state = state * 1664525u + 1013904223u) >> 8) / 16777216.0f - 0.5f;
+  for (int64_t i = 0; i < count; ++i)
+    values.data()[i] = static_cast<float>((state = state * 1664525u + 1013904223u) >> 8) / 16777216.0f - 0.5f;
   return values;
 }
 
@@ -125,8 +137,8 @@ int main(int argc, char** argv) {
                               " " + shape.transposes;
     const char* const only = std::getenv("BENCH_SHAPES");
     if (only && label.find(only) == std::string::npos) continue;
-    const std::vector<float> a = numbers(shape.m * shape.k), b = numbers(shape.k * shape.n);
-    std::vector<float> c(static_cast<size_t>(shape.m * shape.n));
+    const Values a = numbers(shape.m * shape.k), b = numbers(shape.k * shape.n);
+    const Values c(shape.m * shape.n);
     MatmulArgs args;
     args.m = shape.m, args.n = shape.n, args.k = shape.k;
     args.transpose_a = shape.transposes[0] == 't', args.transpose_b = shape.transposes[1] == 't';

@@ -33,16 +33,22 @@ export function prepare(
   spec: TrainCase,
   options: ModelOptions = {},
 ): { net: Model; x: Tensor | data.SparseRows; y: Tensor } {
-  const { widths, batchSize, batches, steps } = spec;
-  const [features, classes] = [widths[0]!, widths.at(-1)!];
+  const { widths, batchSize, batches, images, steps, activation } = spec;
+  const classes = widths.at(-1)!;
+  const shape = images ? [images.side, images.side, images.channels] : [...(steps ? [steps] : []), widths[0]!];
   const rows = batchSize * batches;
   const hidden = widths.slice(1, -1);
   const net = sequential(
     [
-      layers.input({ shape: steps ? [steps, features] : [features] }),
+      layers.input({ shape }),
+      ...(images?.filters ?? []).flatMap((filters) => [
+        layers.conv2d({ filters, kernelSize: 5, padding: 'same', activation }),
+        layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
+      ]),
+      ...(images ? [layers.flatten()] : []),
       ...(steps ? [layers.lstm({ units: hidden[0]! })] : []),
       ...(steps ? [] : hidden).flatMap((units) => [
-        layers.dense({ units, activation: spec.activation }),
+        layers.dense({ units, activation }),
         ...(spec.dropout > 0 ? [layers.dropout({ rate: spec.dropout })] : []),
       ]),
       layers.dense({ units: classes, activation: 'softmax' }),
@@ -50,10 +56,8 @@ export function prepare(
     { ...(spec.precision && { precision: spec.precision }), ...options },
   );
   net.compile({ optimizer: optimizers[spec.optimizer](), loss: losses.sparseCategoricalCrossentropy() });
-  const shape = steps ? [rows, steps, features] : [rows, features];
-  const x = spec.nonzeros
-    ? sparse(rows, features, spec.nonzeros)
-    : tensor(values(rows * (steps ?? 1) * features), shape);
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  const x = spec.nonzeros ? sparse(rows, size, spec.nonzeros) : tensor(values(rows * size), [rows, ...shape]);
   const y = tensor(
     Int32Array.from({ length: rows }, (_, i) => i % classes),
     [rows],

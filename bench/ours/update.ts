@@ -13,7 +13,7 @@ export async function update(spec: UpdateCase, threads: number): Promise<number[
   const initializer = initializers.randomUniform({ minval: -0.5, maxval: 0.5 });
   const weights = Array.from(
     { length: tensors },
-    (_, i) => new Weight(`w${i}`, [elements], initializer, null, null, { name: 'layer', trainable: true }),
+    (_, i) => new Weight(`w${i}`, [elements], initializer, null, null, { path: 'layer', trainable: true }),
   );
   placeWeights(weights);
   const variables = weights.map((weight) => weight.variable);

@@ -19,6 +19,12 @@ def forward(case, parameters, x, key):
     if case.get("steps"):
         x = lstm(*parameters[0], x)
     for w, b in parameters[1:-1] if case.get("steps") else parameters[:-1]:
+        if w.ndim == 4:
+            x = act(jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b)
+            x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+            continue
+        if not isinstance(x, tuple):
+            x = x.reshape(len(x), -1)
         x = act(x @ w + b)
         if case["dropout"]:
             key, use = jax.random.split(key)
@@ -54,6 +60,10 @@ def train(case):
     if case.get("steps"):
         (features, units), random = widths[:2], lambda *shape: jax.random.normal(key, shape) / shape[0] ** 0.5
         parameters[0] = (random(features, 4 * units), random(units, 4 * units), jnp.zeros(4 * units))
+    images = case.get("images")
+    if images:
+        sizes = zip([images["channels"], *images["filters"]], images["filters"])
+        parameters = [(jax.random.normal(key, (5, 5, i, o)) / (25 * i) ** 0.5, jnp.zeros(o)) for i, o in sizes] + parameters
     options = {"lr": 0.01} if case["optimizer"] == "sgd" else {"lr": 0.001, "eps": 1e-7}
     rule, slots = jax_rules.rule("SGD" if case["optimizer"] == "sgd" else "Adam", options)
     state = (parameters, [jax.tree.map(jnp.zeros_like, parameters) for _ in range(slots)], jnp.ones(()))
@@ -63,7 +73,8 @@ def train(case):
         columns = jnp.arange(nonzeros) * apart + jax.random.randint(key, (rows, nonzeros), 0, apart)
         x = (columns, jax.random.uniform(key, (rows, nonzeros)))
     else:
-        x = jax.random.uniform(key, (rows, case["steps"], widths[0]) if case.get("steps") else (rows, widths[0]))
+        one = (images["side"], images["side"], images["channels"]) if images else (case["steps"], widths[0]) if case.get("steps") else (widths[0],)
+        x = jax.random.uniform(key, (rows, *one))
     y = jnp.arange(rows) % widths[-1]
 
     def loss_of(parameters, x, y, key):

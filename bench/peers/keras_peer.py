@@ -25,16 +25,22 @@ def train(case):
         raise Unsupported("sparse rows")
     if case.get("steps"):
         raise Unsupported("sequences")
-    widths = case["widths"]
+    widths, images = case["widths"], case.get("images")
     rows = case["batchSize"] * case["batches"]
-    net = keras.Sequential([keras.Input((widths[0],))])
+    shape = (images["side"], images["side"], images["channels"]) if images else (widths[0],)
+    net = keras.Sequential([keras.Input(shape)])
+    for filters in images["filters"] if images else []:
+        net.add(layers.Conv2D(filters, 5, padding="same", activation=case["activation"]))
+        net.add(layers.MaxPooling2D(3, 2, padding="same"))
+    if images:
+        net.add(layers.Flatten())
     for units in widths[1:-1]:
         net.add(layers.Dense(units, activation=case["activation"]))
         if case["dropout"]:
             net.add(layers.Dropout(case["dropout"]))
     net.add(layers.Dense(widths[-1], activation="softmax"))
     net.compile(optimizer=case["optimizer"], loss="sparse_categorical_crossentropy")
-    x = np.random.rand(rows, widths[0]).astype("float32")
+    x = np.random.rand(rows, *shape).astype("float32")
     y = np.arange(rows) % widths[-1]
     if backend == "torch":
         x, y = torch.from_numpy(x), torch.from_numpy(y)

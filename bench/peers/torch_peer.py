@@ -33,15 +33,21 @@ class Recurrent(nn.Module):
         return self.lstm(x)[0][:, -1]
 
 
-def make_step(case, way, compiled):
-    """A step on (x, y) of a fresh model."""
-    widths = case["widths"]
+def make_step(case, way, compiled, last=False):
+    """A step on (x, y) of a fresh model; last: images have their channels last."""
+    widths, images = case["widths"], case.get("images")
     layers = [Recurrent(*widths[:2])] if case.get("steps") else []
+    if images:
+        for inputs, outputs in zip([images["channels"], *images["filters"]], images["filters"]):
+            layers += [nn.Conv2d(inputs, outputs, 5, padding=2), nn.Sigmoid() if case["activation"] == "sigmoid" else nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+        layers.append(nn.Flatten())
     for inputs, outputs in [] if case.get("steps") else zip(widths[:-2], widths[1:-1]):
         layers += [nn.Linear(inputs, outputs), nn.Sigmoid() if case["activation"] == "sigmoid" else nn.ReLU()]
         if case["dropout"]:
             layers.append(nn.Dropout(case["dropout"]))
     model = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+    if last:
+        model = model.to(memory_format=torch.channels_last)
     kind, rate = ("SGD", 0.01) if case["optimizer"] == "sgd" else ("Adam", 0.001)
     optimizer = make_optimizer(kind, model.parameters(), way, lr=rate)
     loss_of = nn.CrossEntropyLoss()
@@ -62,7 +68,9 @@ def train(case):
     rows = batch * batches
     if case.get("nonzeros"):
         return train_sparse(case)
-    x = torch.rand(rows, case["steps"], widths[0]) if case.get("steps") else torch.rand(rows, widths[0])
+    images = case.get("images")
+    x = torch.rand(rows, images["channels"], images["side"], images["side"]) if images else torch.rand(rows, *([case["steps"]] if case.get("steps") else []), widths[0])
+    formats = {False: x, True: x.to(memory_format=torch.channels_last)} if images else {False: x}
     y = torch.arange(rows) % widths[-1]
     way, step = None, None
     if mode == "best":
@@ -71,15 +79,18 @@ def train(case):
         def on_one_batch(name, *args):
             def make():
                 steps[name] = make_step(case, *args)
-                return lambda: steps[name](x[:batch], y[:batch])
+                xs = formats[args[2]][:batch]
+                return lambda: steps[name](xs, y[:batch])
             return make
 
         named = {
-            "eager": (None, False), "eager, fused optimizer": ("fused", False),
-            "compiled": (None, True), "compiled, fused optimizer": ("fused", True),
+            "eager": (None, False, False), "eager, fused optimizer": ("fused", False, False),
+            "compiled": (None, True, False), "compiled, fused optimizer": ("fused", True, False),
         }
+        if images:
+            named |= {f"{name}, channels last": (*args[:2], True) for name, args in named.items()}
         way, _ = fastest({name: on_one_batch(name, *args) for name, args in named.items()})
-        step = steps[way]
+        step, x = steps[way], formats[named[way][2]]
     else:
         step = make_step(case, None if mode == "default" else mode, False)
 

@@ -32,7 +32,8 @@ function wrapAll(addon: NativeBinding): NativeBinding {
   const result = wrapped as unknown as NativeBinding;
   result.programRun = (program, workspace, inputs, step) => {
     const run = programRun(program, workspace, inputs, step);
-    return run.done ? { outputs: run.outputs, done: settle(run.done) } : run;
+    if (run[0]) run[0] = settle(run[0]);
+    return run;
   };
   return result;
 }

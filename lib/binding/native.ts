@@ -204,7 +204,7 @@ export interface NativeBinding {
     workspace: Workspace,
     inputs: Storage[],
     step: number,
-  ): { outputs: Storage[]; done: Promise<void> | null };
+  ): [done: Promise<void> | null, ...outputs: Storage[]];
 
   // ---- profiles -------------------------------------------------------------------------------
   /** The steps of a plan, in their order, with estimates of their FLOPs and bytes. */

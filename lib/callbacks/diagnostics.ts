@@ -12,7 +12,8 @@ import type { Model } from '../model/model.js';
 import { checkOneOf, Options } from '../options.js';
 import { sameShape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import type { DataLike, InputLike, RowType } from '../training/columns.js';
+import type { InputLike, RowType, Targets } from '../training/columns.js';
+import type { ByPort } from '../model/ports.js';
 import type { RowTypes } from '../training/programs.js';
 import { Claims } from '../training/position.js';
 import { type Moment, Saver } from './saver.js';
@@ -26,8 +27,8 @@ export interface DiagnosticsOptions {
   /** Steps between two records; 100 by default. */
   everySteps?: number;
   /** Data that is looked at, with its targets y; by default the batch of the step that was just made. No part of a config. */
-  x?: InputLike;
-  y?: DataLike;
+  x?: ByPort<InputLike>;
+  y?: Targets;
   /** ['gradientNorm', 'curvature', 'updateRatios'] by default; also 'sharpness' (some 30 times the cost of a step) and 'noiseScale'. */
   record?: readonly Recorded[];
   /** Rows that are computed at a time, 256 by default. */
@@ -95,7 +96,8 @@ function checkRecord(value: unknown): Recorded[] {
 function sameTypes(a: RowTypes, b: RowTypes): boolean {
   const same = (one: RowType | null, other: RowType | null) =>
     one && other ? one.dtype === other.dtype && sameShape(one.shape, other.shape) : one === other;
-  return same(a.target, b.target) && same(a.weight, b.weight);
+  const [ours, theirs] = [a, b].map(({ targets, weights }) => [...targets, ...weights]);
+  return ours.every((type, i) => same(type, theirs[i] ?? null));
 }
 
 type Checked = Required<Omit<DiagnosticsOptions, 'x' | 'y'>>;
@@ -105,7 +107,7 @@ export class Diagnostics extends Saver {
   /** A fit may go on without it. */
   readonly optionalState = true;
   readonly #options: Checked;
-  readonly #given: { x: InputLike; y: DataLike } | null;
+  readonly #given: { x: ByPort<InputLike>; y: Targets } | null;
   #state: State = { records: [], before: null };
   /** Of the given data, while a fit runs. */
   #data: Data | null = null;

@@ -85,9 +85,10 @@ export function inspectionText(report: Inspection): string {
   if (rows.length > 0) lines.push(...table(['Tensor', 'Dtype', 'Shape', 'Size'], rows, [3]));
   lines.push('');
   if (compile !== null) {
-    const { optimizer, loss, metrics } = plain(compile);
-    lines.push(`Optimizer: ${configText(optimizer)}`, `Loss: ${configText(loss)}`);
-    if (Array.isArray(metrics) && metrics.length > 0) lines.push(`Metrics: ${configText(metrics)}`);
+    const { optimizer, loss, metrics, trainStep } = plain(compile);
+    lines.push(`Optimizer: ${configText(optimizer)}`);
+    lines.push(trainStep === undefined ? `Loss: ${configText(loss)}` : `Training step: ${configText(trainStep)}`);
+    if (Array.isArray(metrics) && metrics.length > 0) lines.push(`Metrics: ${configText(metrics.flat())}`);
   }
   lines.push(...stateLines(report.state));
   for (const [name, value] of Object.entries(report.metadata))

@@ -178,7 +178,8 @@ function revive(kind: Kind, value: unknown, customObjects: CustomObjects, path: 
     return functionOf(kind, 'Function', { name: className }, customObjects, path);
   if (Object.hasOwn(customObjects, className))
     return customOf(kind, family, customObjects[className], config, customObjects, path);
-  const entry = custom ? undefined : entryOf(family, className);
+  const models = kind === 'layer' ? families.get('model') : undefined; // a model is a layer, too
+  const entry = custom ? undefined : (entryOf(family, className) ?? (models && entryOf(models, className)));
   if (!entry) throw unknown(kind, className, family, at);
   const options = nestedOf(config, entry.nested, customObjects, `${path}.config`);
   return located(`${path}.config`, config, () => entry.make(options as never));

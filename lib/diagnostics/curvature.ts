@@ -1,7 +1,8 @@
 // Curvature along the gradient: what a step of gradient descent will do.
+import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import type { Batch } from './data.js';
 import { type DataOptions, dataKeys, probed } from './options.js';
 import type { Gradient, Probe } from './probe.js';
@@ -84,7 +85,12 @@ function verdictOf(gTg: number, gain: number, cost: number): string {
  * const { gTg, gTHg, harmful } = await diagnostics.curvature(net, x, y, { learningRate: 0.1 });
  * @see Goodfellow, Bengio, Courville 2016, Deep Learning, 8.2.1; Pearlmutter 1994, Fast Exact Multiplication by the Hessian
  */
-export async function curvature(net: Model, x: InputLike, y: DataLike, options?: CurvatureOptions): Promise<Curvature> {
+export async function curvature(
+  net: Model,
+  x: ByPort<InputLike>,
+  y: Targets,
+  options?: CurvatureOptions,
+): Promise<Curvature> {
   const where = 'diagnostics.curvature';
   const read = new Options<CurvatureOptions>(where, options, [...dataKeys, 'learningRate']);
   const rate = read.optionalNumber('learningRate', { min: 0 });

@@ -6,9 +6,9 @@ import type { Model } from '../model/model.js';
 import { copyOf } from '../tensor/make.js';
 import { sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import { type Column, datasetOf, inputColumn, targetColumn } from '../training/columns.js';
+import { type Column, datasetOf, inOrder, inputColumns, targetColumns } from '../training/columns.js';
 import type { Compiled } from '../training/compiled.js';
-import type { RowTypes } from '../training/programs.js';
+import { type RowTypes, typesOf } from '../training/programs.js';
 import { type TrainWeightOptions, weighted } from '../training/sample-weights.js';
 import type { TrainingBatch } from '../training/trainer.js';
 
@@ -32,15 +32,12 @@ export function compiledOf(where: string, net: Model): Compiled {
 type Typed = Pick<Column, 'name' | 'shape' | 'dtype'>;
 
 export class Data {
-  readonly types: RowTypes;
-
   private constructor(
     readonly rows: number,
+    readonly types: RowTypes,
     readonly columns: readonly Typed[],
     readonly values: readonly (NumericArray | SparseRows)[],
-  ) {
-    this.types = { target: columns[1], weight: columns[2] ?? null };
-  }
+  ) {}
 
   /** Checks x, y and weights against the model and its loss. Throws SHAPE_MISMATCH, EMPTY_DATA, NON_FINITE. */
   static async of(
@@ -51,30 +48,34 @@ export class Data {
     y: unknown,
     { sampleWeight, classWeight }: TrainWeightOptions = {},
   ): Promise<Data> {
-    const inputs = inputColumn(net, x);
-    const pair = [inputs, targetColumn(net, compiled.loss, y, inputs.rows)];
-    const columns = weighted(net, compiled.loss, pair, { sampleWeight, classWeight, where });
+    const inputs = inputColumns(net, x);
+    const { rows } = inputs[0];
+    const targets = targetColumns(net, compiled, y, rows);
+    const parts = weighted(net, compiled, { inputs, targets }, { sampleWeight, classWeight, where });
+    const columns = inOrder(parts);
     datasetOf(columns, true);
     const values = columns.map(({ source, sparse }) => sparse ?? source.values ?? source.tensor.data());
-    return new Data(inputs.rows, columns, await Promise.all(values));
+    return new Data(rows, typesOf(parts), columns, await Promise.all(values));
   }
 
   /** The rows of a training step. */
   static ofBatch(net: Model, { inputs, types, sparse }: TrainingBatch): Data {
+    const named = (name: string, list: RowTypes['targets']) =>
+      list.flatMap((type) => (type ? [{ name, ...type }] : []));
     const columns = [
-      { name: 'x', shape: net.inputShape, dtype: net.inputDtype },
-      { name: 'y', ...types.target },
-      ...(types.weight ? [{ name: 'sampleWeight', ...types.weight }] : []),
+      ...net.inputPorts.all.map(({ shape, dtype }) => ({ name: 'x', shape, dtype })),
+      ...named('y', types.targets),
+      ...named('sampleWeight', types.weights),
     ];
     if (sparse) {
       const [indptr, indices] = [0, 1].map((i) => binding.storageRead(inputs[i], 'int32') as Int32Array);
       const values = binding.storageRead(inputs[2], 'float32') as Float32Array;
       const x = new SparseRows({ shape: [indptr.length - 1, sizeOf(net.inputShape)], indptr, indices, values });
       const rest = columns.slice(1).map(({ dtype }, i) => binding.storageRead(inputs[i + 3], dtype));
-      return new Data(x.length, columns, [x, ...rest]);
+      return new Data(x.length, types, columns, [x, ...rest]);
     }
     const values = columns.map(({ dtype }, i) => binding.storageRead(inputs[i], dtype));
-    return new Data(values[0].length / sizeOf(net.inputShape), columns, values);
+    return new Data(values[0].length / sizeOf(columns[0].shape), types, columns, values);
   }
 
   /** Rows [begin, end), of `order` where there is one, as a copy. */

@@ -2,9 +2,10 @@
 import * as ops from '../graph/ops.js';
 import { compile } from '../graph/compile.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
+import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import { commonOptions, type DataOptions, probed } from './options.js';
 import type { Probe } from './probe.js';
 
@@ -52,8 +53,8 @@ export async function normsOf(probe: Probe, vector: Tensor, loss: number): Promi
  */
 export async function gradientNorm(
   net: Model,
-  x: InputLike,
-  y: DataLike,
+  x: ByPort<InputLike>,
+  y: Targets,
   options?: DataOptions,
 ): Promise<GradientNorm> {
   const where = 'diagnostics.gradientNorm';

@@ -1,7 +1,9 @@
 // Whether the scale of the initial weights lets signals and gradients through.
+import { walkLayers } from '../layers/names.js';
 import { Options } from '../options.js';
+import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import { compiledOf, Data } from './data.js';
 import { type LayerSpread, layerSpreads } from './layer-spread.js';
 import { type DataOptions, dataKeys, kBatchSize, probeOptions } from './options.js';
@@ -63,8 +65,8 @@ function verdictOf(layers: readonly LayerSpread[], activationGrowth: number, gra
  */
 export async function initialSpread(
   net: Model,
-  x: InputLike,
-  y: DataLike,
+  x: ByPort<InputLike>,
+  y: Targets,
   options?: DataOptions,
 ): Promise<InitialSpread> {
   const where = 'diagnostics.initialSpread';
@@ -75,7 +77,10 @@ export async function initialSpread(
   const data = await Data.of(where, net, compiled, x, y, read.raw);
   const probe = new Probe(where, net, compiled, data.types, chosen);
   const { layers, loss } = await layerSpreads(probe, data.batch(0, Math.min(batchSize, data.rows)));
-  const weighted = new Set(net.layers.filter((layer) => layer.weights.length > 0).map((layer) => layer.name));
+  const weighted = new Set<string>();
+  walkLayers(net, (layer) => {
+    if (layer.declaredWeights.length > 0) weighted.add(layer.path);
+  });
   const hidden = layers.slice(0, -1).filter((layer) => weighted.has(layer.name));
   const [first, last] = [hidden[0], hidden[hidden.length - 1]];
   const measured = hidden.length >= 2;

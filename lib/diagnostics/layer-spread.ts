@@ -63,8 +63,13 @@ function statisticsOf(layer: Layer, output: SymbolicTensor): SymbolicTensor[] {
 /** Values next to each other, [count]. */
 const together = (values: readonly SymbolicTensor[]) => ops.concat(values.map((value) => ops.reshape(value, [1])));
 
-/** Outputs of all layers, in their order. The last one's gradient is another program's: see `last`. */
-function everyLayer(seen: { layer: Layer; output: SymbolicTensor }[]): Kind {
+interface Seen {
+  layer: Layer;
+  output: SymbolicTensor;
+}
+
+/** Outputs of all layers, in their order; `ends` receives the places of those that are the model's, whose gradients are another program's. */
+function everyLayer(seen: Seen[], ends: Set<number>): Kind {
   return {
     name: 'spread',
     extra: [],
@@ -73,7 +78,10 @@ function everyLayer(seen: { layer: Layer; output: SymbolicTensor }[]): Kind {
         seen.push({ layer, output });
         return output;
       }, trace),
-    body: ({ trace, loss, logs }) => {
+    body: ({ trace, loss, logs, predictions }) => {
+      seen.forEach(({ output }, i) => {
+        if (predictions.some(({ node }) => node === output.node)) ends.add(i);
+      });
       const statistics = seen.flatMap(({ layer, output }) => statisticsOf(layer, output));
       // One after the other: a gradient with respect to several values stops at each of them.
       const gradients = seen.flatMap(({ output }) => trace.gradients(loss, [output]));
@@ -83,36 +91,40 @@ function everyLayer(seen: { layer: Layer; output: SymbolicTensor }[]): Kind {
 }
 
 /**
- * The gradient with respect to the model's output as it is. Where a cross-entropy follows a softmax, the loss is computed from the logits behind it,
+ * The gradients with respect to the model's outputs as they are. Where a cross-entropy follows a softmax, the loss is computed from the logits behind it,
  * and the probabilities have no part in it; behind an identity they do.
  */
-function lastLayer(count: number): Kind {
+function lastLayers(ends: ReadonlySet<number>): Kind {
   let seen = 0;
-  let output: SymbolicTensor | null = null;
+  const outputs: SymbolicTensor[] = [];
   return {
     name: 'spreadOfLast',
     extra: [],
     around: (trace) =>
       observeLayers((_, value) => {
-        if (++seen < count) return value;
-        output = ops.identity(value);
-        return output;
+        if (!ends.has(seen++)) return value;
+        outputs.push(ops.identity(value));
+        return outputs[outputs.length - 1];
       }, trace),
-    body: ({ trace, loss }) => [together(trace.gradients(loss, [output!]).flatMap(momentsOf))],
+    body: ({ trace, loss }) => [
+      together(outputs.flatMap((output) => trace.gradients(loss, [output])).flatMap(momentsOf)),
+    ],
   };
 }
 
 /** The spread in each layer that the model applies, on one batch, and the batch's loss. */
 export async function layerSpreads(probe: Probe, batch: Batch): Promise<{ layers: LayerSpread[]; loss: number }> {
-  const seen: { layer: Layer; output: SymbolicTensor }[] = [];
+  const seen: Seen[] = [];
+  const ends = new Set<number>();
   const read = (tensor: Tensor) => [...tensor.dataSync()];
-  const [statistics, sum, weight] = (await probe.run(everyLayer(seen), batch, [])).map(read);
-  const [last] = (await probe.run(lastLayer(seen.length), batch, [])).map(read);
+  const [statistics, sum, weight] = (await probe.run(everyLayer(seen, ends), batch, [])).map(read);
+  const last = ends.size > 0 ? (await probe.run(lastLayers(ends), batch, [])).map(read)[0] : [];
+  const order = [...ends];
   const layers = seen.map(({ layer, output }, i): LayerSpread => {
     const [mean, standardDeviation, zeros, saturated] = statistics.slice(4 * i);
-    const at = i === seen.length - 1 ? last : statistics.slice(4 * seen.length + 2 * i);
+    const at = ends.has(i) ? last.slice(2 * order.indexOf(i)) : statistics.slice(4 * seen.length + 2 * i);
     return {
-      name: layer.name,
+      name: layer.path,
       type: layer.type,
       activation: { mean, standardDeviation, zeros, saturated: rangeOf(layer) ? saturated : null },
       gradient: { mean: at[0], standardDeviation: sizeOf(output.shape) > 0 ? at[1] : 0 },

@@ -3,12 +3,13 @@ import { binding } from '../binding/index.js';
 import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import { checkNumber, Options } from '../options.js';
+import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
 import { type TensorLike, toSource } from '../tensor/convert.js';
 import { copyOf } from '../tensor/make.js';
 import { sameShape, shapeText, sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import type { Batch } from './data.js';
 import { type DataOptions, dataKeys, probed } from './options.js';
 import type { Kind, Probe } from './probe.js';
@@ -132,8 +133,8 @@ function checkRange(what: string, value: unknown): [number, number] {
  */
 export async function lossSurface(
   net: Model,
-  x: InputLike,
-  y: DataLike,
+  x: ByPort<InputLike>,
+  y: Targets,
   options?: LossSurfaceOptions,
 ): Promise<LossSurface> {
   const where = 'diagnostics.lossSurface';

@@ -1,9 +1,10 @@
 // The noise of a sampled gradient.
 import { DownhillError } from '../errors.js';
+import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import { compiledOf, Data, randomOrder } from './data.js';
 import { type DataOptions, dataKeys, probeOptions } from './options.js';
 import { Probe } from './probe.js';
@@ -132,8 +133,8 @@ export async function noiseOf(
  */
 export async function noiseScale(
   net: Model,
-  x: InputLike,
-  y: DataLike,
+  x: ByPort<InputLike>,
+  y: Targets,
   options?: NoiseScaleOptions,
 ): Promise<NoiseScale> {
   const where = 'diagnostics.noiseScale';

@@ -40,7 +40,7 @@ interface Seen {
   shape: Shape;
 }
 
-/** Bad values of each layer's output, then of the gradients with respect to them, then of the loss; last the largest magnitude of the model's output. */
+/** Bad values of each layer's output, then of the gradients with respect to them, then of the loss; last the largest magnitude of the model's outputs. */
 function counts(seen: Seen[]): Kind {
   const outputs: SymbolicTensor[] = [];
   return {
@@ -52,9 +52,12 @@ function counts(seen: Seen[]): Kind {
         outputs.push(output);
         return output;
       }, trace),
-    body: ({ trace, loss }) => {
+    body: ({ trace, loss, predictions }) => {
       const gradients = outputs.flatMap((output) => trace.gradients(loss, [output]));
-      const largest = ops.max(ops.abs(ops.cast(outputs[outputs.length - 1], 'float32')));
+      const ends = predictions.length > 0 ? predictions : outputs.slice(-1);
+      const largest = ends
+        .map((output) => ops.max(ops.abs(ops.cast(output, 'float32'))))
+        .reduce((a, b) => ops.maximum(a, b));
       const numbers = [...[...outputs, ...gradients, loss].map(bad), largest];
       return [ops.concat(numbers.map((value) => ops.reshape(value, [1])))];
     },
@@ -63,7 +66,7 @@ function counts(seen: Seen[]): Kind {
 
 function layerOf(seen: readonly Seen[], found: ArrayLike<number>): NonFiniteLayer | null {
   const entry = (i: number, of: NonFiniteLayer['of'], count: number): NonFiniteLayer => ({
-    name: seen[i].layer.name,
+    name: seen[i].layer.path,
     type: seen[i].layer.type,
     of,
     count,

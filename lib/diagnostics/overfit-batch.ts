@@ -2,13 +2,15 @@
 import { type CustomObjects, deserialize, serialize } from '../config/registry.js';
 import { chosenDevice, setDevice } from '../devices.js';
 import { checkCustomObjects } from '../config/model.js';
+import type { Layer } from '../layers/layer.js';
 import { withoutInitialValues } from '../layers/weight.js';
+import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
-import type { MetricLike } from '../metrics/resolve.js';
+import { walkLayers } from '../layers/names.js';
 import type { OptimizerLike } from '../optimizers/index.js';
 import { Options } from '../options.js';
 import { randomState, setRandomState } from '../random.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import { compiledOf } from './data.js';
 
 export interface OverfitBatchOptions {
@@ -45,24 +47,20 @@ function classesOf(objects: readonly object[]): CustomObjects {
 
 /** Another model with the same weights, compiled with the same loss and a fresh optimizer. Nothing is drawn for it. */
 function copyOf(where: string, net: Model, optimizer: OptimizerLike | undefined, customObjects: CustomObjects): Model {
-  const { loss, metrics, unweighted, optimizer: own } = compiledOf(where, net);
+  const { options, optimizer: own } = compiledOf(where, net);
   const [state, device] = [randomState(), chosenDevice()];
   try {
     setDevice(net.device);
-    const objects = { ...classesOf([net, ...net.layers, own]), ...customObjects };
+    const within: Layer[] = [];
+    walkLayers(net, (layer) => within.push(layer));
+    const objects = { ...classesOf([net, ...within, own]), ...customObjects };
     const copy = withoutInitialValues(() => deserialize('model', serialize(net), objects));
     copy.setWeights(net.getWeights());
     copy.parameters.forEach((parameter, i) => {
       parameter.trainable = net.parameters[i].trainable;
     });
     const chosen = optimizer ?? deserialize('optimizer', serialize(own), objects);
-    const sources = metrics.map(({ source }) => source as MetricLike);
-    copy.compile({
-      optimizer: chosen,
-      loss: loss.source,
-      metrics: sources.slice(0, unweighted),
-      weightedMetrics: sources.slice(unweighted),
-    });
+    copy.compile({ ...options, optimizer: chosen });
     return copy;
   } finally {
     setRandomState(state);
@@ -84,8 +82,8 @@ function copyOf(where: string, net: Model, optimizer: OptimizerLike | undefined,
  */
 export async function overfitBatch(
   net: Model,
-  x: InputLike,
-  y: DataLike,
+  x: ByPort<InputLike>,
+  y: Targets,
   options?: OverfitBatchOptions,
 ): Promise<OverfitBatch> {
   const where = 'diagnostics.overfitBatch';

@@ -141,7 +141,7 @@ export class Probe {
   async run(kind: Kind, batch: Batch, extra: readonly Tensor[]): Promise<Tensor[]> {
     const program = this.#programs.get(`${kind.name} ${batch.rows}`, () => this.#build(kind, batch.rows));
     const inputs = [...this.#values, ...extra.map(storageOf), ...batch.inputs];
-    const { outputs, done } = binding.programRun(
+    const [done, ...outputs] = binding.programRun(
       program.program,
       this.#workspace,
       inputs,

@@ -1,8 +1,9 @@
 // The ends of the Hessian's spectrum.
 import { DownhillError } from '../errors.js';
+import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import type { Batch } from './data.js';
 import { type Extremes, lanczos, power, type Search } from './eigenvalues.js';
 import { type DataOptions, dataKeys, probed } from './options.js';
@@ -69,7 +70,12 @@ export async function sharpnessOf(
  * const { largest, limit, saddle } = await diagnostics.sharpness(net, x, y);
  * @see Cohen et al. 2021, Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability (arXiv:2103.00065)
  */
-export async function sharpness(net: Model, x: InputLike, y: DataLike, options?: SharpnessOptions): Promise<Sharpness> {
+export async function sharpness(
+  net: Model,
+  x: ByPort<InputLike>,
+  y: Targets,
+  options?: SharpnessOptions,
+): Promise<Sharpness> {
   const where = 'diagnostics.sharpness';
   const own = ['iterations', 'tolerance', 'method', 'learningRate'] as const;
   const read = new Options<SharpnessOptions>(where, options, [...dataKeys, ...own]);

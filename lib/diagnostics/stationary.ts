@@ -1,7 +1,8 @@
 // The stop test of pure optimization.
+import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import { type GradientNorm, normsOf } from './gradient-norm.js';
 import { type DataOptions, dataKeys, probed } from './options.js';
 
@@ -28,8 +29,8 @@ export interface Stationary extends Pick<GradientNorm, 'norm' | 'largest' | 'los
  */
 export async function stationary(
   net: Model,
-  x: InputLike,
-  y: DataLike,
+  x: ByPort<InputLike>,
+  y: Targets,
   options?: StationaryOptions,
 ): Promise<Stationary> {
   const where = 'diagnostics.stationary';

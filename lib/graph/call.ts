@@ -3,6 +3,7 @@ import { binding, type DType, type Workspace } from '../binding/index.js';
 import { chosenDevice } from '../devices.js';
 import type { TensorLike } from '../tensor/convert.js';
 import { asTensor } from '../tensor/make.js';
+import { type Shape, sameShape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { LruCache } from './lru.js';
 import { TracedProgram } from './program.js';
@@ -13,10 +14,22 @@ import { type Attributes, attributesText, Trace, traceOf, type Value } from './t
 const programs = new LruCache<TracedProgram>(512);
 let workspace: Workspace | null = null;
 
+/** The last call of an op, which the next one mostly repeats: comparing is cheaper than making its key. */
+interface LastCall {
+  readonly operands: readonly { readonly shape: Shape; readonly dtype: DType }[];
+  readonly attributes: Attributes;
+  readonly device: string;
+  readonly program: TracedProgram;
+}
+const lastCalls = new Map<string, LastCall>();
+
 /** Drops the cached programs, which keep the kernels of the instruction set that they were compiled for. */
 export function forgetPrograms(): void {
   programs.clear();
+  lastCalls.clear();
 }
+
+const noAttributes: Attributes = Object.freeze({});
 
 /** dtype that numbers get beside these operands: that of the tensors, but float32 for a fraction beside integers. */
 function scalarDtype(operands: readonly unknown[]): DType {
@@ -40,7 +53,7 @@ function scalarDtype(operands: readonly unknown[]): DType {
 export function call(
   op: string,
   operands: readonly Value[],
-  attributes: Attributes = {},
+  attributes: Attributes = noAttributes,
   partners: readonly Value[] = operands,
 ): SymbolicTensor | Tensor {
   const where = `ops.${op}`;
@@ -62,13 +75,30 @@ function concrete(where: string, operand: TensorLike, dtype: DType): Tensor {
 }
 
 function runOnce(op: string, operands: readonly Tensor[], attributes: Attributes): Tensor {
-  const signature = operands.map((operand) => `${operand.dtype}[${operand.shape.join()}]`).join(';');
   const device = chosenDevice();
+  const last = lastCalls.get(op);
+  if (last && repeats(last, operands, attributes, device)) return last.program.run(operands).outputs[0];
+  const signature = operands.map((operand) => `${operand.dtype}[${operand.shape.join()}]`).join(';');
   const program = programs.get(`${device} ${op}(${signature})${attributesText(attributes)}`, () => {
     const trace = new Trace();
     const inputs = operands.map((operand) => trace.input(operand.shape, operand.dtype));
     workspace ??= binding.workspaceNew();
     return new TracedProgram(trace, [trace.add(op, inputs, attributes)], workspace, device);
   });
+  // Attributes are compared by identity, so only those that cannot change are remembered.
+  if (Object.isFrozen(attributes)) {
+    const seen = operands.map(({ shape, dtype }) => ({ shape, dtype }));
+    lastCalls.set(op, { operands: seen, attributes, device, program });
+  }
   return program.run(operands).outputs[0];
+}
+
+function repeats(last: LastCall, operands: readonly Tensor[], attributes: Attributes, device: string): boolean {
+  if (last.attributes !== attributes || last.device !== device || last.operands.length !== operands.length)
+    return false;
+  for (let i = 0; i < operands.length; i++) {
+    const { shape, dtype } = operands[i];
+    if (dtype !== last.operands[i].dtype || !sameShape(shape, last.operands[i].shape)) return false;
+  }
+  return true;
 }

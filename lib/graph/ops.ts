@@ -66,3 +66,14 @@ export {
   sum,
   variance,
 } from './ops/reductions.js';
+export {
+  averagePool2d,
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv2d,
+  conv2dTranspose,
+  maxPool2d,
+  type Padding,
+  type Pair,
+  type PoolOptions,
+} from './ops/windows.js';

@@ -40,7 +40,7 @@ export class TracedProgram {
     step = 0,
   ): { outputs: Tensor[]; done: Promise<void> | null } {
     const inputs = this.#inputs(args, captured);
-    const { outputs, done } = binding.programRun(this.#program, this.workspace, inputs, step);
+    const [done, ...outputs] = binding.programRun(this.#program, this.workspace, inputs, step);
     return {
       outputs: outputs.map((storage, i) => new Tensor(storage, this.#outputs[i].shape, this.#outputs[i].dtype, done)),
       done,

@@ -6,7 +6,7 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { Head, TensorEntry } from './head.js';
-import { slotName, weightName } from './snapshot.js';
+import { slotName } from './snapshot.js';
 
 function corrupt(path: string, reason: string): DownhillError {
   return new DownhillError('CORRUPT_FILE', `${path}: ${reason}. The file is damaged: use another copy.`);
@@ -30,21 +30,26 @@ export interface Slots {
   entries: readonly (readonly TensorEntry[])[];
 }
 
-/** Entries of the weights, in order. Sizes are those of the file: nothing is allocated before they agree. */
-export function weightEntries(path: string, head: Head, weights: readonly Weight[]): TensorEntry[] {
-  return weights.map((weight) => entryOf(path, head, weightName(weight), weight.shape));
+/** Entries of the weights, by their names, in order. Sizes are those of the file: nothing is allocated before they agree. */
+export function weightEntries(path: string, head: Head, names: ReadonlyMap<Weight, string>): TensorEntry[] {
+  return [...names].map(([weight, name]) => entryOf(path, head, name, weight.shape));
 }
 
 /** Entries of the slots; a weight has all of them or, before its first update, none. */
-export function slotEntries(path: string, head: Head, weights: readonly Weight[], optimizer: Optimizer | null): Slots {
+export function slotEntries(
+  path: string,
+  head: Head,
+  names: ReadonlyMap<Weight, string>,
+  optimizer: Optimizer | null,
+): Slots {
   const shapesOf = (weight: Weight) => optimizer?.slotShapes(weight.variable) ?? [];
-  const having = weights.filter((weight) =>
-    shapesOf(weight).some(({ name }) => head.tensors.has(slotName(name, weight))),
+  const having = [...names].filter(([weight, label]) =>
+    shapesOf(weight).some(({ name }) => head.tensors.has(slotName(name, label))),
   );
   return {
-    weights: having,
-    entries: having.map((weight) =>
-      shapesOf(weight).map(({ name, shape }) => entryOf(path, head, slotName(name, weight), shape)),
+    weights: having.map(([weight]) => weight),
+    entries: having.map(([weight, label]) =>
+      shapesOf(weight).map(({ name, shape }) => entryOf(path, head, slotName(name, label), shape)),
     ),
   };
 }

@@ -4,13 +4,13 @@ import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import { arenaLike, type Weight } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
+import { weightNames } from '../layers/names.js';
 import { checkFunction, Options } from '../options.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';
 import { checkVersion, isOurs } from './description.js';
 import { readFloats, readable } from './floats.js';
 import { readHead, readTensors, type TensorEntry } from './safetensors.js';
-import { weightName } from './snapshot.js';
 
 /** Whose values a tensor of the file holds: a weight's name; with a transposition (true: axes reversed; or the order of its axes); null: nobody's. */
 export type WeightTarget = string | { name: string; transpose?: boolean | readonly number[] } | null;
@@ -47,12 +47,13 @@ export async function loadWeights(
   const read = new Options<LoadWeightsOptions>('loadWeights', options, ['map', 'strict']);
   const map = read.raw.map === undefined ? (name: string) => name : checkFunction(read.what('map'), read.raw.map);
   const strict = read.flag('strict', true);
-  const { weights } = net;
+  void net.weights; // built, and placed together
+  const names = weightNames(net);
   const head = await readHead(path);
   const ours = isOurs(head);
   if (ours) checkVersion(path, head);
   const entries = [...head.tensors.values()].filter(({ name }) => !(ours && /^(optimizer|state)\//.test(name)));
-  const { matches, report } = match(path, entries, weights, map);
+  const { matches, report } = match(path, entries, names, map);
   if (strict) checkComplete(path, report);
   const floats = matches.filter(({ entry }) => entry.dtype === 'F32');
   const staged = arenaLike(floats.map(({ weight }) => weight));
@@ -111,10 +112,10 @@ function targetOf(
 function match(
   path: string,
   entries: readonly TensorEntry[],
-  weights: readonly Weight[],
+  names: ReadonlyMap<Weight, string>,
   map: (name: string, shape: readonly number[]) => unknown,
 ): { matches: Match[]; report: WeightsReport } {
-  const byName = new Map(weights.map((weight) => [weightName(weight), weight]));
+  const byName = new Map([...names].map(([weight, name]) => [name, weight]));
   const sources = new Map<string, string>();
   const report: WeightsReport = { missing: [], unexpected: [], mismatched: [] };
   const matches: Match[] = [];

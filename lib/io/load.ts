@@ -2,8 +2,9 @@
 import { checkCustomObjects, compileFromConfig, modelFromJSON } from '../config/model.js';
 import type { CustomObjects } from '../config/registry.js';
 import { DownhillError } from '../errors.js';
-import { type Weight, withoutInitialValues } from '../layers/weight.js';
+import { withoutInitialValues } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
+import { weightNames } from '../layers/names.js';
 import { Options } from '../options.js';
 import { storageOf } from '../tensor/tensor.js';
 import { type Description, describeModel, inFile } from './description.js';
@@ -32,7 +33,7 @@ export async function loadModel(path: string, options?: LoadModelOptions): Promi
   const description = describeModel(path, head);
   const net = inFile(path, () => build(description, customObjects));
   try {
-    const declared: Weight[] = net.layers.flatMap((layer) => layer.weights);
+    const declared = weightNames(net);
     const entries = weightEntries(path, head, declared);
     const optimizer = net.compiled?.optimizer ?? null;
     const slots = slotEntries(path, head, declared, optimizer);

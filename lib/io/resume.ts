@@ -4,6 +4,7 @@ import { compileConfig } from '../config/model.js';
 import { DownhillError } from '../errors.js';
 import { arenaLike, type Weight } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
+import { walkLayers, weightNames } from '../layers/names.js';
 import { setRandomState } from '../random.js';
 import type { Slot } from '../optimizers/slots.js';
 import { storageOf } from '../tensor/tensor.js';
@@ -51,8 +52,9 @@ export async function readResume(
       : positionFromJson(`${path}: state.training`, state.place(description.training), trainer.sums);
   if (position) checkOptions(path, position, options);
   const { weights } = net;
-  const entries = weightEntries(path, head, weights);
-  const slots = slotEntries(path, head, weights, optimizer);
+  const names = weightNames(net);
+  const entries = weightEntries(path, head, names);
+  const slots = slotEntries(path, head, names, optimizer);
   const all = [...entries, ...slots.entries.flat()];
   checkAllKnown(path, head, all);
   const staged = {
@@ -69,10 +71,10 @@ export async function readResume(
       await put(net, trainer, slots.weights, staged, description);
       if (rate !== null) optimizer.learningRate = rate;
       for (const [i, value] of groupRates.entries()) if (value !== null) optimizer.groups[i].learningRate = value;
-      for (const layer of net.layers) {
-        const seed = seeds.get(layer.name);
+      walkLayers(net, (layer, at) => {
+        const seed = seeds.get(at);
         if (seed !== undefined) layer.restoreSeed?.(seed);
-      }
+      });
       trainer.retrace();
     },
   };
@@ -169,13 +171,23 @@ function ratesOf(path: string, { compile }: Description): (number | null)[] {
   });
 }
 
-/** By layer: those that draw while they train go on with the seeds of the file. */
+interface LayerConfig {
+  config: { name: string; seed?: unknown; layers?: LayerConfig[] };
+}
+
+/** By path of the layer: those that draw while they train go on with the seeds of the file. */
 function seedsOf(path: string, { model }: Description): Map<string, number> {
-  const { layers } = (model as { config: { layers: { config: { name: string; seed?: unknown } }[] } }).config;
-  const drawing = layers.filter(({ config }) => typeof config.seed === 'number');
-  return new Map(
-    drawing.map(({ config }) => [config.name, new Claims(`${path}: ${config.name}`, config).count('seed')]),
-  );
+  const seeds = new Map<string, number>();
+  const visit = ({ config: { layers = [] } }: LayerConfig, prefix: string) => {
+    for (const layer of layers) {
+      const { config } = layer;
+      const at = `${prefix}${config.name}`;
+      if (typeof config.seed === 'number') seeds.set(at, new Claims(`${path}: ${at}`, { ...config }).count('seed'));
+      visit(layer, `${at}/`);
+    }
+  };
+  visit(model as LayerConfig, '');
+  return seeds;
 }
 
 interface Staged {

@@ -4,6 +4,7 @@ import { compileConfig } from '../config/model.js';
 import { type Config, encode } from '../config/values.js';
 import type { Weight } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
+import { weightNames } from '../layers/names.js';
 import { randomState } from '../random.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';
 import { type Position, positionToJson } from '../training/position.js';
@@ -18,14 +19,15 @@ export type Content = 'model' | 'weights';
 
 type Metadata = Record<string, string>;
 
-export const weightName = ({ owner, name }: Weight): string => `${owner.name}/${name}`;
-export const slotName = (slot: string, weight: Weight): string => `optimizer/${slot}/${weightName(weight)}`;
+export const slotName = (slot: string, weight: string): string => `optimizer/${slot}/${weight}`;
 
 /** What the file of a model holds, as of now: its own storages. */
 function contentsOf(net: Model, content: Content, position: () => Position | null): [TensorToWrite[], Metadata] {
-  const tensors = net.weights.map(
-    (weight): TensorToWrite => ({
-      name: weightName(weight),
+  void net.weights; // placed together
+  const names = weightNames(net);
+  const tensors = [...names].map(
+    ([weight, name]): TensorToWrite => ({
+      name,
       dtype: 'F32',
       shape: weight.shape,
       storage: storageOf(weight.variable),
@@ -37,7 +39,7 @@ function contentsOf(net: Model, content: Content, position: () => Position | nul
     library_version: libraryVersion(),
     content,
   };
-  if (content === 'model') addTraining(net, position(), tensors, metadata);
+  if (content === 'model') addTraining(net, names, position(), tensors, metadata);
   return [tensors, metadata];
 }
 
@@ -112,7 +114,13 @@ export class Snapshot {
 }
 
 /** Adds the descriptions, the optimizer's slots and what callbacks remember. */
-function addTraining(net: Model, position: Position | null, sources: TensorToWrite[], metadata: Metadata): void {
+function addTraining(
+  net: Model,
+  names: ReadonlyMap<Weight, string>,
+  position: Position | null,
+  sources: TensorToWrite[],
+  metadata: Metadata,
+): void {
   const state: Config = { random: randomState() };
   if (net.precision !== 'float32') state.products = binding.products(net.device, net.precision);
   metadata.model = JSON.stringify(net.toJSON());
@@ -122,10 +130,9 @@ function addTraining(net: Model, position: Position | null, sources: TensorToWri
     const { optimizer } = compiled;
     Object.assign(state, optimizer.state);
     for (const name of optimizer.slotNames)
-      for (const weight of net.weights) {
+      for (const [weight, label] of names) {
         const slot = optimizer.slotsOf(weight.variable)?.find((own) => own.name === name);
-        if (slot)
-          sources.push({ name: slotName(name, weight), dtype: 'F32', shape: slot.shape, storage: slot.storage });
+        if (slot) sources.push({ name: slotName(name, label), dtype: 'F32', shape: slot.shape, storage: slot.storage });
       }
   }
   if (position) state.training = positionToJson(position);

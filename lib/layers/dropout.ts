@@ -1,13 +1,13 @@
 // Dropout: zeroes random elements while training.
+import type { DType } from '../binding/native.js';
 import type { Config } from '../config/values.js';
 import { call } from '../graph/call.js';
 import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import { sparseDropout } from '../graph/ops/dropout.js';
 import type { SymbolicSparse } from '../graph/sparse.js';
-import { SymbolicTensor } from '../graph/symbolic.js';
-import { drawSeed } from '../random.js';
 import type { Shape } from '../tensor/shape.js';
+import { Draws } from './draws.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export interface DropoutOptions extends LayerOptions {
@@ -20,35 +20,36 @@ export interface DropoutOptions extends LayerOptions {
 export class Dropout extends Layer {
   override readonly type = 'Dropout';
   readonly rate: number;
-  #key: number;
-  #calls = 0;
+  readonly #draws: Draws;
 
   constructor(options: DropoutOptions) {
     const read = layerOptions<DropoutOptions>('dropout', options, ['rate', 'seed']);
     super('dropout', read);
     this.rate = read.number('rate', undefined, { min: 0, max: 1 });
-    this.#key = read.optionalCount('seed', { min: 0 }) ?? drawSeed();
+    this.#draws = new Draws(read.optionalCount('seed', { min: 0 }));
   }
 
   /** With the seed in use, so that a rebuilt layer draws the same masks. */
   override getConfig(): Config {
-    return { ...super.getConfig(), rate: this.rate, seed: this.#key };
+    return { ...super.getConfig(), rate: this.rate, seed: this.#draws.seed };
   }
 
   override restoreSeed(seed: number): void {
-    this.#key = seed;
+    this.#draws.seed = seed;
   }
 
   override computeOutputShape(inputShape: Shape): Shape {
     return inputShape;
   }
 
+  override computeOutputDtype([dtype]: readonly DType[]): DType {
+    return dtype;
+  }
+
   override call(x: Computed, { training }: CallContext): Computed {
     if (!training || this.rate === 0) return x;
     if (this.rate === 1) return ops.mul(x, 0);
-    // A training step counts its masks by itself; a call on concrete values is a program of its own, so its key must move.
-    const key = x instanceof SymbolicTensor ? this.#key : this.#key + ++this.#calls;
-    return call('dropout', [x], { rate: this.rate, key });
+    return call('dropout', [x], { rate: this.rate, key: this.#draws.keyFor(x) });
   }
 
   /** The masks are those of the dense rows. */
@@ -59,7 +60,11 @@ export class Dropout extends Layer {
         `Layer "${this.name}": activityRegularizer cannot look at sparse rows. Put it on a later layer, or pass dense rows.`,
       );
     if (!training || this.rate === 0) return x;
-    return x.with(this.rate === 1 ? ops.mul(x.values, 0) : sparseDropout(x, { rate: this.rate, key: this.#key }));
+    return x.with(
+      this.rate === 1
+        ? ops.mul(x.values, 0)
+        : sparseDropout(x, { rate: this.rate, key: this.#draws.keyIn(x.indptr.trace) }),
+    );
   }
 }
 

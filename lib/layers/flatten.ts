@@ -1,4 +1,5 @@
 // Examples of any shape as vectors.
+import type { DType } from '../binding/native.js';
 import * as ops from '../graph/ops.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
@@ -14,6 +15,10 @@ export class Flatten extends Layer {
 
   override computeOutputShape(inputShape: Shape): Shape {
     return [sizeOf(inputShape)];
+  }
+
+  override computeOutputDtype([dtype]: readonly DType[]): DType {
+    return dtype;
   }
 
   override call(x: Computed): Computed {

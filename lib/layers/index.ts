@@ -1,22 +1,67 @@
 // The layers, and how configs name them.
-import { register, registerBase } from '../config/registry.js';
+import { type Kind, register, registerBase } from '../config/registry.js';
 import { Activation, activation } from './activation.js';
 import { table } from './activations.js';
+import { Conv1D, Conv2D, conv1d, conv2d } from './conv.js';
+import { DepthwiseConv2D, depthwiseConv2d, SeparableConv2D, separableConv2d } from './conv-depthwise.js';
+import { Conv2DTranspose, conv2dTranspose } from './conv-transpose.js';
+import { Concatenate, concatenate } from './concatenate.js';
 import { Dense, dense } from './dense.js';
+import { Dot, dot } from './dot.js';
 import { Dropout, dropout } from './dropout.js';
 import { Flatten, flatten } from './flatten.js';
 import { InputLayer, input } from './input.js';
+import { Lambda, lambda } from './lambda.js';
 import { Layer } from './layer.js';
 import { Bidirectional, bidirectional } from './bidirectional.js';
 import { GRU, gru, LSTM, lstm, SimpleRNN, simpleRNN } from './recurrent.js';
+import {
+  AveragePooling1D,
+  AveragePooling2D,
+  averagePooling1d,
+  averagePooling2d,
+  MaxPooling1D,
+  MaxPooling2D,
+  maxPooling1d,
+  maxPooling2d,
+} from './pooling.js';
+import {
+  GlobalAveragePooling1D,
+  GlobalAveragePooling2D,
+  GlobalMaxPooling1D,
+  GlobalMaxPooling2D,
+  globalAveragePooling1d,
+  globalAveragePooling2d,
+  globalMaxPooling1d,
+  globalMaxPooling2d,
+} from './pooling-global.js';
+import * as merge from './merge.js';
+import { normalizationEntries } from './normalization-entries.js';
+import { Permute, permute } from './permute.js';
+import { RepeatVector, repeatVector } from './repeat-vector.js';
 import { Reshape, reshape } from './reshape.js';
+import { Cropping2D, cropping2d, UpSampling2D, upSampling2d, ZeroPadding2D, zeroPadding2d } from './resizing.js';
 
 export { Activation, type ActivationOptions, activation } from './activation.js';
 export type { Activation as ActivationLike, ActivationFunction, ActivationName } from './activations.js';
+export { Conv1D, type Conv1DOptions, Conv2D, type Conv2DOptions, conv1d, conv2d } from './conv.js';
+export type { ConvLayerOptions, KernelOptions, Sizes } from './conv-base.js';
+export {
+  DepthwiseConv2D,
+  type DepthwiseConv2DOptions,
+  depthwiseConv2d,
+  SeparableConv2D,
+  type SeparableConv2DOptions,
+  separableConv2d,
+} from './conv-depthwise.js';
+export { Conv2DTranspose, type Conv2DTransposeOptions, conv2dTranspose } from './conv-transpose.js';
+export { Concatenate, type ConcatenateOptions, concatenate } from './concatenate.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
+export { Dot, type DotOptions, dot } from './dot.js';
 export { Dropout, type DropoutOptions, dropout } from './dropout.js';
 export { Flatten, type FlattenOptions, flatten } from './flatten.js';
 export { InputLayer, type InputOptions, input } from './input.js';
+export { Lambda, type LambdaFunction, type LambdaOptions, lambda } from './lambda.js';
 export { type CallContext, type Computed, Layer, type LayerOptions } from './layer.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional } from './bidirectional.js';
 export {
@@ -30,7 +75,60 @@ export {
   type SimpleRNNOptions,
   simpleRNN,
 } from './recurrent.js';
+export {
+  AveragePooling1D,
+  AveragePooling2D,
+  averagePooling1d,
+  averagePooling2d,
+  MaxPooling1D,
+  MaxPooling2D,
+  maxPooling1d,
+  maxPooling2d,
+  type PoolingOptions,
+} from './pooling.js';
+export {
+  GlobalAveragePooling1D,
+  GlobalAveragePooling2D,
+  GlobalMaxPooling1D,
+  GlobalMaxPooling2D,
+  type GlobalPoolingOptions,
+  globalAveragePooling1d,
+  globalAveragePooling2d,
+  globalMaxPooling1d,
+  globalMaxPooling2d,
+} from './pooling-global.js';
+export {
+  Add,
+  Average,
+  add,
+  average,
+  Maximum,
+  type MergeOptions,
+  Minimum,
+  Multiply,
+  maximum,
+  minimum,
+  multiply,
+  Subtract,
+  subtract,
+} from './merge.js';
+export * from './normalizations.js';
+export type { OneOrMore } from './output.js';
+export { Permute, type PermuteOptions, permute } from './permute.js';
+export { RepeatVector, type RepeatVectorOptions, repeatVector } from './repeat-vector.js';
 export { Reshape, type ReshapeOptions, reshape } from './reshape.js';
+export {
+  Cropping2D,
+  type Cropping2DOptions,
+  cropping2d,
+  type Margins,
+  UpSampling2D,
+  type UpSampling2DOptions,
+  upSampling2d,
+  ZeroPadding2D,
+  type ZeroPadding2DOptions,
+  zeroPadding2d,
+} from './resizing.js';
 
 const recurrent = {
   activation: 'activation',
@@ -48,8 +146,21 @@ const gated = { ...recurrent, recurrentActivation: 'activation' } as const;
 
 registerBase(Layer, { activityRegularizer: 'regularizer' });
 
+/** Options of weights of those names that hold objects. */
+function weights(...names: string[]): Record<string, Kind> {
+  const entries = names.flatMap((name): [string, Kind][] => [
+    [`${name}Initializer`, 'initializer'],
+    [`${name}Regularizer`, 'regularizer'],
+    [`${name}Constraint`, 'constraint'],
+  ]);
+  return Object.fromEntries(entries);
+}
+
 register('layer', (value) => value instanceof Layer, {
   Activation: { type: Activation, make: activation, nested: { activation: 'activation' } },
+  Add: { type: merge.Add, make: merge.add },
+  Average: { type: merge.Average, make: merge.average },
+  Concatenate: { type: Concatenate, make: concatenate },
   Dense: {
     type: Dense,
     make: dense,
@@ -63,6 +174,7 @@ register('layer', (value) => value instanceof Layer, {
       biasConstraint: 'constraint',
     },
   },
+  Dot: { type: Dot, make: dot },
   Dropout: { type: Dropout, make: dropout },
   Flatten: { type: Flatten, make: flatten },
   InputLayer: { type: InputLayer, make: input },
@@ -70,7 +182,43 @@ register('layer', (value) => value instanceof Layer, {
   SimpleRNN: { type: SimpleRNN, make: simpleRNN, nested: recurrent },
   LSTM: { type: LSTM, make: lstm, nested: gated },
   GRU: { type: GRU, make: gru, nested: gated },
+  AveragePooling1D: { type: AveragePooling1D, make: averagePooling1d },
+  AveragePooling2D: { type: AveragePooling2D, make: averagePooling2d },
+  Conv1D: { type: Conv1D, make: conv1d, nested: { activation: 'activation', ...weights('kernel', 'bias') } },
+  Conv2D: { type: Conv2D, make: conv2d, nested: { activation: 'activation', ...weights('kernel', 'bias') } },
+  Conv2DTranspose: {
+    type: Conv2DTranspose,
+    make: conv2dTranspose,
+    nested: { activation: 'activation', ...weights('kernel', 'bias') },
+  },
+  Cropping2D: { type: Cropping2D, make: cropping2d },
+  DepthwiseConv2D: {
+    type: DepthwiseConv2D,
+    make: depthwiseConv2d,
+    nested: { activation: 'activation', ...weights('depthwise', 'bias') },
+  },
+  GlobalAveragePooling1D: { type: GlobalAveragePooling1D, make: globalAveragePooling1d },
+  GlobalAveragePooling2D: { type: GlobalAveragePooling2D, make: globalAveragePooling2d },
+  GlobalMaxPooling1D: { type: GlobalMaxPooling1D, make: globalMaxPooling1d },
+  GlobalMaxPooling2D: { type: GlobalMaxPooling2D, make: globalMaxPooling2d },
+  MaxPooling1D: { type: MaxPooling1D, make: maxPooling1d },
+  MaxPooling2D: { type: MaxPooling2D, make: maxPooling2d },
+  SeparableConv2D: {
+    type: SeparableConv2D,
+    make: separableConv2d,
+    nested: { activation: 'activation', ...weights('depthwise', 'pointwise', 'bias') },
+  },
+  UpSampling2D: { type: UpSampling2D, make: upSampling2d },
+  ZeroPadding2D: { type: ZeroPadding2D, make: zeroPadding2d },
+  Lambda: { type: Lambda, make: lambda, nested: { function: 'activation' } },
+  Maximum: { type: merge.Maximum, make: merge.maximum },
+  Minimum: { type: merge.Minimum, make: merge.minimum },
+  Multiply: { type: merge.Multiply, make: merge.multiply },
+  Permute: { type: Permute, make: permute },
+  RepeatVector: { type: RepeatVector, make: repeatVector },
   Reshape: { type: Reshape, make: reshape },
+  Subtract: { type: merge.Subtract, make: merge.subtract },
+  ...normalizationEntries,
 });
 
 register(

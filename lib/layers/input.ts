@@ -4,6 +4,7 @@ import type { Config } from '../config/values.js';
 import { Options } from '../options.js';
 import { checkDtype, type Shape } from '../tensor/shape.js';
 import { type Computed, Layer, type LayerOptions } from './layer.js';
+import { LayerCall, type LayerOutput } from './output.js';
 
 export interface InputOptions {
   /** Of one example, without the batch. */
@@ -25,12 +26,23 @@ export class InputLayer extends Layer {
     this.dtype = checkDtype(read.what('dtype'), read.raw.dtype ?? 'float32');
   }
 
+  /** The input as a symbolic value. */
+  override get output(): LayerOutput {
+    const { calls } = this.place;
+    if (calls.length === 0) calls.push(new LayerCall(this, [], undefined, [this.inputShape!], [this.dtype]));
+    return calls[0].outputs[0];
+  }
+
   override getConfig(): Config {
     return { name: this.name, shape: [...this.inputShape!], dtype: this.dtype };
   }
 
   override computeOutputShape(inputShape: Shape): Shape {
     return inputShape;
+  }
+
+  override computeOutputDtype(): DType {
+    return this.dtype;
   }
 
   override call(x: Computed): Computed {

@@ -1,5 +1,6 @@
 // What every layer is: options, weights, and a function of its input that can be traced.
 import { binding } from '../binding/index.js';
+import type { DType } from '../binding/native.js';
 import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import type { Constraint } from '../constraints/constraint.js';
@@ -14,7 +15,11 @@ import type { Regularizer } from '../regularizers/regularizer.js';
 import { type RegularizerLike, resolveRegularizer } from '../regularizers/resolve.js';
 import { asTensor } from '../tensor/make.js';
 import type { Shape } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
 import { penalizeActivity } from './activity.js';
+import { nameApart } from './names.js';
+import { connect, type LayerOutput, layerOutputs, type OneOrMore, shapesOf } from './output.js';
+import { Place } from './place.js';
 import { Weight } from './weight.js';
 
 /** A value that ops give: symbolic while tracing, a Tensor otherwise. */
@@ -67,25 +72,50 @@ function baseOf(options: LayerOptions): LayerOptions {
   return Object.fromEntries(baseKeys.map((key) => [key, options[key]]));
 }
 
-/** Base of the layers. Shapes here are those of one example, without the batch. */
+/** The scope of the graph's nodes: names of the layers being applied. */
+let scope = '';
+
+/**
+ * Base of the layers, and of your own. Shapes here are those of one example, without the batch.
+ *
+ * A subclass gives `type` (its name in summary()), `computeOutputShape`, and `call`, of ops; one with weights makes them in `declareWeights`, by
+ * `addWeight`. One that takes several inputs says `severalInputs = true` and receives lists: of shapes, and of values. `getConfig` adds its options.
+ *
+ * @example
+ * class Gate extends layers.Layer {
+ *   readonly type = 'Gate';
+ *   override readonly severalInputs = true;
+ *   #strength;
+ *   constructor(options) { super('gate', options); }
+ *   computeOutputShape([x]) { return x; }
+ *   declareWeights([x]) { this.#strength = this.addWeight('strength', [x.at(-1)], initializers.ones()); }
+ *   call([x, gate]) { return ops.mul(x, ops.sigmoid(ops.mul(gate, this.#strength.variable))); }
+ * }
+ */
 export abstract class Layer {
   /** Keras's name of the class, as in summary(): "Dense". */
   abstract readonly type: string;
+  /** Whether it takes a list of inputs; false: one. */
+  readonly severalInputs: boolean = false;
   /** The user chose the name; otherwise a model may append a number. */
   readonly named: boolean;
-  readonly inputShape: Shape | null;
+  /** @internal */
+  readonly place: Place;
   readonly activityRegularizer: Regularizer | null;
+  readonly #inputShape: Shape | null;
   readonly #weights: Weight[] = [];
+  readonly #inner: Layer[] = [];
   #name: string;
   #trainable: boolean;
-  #built: Shape | null = null;
+  #built: OneOrMore<Shape> | null = null;
 
   /** `options`: those that all layers have; a subclass checks its own. */
   constructor(kind: string, options: Options<LayerOptions> | LayerOptions = {}) {
     const read = options instanceof Options ? options : layerOptions(kind, baseOf(options), []);
+    this.place = new Place(this, kind);
     this.named = read.has('name');
     this.#name = read.text('name', kind);
-    this.inputShape = read.has('inputShape') ? read.shape('inputShape', undefined, 1) : null;
+    this.#inputShape = read.has('inputShape') ? read.shape('inputShape', undefined, 1) : null;
     this.#trainable = read.flag('trainable', true);
     this.activityRegularizer = resolveRegularizer(read.what('activityRegularizer'), read.raw.activityRegularizer);
   }
@@ -94,13 +124,24 @@ export abstract class Layer {
     return this.#name;
   }
 
+  /** As its options state it. */
+  get inputShape(): Shape | null {
+    return this.#inputShape;
+  }
+
   get trainable(): boolean {
     return this.#trainable;
   }
 
-  /** As in Keras, takes effect at the next compile(). */
+  /** As in Keras, takes effect at the next compile(); that of a model is that of all its layers. */
   set trainable(value: boolean) {
     this.#trainable = checkFlag(`layer "${this.#name}": trainable`, value);
+    for (const layer of this.innerLayers) layer.trainable = value;
+  }
+
+  /** Its own flag alone: what a config says of a model, whose layers have theirs. @internal */
+  markTrainable(value: boolean): void {
+    this.#trainable = value;
   }
 
   get built(): boolean {
@@ -109,7 +150,40 @@ export abstract class Layer {
 
   /** Kernel before bias, as Keras orders them. */
   get weights(): readonly Weight[] {
+    return this.declaredWeights;
+  }
+
+  /** Without those of the layers in it. @internal */
+  get ownWeights(): readonly Weight[] {
     return this.#weights;
+  }
+
+  /** Its own and those of the layers in it, each once, wherever they live or will. @internal */
+  get declaredWeights(): readonly Weight[] {
+    return [...new Set([...this.#weights, ...this.innerLayers.flatMap((layer) => layer.declaredWeights)])];
+  }
+
+  /** Layers whose weights are its own: those of a model, or that addLayer was given. @internal */
+  get innerLayers(): readonly Layer[] {
+    return this.#inner;
+  }
+
+  /** Whether calls of it may have several inputs. @internal */
+  get takesSeveral(): boolean {
+    return this.severalInputs;
+  }
+
+  /**
+   * What it gives where it is applied to symbolic values, or in a sequential model, for models that end there. Throws INVALID_ARGUMENT unless that is
+   * one place and one value.
+   */
+  get output(): LayerOutput {
+    const outputs = this.place.called().flatMap((call) => call.outputs);
+    if (outputs.length === 1) return outputs[0];
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `Layer "${this.#name}" has ${outputs.length} symbolic outputs, not one: keep what apply() gives.`,
+    );
   }
 
   /** Takes over the seed that getConfig() of an equal layer gave; for layers that draw while they train. */
@@ -118,6 +192,12 @@ export abstract class Layer {
   /** Gives an automatic name its number; for models. */
   rename(name: string): void {
     this.#name = name;
+    this.place.renamed();
+  }
+
+  /** Its name, behind those of the models that it is in where they are layers of others: "encoder/dense". */
+  get path(): string {
+    return `${this.place.scope}${this.#name}`;
   }
 
   /**
@@ -134,35 +214,60 @@ export abstract class Layer {
     };
   }
 
-  /** Shape of the output for one example. Throws SHAPE_MISMATCH for an input that the layer cannot take. */
-  abstract computeOutputShape(inputShape: Shape): Shape;
+  /** Shape of the output for one example, or of several outputs. Throws SHAPE_MISMATCH for an input that the layer cannot take. */
+  abstract computeOutputShape(inputShape: OneOrMore<Shape>): OneOrMore<Shape>;
 
-  /** The layer's function, of ops. */
-  abstract call(x: Computed, context: CallContext): Computed;
+  /** dtype of the output for inputs of these, 'float32' unless a subclass says otherwise. */
+  computeOutputDtype(_inputDtypes: readonly DType[]): OneOrMore<DType> {
+    return 'float32';
+  }
+
+  /** The layer's function, of ops: of a batch, or of a list of them where it takes several. */
+  abstract call(x: OneOrMore<Computed>, context: CallContext): OneOrMore<Computed>;
 
   /** Declares the weights for inputs of this shape. */
-  protected declareWeights(_inputShape: Shape): void {}
+  protected declareWeights(_inputShape: OneOrMore<Shape>): void {}
 
   /** Checks the shape and declares the weights; again with the same shape it does nothing. */
-  build(inputShape: Shape): void {
+  build(inputShape: OneOrMore<Shape>): void {
     this.computeOutputShape(inputShape);
     if (this.#built) return;
     this.declareWeights(inputShape);
-    this.#built = [...inputShape];
+    this.#built = [...inputShape] as OneOrMore<Shape>;
   }
 
   /**
-   * The layer applied to a batch: symbolic inside a traced function, computed at once on anything else.
+   * The layer applied to a batch: symbolic inside a traced function, computed at once on anything else. On symbolic values of layers, what `input` and
+   * other layers give, it becomes part of the graph that `model` takes.
    *
-   * @param x [n, …shape of one example]
+   * @param x [n, …shape of one example], or a list of them for a layer that takes several
+   * @param context training: whether it behaves as in training; in a graph, where it is not left to the model
    */
-  apply(x: Value, { training = false }: Partial<CallContext> = {}): Computed {
-    const input = x instanceof SymbolicTensor ? x : asTensor(`layer "${this.#name}"`, x);
-    if (input.shape.length === 0)
+  apply<T extends OneOrMore<LayerOutput> = LayerOutput>(x: OneOrMore<LayerOutput>, context?: Partial<CallContext>): T;
+  apply(x: OneOrMore<Value>, context?: Partial<CallContext>): Computed;
+  apply(x: OneOrMore<Value | LayerOutput>, { training }: Partial<CallContext> = {}): unknown {
+    const symbols = layerOutputs(`layer "${this.#name}"`, x);
+    if (symbols) {
+      this.#checkCount(symbols.length);
+      const outputs = connect(this, symbols, training);
+      return outputs.length === 1 ? outputs[0] : outputs;
+    }
+    const outputs = this.applyEach(this.#inputsOf(x), { training: training ?? false });
+    return outputs.length === 1 ? outputs[0] : outputs;
+  }
+
+  /** apply() of a list of values, to a list. @internal */
+  applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
+    this.#checkCount(inputs.length);
+    if (inputs.some(({ shape }) => shape.length === 0))
       throw new DownhillError('SHAPE_MISMATCH', `Layer "${this.#name}" expects a batch, [n, …]; received a scalar.`);
-    this.build(input.shape.slice(1));
-    if (!(input instanceof SymbolicTensor)) return this.call(input, { training });
-    return this.#scoped(input.trace, () => this.#shown(this.call(input, { training })));
+    const shapes = inputs.map(({ shape }) => shape.slice(1));
+    const several = this.severalInputs || inputs.length > 1;
+    this.build(several ? shapes : shapes[0]);
+    const call = () => [this.call(several ? inputs : inputs[0], context)].flat() as Computed[];
+    const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
+    if (!symbolic) return call();
+    return this.#scoped(symbolic.trace, () => call().map((output) => this.#shown(output)));
   }
 
   /** The layer applied to a batch of sparse rows [n, columns] in a traced function. Throws UNSUPPORTED. */
@@ -183,12 +288,33 @@ export abstract class Layer {
     );
   }
 
+  #inputsOf(x: OneOrMore<Value | LayerOutput>): (SymbolicTensor | Tensor)[] {
+    const several =
+      Array.isArray(x) &&
+      (this.severalInputs || x.some((item) => item instanceof SymbolicTensor || item instanceof Tensor));
+    const values = several ? x : [x];
+    return values.map((value) =>
+      value instanceof SymbolicTensor ? value : asTensor(`layer "${this.#name}"`, value as Value),
+    );
+  }
+
+  #checkCount(count: number): void {
+    if (this.takesSeveral ? count > 0 : count === 1) return;
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `Layer "${this.#name}" (${this.type}) takes ${this.severalInputs ? 'a list of inputs' : 'one input'}; received ${count}.`,
+    );
+  }
+
   #scoped<T>({ graph }: Trace, body: () => T): T {
-    binding.graphScope(graph, this.#name);
+    const outer = scope;
+    scope = this.path;
+    binding.graphScope(graph, scope);
     try {
       return body();
     } finally {
-      binding.graphScope(graph, '');
+      scope = outer;
+      binding.graphScope(graph, scope);
     }
   }
 
@@ -211,17 +337,36 @@ export abstract class Layer {
     return weight;
   }
 
-  protected mismatch(expected: string, received: Shape): DownhillError {
+  /**
+   * A weight that no optimizer changes: `call` writes it while it trains, by `variable.assign`; it is saved, loaded and counted like others, and each step
+   * of a fit writes it natively.
+   */
+  protected addState(name: string, shape: Shape, initializer: Initializer): Weight {
+    const state = new Weight(name, shape, initializer, null, null, this, false);
+    this.#weights.push(state);
+    return state;
+  }
+
+  /** A layer that `declareWeights` builds and `call` applies: its weights count as this one's, behind its name. */
+  protected addLayer<T extends Layer>(layer: T): T {
+    nameApart(`layer "${this.#name}"`, layer, this.#inner);
+    this.#inner.push(layer);
+    layer.place.enter(`${this.path}/`);
+    return layer;
+  }
+
+  protected mismatch(expected: string, received: OneOrMore<Shape>): DownhillError {
+    const text = shapesOf(received).map((shape) => `[${['n', ...shape].join(', ')}]`);
     return new DownhillError(
       'SHAPE_MISMATCH',
-      `Layer "${this.#name}" (${this.type}) expects ${expected}; received [${['n', ...received].join(', ')}].`,
+      `Layer "${this.#name}" (${this.type}) expects ${expected}; received ${text.join(' and ')}.`,
     );
   }
 
   /** For layers whose weights fix the last axis. */
   protected checkFeatures(inputShape: Shape): void {
-    const built = this.#built;
-    if (built && built.at(-1) !== inputShape.at(-1))
-      throw this.mismatch(`${built.at(-1)} features on the last axis, as when it was built`, inputShape);
+    const features = this.#built?.at(-1);
+    if (this.#built && features !== inputShape.at(-1))
+      throw this.mismatch(`${features} features on the last axis, as when it was built`, inputShape);
   }
 }

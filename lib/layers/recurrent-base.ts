@@ -254,4 +254,3 @@ export function recurrentOptions<T extends RecurrentOptions>(
 ): Options<T> {
   return layerOptions<T>(factory, options, [...keys, ...own]);
 }
-

@@ -1,4 +1,5 @@
 // Another shape for each example.
+import type { DType } from '../binding/native.js';
 import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
@@ -38,6 +39,10 @@ export class Reshape extends Layer {
     if (open ? size % known !== 0 : size !== known)
       throw this.mismatch(`examples that fill ${shapeText(this.targetShape)}`, inputShape);
     return this.targetShape.map((dim) => (dim === -1 ? size / known : dim));
+  }
+
+  override computeOutputDtype([dtype]: readonly DType[]): DType {
+    return dtype;
   }
 
   override call(x: Computed): Computed {

@@ -36,7 +36,9 @@ export class Weight {
     readonly regularizer: Regularizer | null,
     readonly constraint: Constraint | null,
     /** Of its layer, by reference: freezing a layer freezes its weights. */
-    readonly owner: { readonly name: string; readonly trainable: boolean },
+    readonly owner: { readonly path: string; readonly trainable: boolean },
+    /** False: state of the layer, which steps of training write, but no optimizer. */
+    readonly learned = true,
   ) {
     this.#initial = drawing ? initializer.sample([...shape]) : null;
   }
@@ -45,12 +47,17 @@ export class Weight {
     return sizeOf(this.shape);
   }
 
+  /** "dense/kernel"; of a model that is a layer, behind its name: "encoder/dense/kernel". */
+  get path(): string {
+    return `${this.owner.path}/${this.name}`;
+  }
+
   get placed(): boolean {
     return this.#variable !== null;
   }
 
   get trainable(): boolean {
-    return this.owner.trainable && (this.#variable?.trainable ?? true);
+    return this.learned && this.owner.trainable && (this.#variable?.trainable ?? true);
   }
 
   /** Where its values live. Places the weight by itself when no model has done so. */
@@ -66,8 +73,7 @@ export class Weight {
       this.#initial.dispose();
       this.#initial = null;
     }
-    const name = `${this.owner.name}/${this.name}`;
-    this.#variable = new Variable(storage, this.shape, 'float32', name, true, this.constraint);
+    this.#variable = new Variable(storage, this.shape, 'float32', () => this.path, this.learned, this.constraint);
   }
 }
 

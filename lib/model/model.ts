@@ -1,26 +1,16 @@
 // What every model can do; how its layers are connected is its subclass's affair.
-import type { DType, Precision } from '../binding/native.js';
+import type { Precision } from '../binding/native.js';
 import type { Logs } from '../callbacks/callback.js';
 import type { History } from '../callbacks/history.js';
-import { type Serialized, serialize } from '../config/registry.js';
-import type { Config } from '../config/values.js';
 import { resolveDevice } from '../devices.js';
-import { DownhillError } from '../errors.js';
-import type { SymbolicSparse } from '../graph/sparse.js';
-import { SymbolicTensor } from '../graph/symbolic.js';
-import type { Value } from '../graph/trace.js';
+import type { SymbolicTensor } from '../graph/symbolic.js';
 import { type LoadWeightsOptions, loadWeights, type WeightsReport } from '../io/load-weights.js';
 import { save } from '../io/save.js';
-import type { CallContext, Computed, Layer } from '../layers/layer.js';
-import { placeWeights, type Weight } from '../layers/weight.js';
-import { checkFunction, checkOneOf, Options } from '../options.js';
+import type { LayerOptions } from '../layers/layer.js';
+import { checkOneOf, Options } from '../options.js';
 import type { ProgramView } from '../profile/profile.js';
-import type { TensorLike } from '../tensor/convert.js';
-import { asTensor } from '../tensor/make.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { Variable } from '../tensor/variable.js';
-import type { DataLike, InputLike } from '../training/columns.js';
+import type { InputLike, Targets } from '../training/columns.js';
 import { Compiled, type CompileOptions } from '../training/compiled.js';
 import { type EvaluateOptions, evaluate } from '../training/evaluate.js';
 import type { Batches } from '../training/feed.js';
@@ -32,8 +22,9 @@ import { type ModelProfileOptions, profileModel } from '../training/profile.js';
 import type { TrainWeightOptions } from '../training/sample-weights.js';
 import { trainOnBatch } from '../training/train-on-batch.js';
 import { Trainer, type TrainingBatch } from '../training/trainer.js';
-import { type SummaryRow, summaryText } from './summary.js';
-import { copyWeights, writeWeights } from './weights.js';
+import { checkPrecision, splitArguments } from './arguments.js';
+import { ModelLayer } from './model-layer.js';
+import type { ByPort, Packed } from './ports.js';
 
 export type { Precision };
 
@@ -48,9 +39,8 @@ export interface ModelOptions {
   precision?: Precision;
 }
 
-/** Base of the models. */
-export abstract class Model implements Network {
-  readonly name: string;
+/** Base of the models. A model is a layer, too: of others, by apply() on symbolic values or within sequential. */
+export abstract class Model extends ModelLayer implements Network {
   readonly device: string;
   readonly precision: Precision;
   readonly #trainer = new Trainer(this);
@@ -59,36 +49,12 @@ export abstract class Model implements Network {
 
   constructor(kind: string, options: ModelOptions | undefined) {
     const read = new Options<ModelOptions>(kind, options, ['name', 'device', 'precision']);
-    this.name = read.text('name', kind);
+    super(kind, read as unknown as Options<LayerOptions>);
     this.device = resolveDevice(read.what('device'), read.raw.device);
     this.precision =
       read.raw.precision === undefined
         ? 'float32'
         : checkPrecision(read.what('precision'), read.raw.precision, this.device);
-  }
-
-  abstract readonly layers: readonly Layer[];
-  abstract readonly built: boolean;
-  /** Shapes of one example, without the batch; throws NOT_BUILT. */
-  abstract readonly inputShape: Shape;
-  abstract readonly inputDtype: DType;
-  abstract readonly outputShape: Shape;
-
-  /** Fixes the input shape, without the batch, of a model whose first layer states none. */
-  abstract build(inputShape: Shape): void;
-
-  /** The layers' functions, one after another. */
-  abstract call(x: Computed | SymbolicSparse, context: CallContext): Computed;
-
-  /** What makes an equal model with fresh weights, as plain JSON. Where it computes is no part of it. */
-  abstract getConfig(): Config;
-
-  /**
-   * The model as plain JSON: layers, names, options and shapes, without the values of weights. JSON.stringify(net) uses it;
-   * modelFromJSON rebuilds the model.
-   */
-  toJSON(): Serialized {
-    return serialize(this);
   }
 
   /** @internal What compile() fixed; null before it. */
@@ -101,39 +67,25 @@ export abstract class Model implements Network {
     return this.#trainer.batch(back);
   }
 
-  /** Rows of summary(). */
-  protected abstract rows(): SummaryRow[];
-
-  /** @internal */
-  get weights(): readonly Weight[] {
-    this.checkBuilt();
-    const weights = this.layers.flatMap((layer) => layer.weights);
-    placeWeights(weights);
-    return weights;
-  }
-
-  /** The weights as named Variables, layer by layer: dense/kernel, dense/bias, … */
-  get parameters(): Variable[] {
-    return this.weights.map((weight) => weight.variable);
-  }
-
   /**
    * Fixes how the model is trained.
    *
-   * @param options optimizer and loss, by name or object (the loss also as a function (yTrue, yPred) of ops); metrics, a list
+   * @param options optimizer and loss, by name or object (the loss also as a function (yTrue, yPred) of ops); metrics, a list. For several outputs loss,
+   *   lossWeights and metrics are lists or objects with an entry for each. Or, in place of the loss, trainStep: a function of a batch that gives the loss
    * @throws UNKNOWN_NAME with the nearest name, UNKNOWN_OPTION, BUSY while a fit runs
    * @example
    * net.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
    */
-  compile(options: CompileOptions): void {
-    this.#trainer.compiled = new Compiled(options);
+  compile<X = SymbolicTensor, Y = SymbolicTensor>(options: CompileOptions<X, Y>): void {
+    this.#trainer.compiled = new Compiled(options, this.outputPorts);
   }
 
   /**
    * Trains on a native thread; JavaScript goes on meanwhile.
    *
    * x: inputs [n, …inputShape], as typed arrays, nested arrays or Tensors, or data.SparseRows for a model that begins with a dense layer; y:
-   * targets [n] or [n, …outputShape]. Or, in their place, an (async) iterable of batches [x, y] or [x, y, sampleWeight].
+   * targets [n] or [n, …outputShape]; for several inputs or outputs a list or an object by name. Or, in their place, an (async) iterable of batches
+   * [x, y] or [x, y, sampleWeight].
    *
    * @returns the numbers of every epoch
    * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NON_FINITE, LABEL_OUT_OF_RANGE, NOT_COMPILED, BUSY while another fit runs, the
@@ -144,9 +96,9 @@ export abstract class Model implements Network {
    */
   fit(batches: Batches, options?: FitOptions): Promise<History>;
   fit(batches: Batches, y: undefined, options?: FitOptions): Promise<History>;
-  fit(x: InputLike, y: DataLike, options?: FitOptions): Promise<History>;
-  async fit(x: InputLike | Batches, y?: DataLike | FitOptions, options?: FitOptions): Promise<History> {
-    const [targets, given] = splitArguments<FitOptions>(y, options);
+  fit(x: ByPort<InputLike>, y: Targets | undefined, options?: FitOptions): Promise<History>;
+  async fit(x: ByPort<InputLike> | Batches, y?: Targets | FitOptions, options?: FitOptions): Promise<History> {
+    const [targets, given] = splitArguments<FitOptions>(this.outputPorts, x, y, options);
     return runFit(this.#trainer, this, x, targets, given, (stop) => {
       this.#stop = stop;
     });
@@ -161,19 +113,24 @@ export abstract class Model implements Network {
    */
   evaluate(batches: Batches, options?: EvaluateOptions): Promise<Logs>;
   evaluate(batches: Batches, y: undefined, options?: EvaluateOptions): Promise<Logs>;
-  evaluate(x: InputLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
-  async evaluate(x: InputLike | Batches, y?: DataLike | EvaluateOptions, options?: EvaluateOptions): Promise<Logs> {
-    const [targets, given] = splitArguments<EvaluateOptions>(y, options);
+  evaluate(x: ByPort<InputLike>, y: Targets | undefined, options?: EvaluateOptions): Promise<Logs>;
+  async evaluate(
+    x: ByPort<InputLike> | Batches,
+    y?: Targets | EvaluateOptions,
+    options?: EvaluateOptions,
+  ): Promise<Logs> {
+    const [targets, given] = splitArguments<EvaluateOptions>(this.outputPorts, x, y, options);
     return evaluate(this.#trainer, this, x, targets, given);
   }
 
   /**
-   * The outputs [n, …outputShape] for inputs [n, …inputShape]; also during a fit, from the weights of one finished step.
+   * The outputs [n, …outputShape] for inputs [n, …inputShape]; also during a fit, from the weights of one finished step. Several outputs come as a list
+   * or an object, as the model was given them.
    *
    * @throws (rejects) SHAPE_MISMATCH, EMPTY_DATA, NOT_BUILT
    */
-  async predict(x: InputLike, options?: PredictOptions): Promise<Tensor> {
-    return predict(this.#trainer, this, x, options);
+  async predict<T extends Packed<Tensor> = Tensor>(x: ByPort<InputLike>, options?: PredictOptions): Promise<T> {
+    return predict<T>(this.#trainer, this, x, options);
   }
 
   /**
@@ -182,26 +139,9 @@ export abstract class Model implements Network {
    * @param options sampleWeight and classWeight, as for fit
    * @throws (rejects) as fit
    */
-  async trainOnBatch(x: InputLike, y: DataLike, options?: TrainWeightOptions): Promise<Logs> {
+  async trainOnBatch(x: ByPort<InputLike>, y?: Targets, options?: TrainWeightOptions): Promise<Logs> {
     this.#trainer.checkAlive();
     return trainOnBatch(this.#trainer, this, x, y, options);
-  }
-
-  /** Copies of the weights in Keras's order; of one finished step also during a fit. */
-  getWeights(): Tensor[] {
-    this.#trainer.checkAlive();
-    return copyWeights(this.weights);
-  }
-
-  /**
-   * Overwrites the weights, in the order of getWeights().
-   *
-   * @param values Tensors, typed arrays or nested arrays
-   * @throws SHAPE_MISMATCH, and then nothing has changed
-   */
-  setWeights(values: readonly TensorLike[]): void {
-    this.#trainer.checkAlive();
-    writeWeights(this.weights, values);
   }
 
   /**
@@ -238,43 +178,6 @@ export abstract class Model implements Network {
   async loadWeights(path: string, options?: LoadWeightsOptions): Promise<WeightsReport> {
     this.#trainer.checkAlive();
     return loadWeights(this, path, options);
-  }
-
-  /** Number of weights, trainable or not. */
-  countParams(): number {
-    this.checkBuilt();
-    return this.layers.flatMap((layer) => layer.weights).reduce((total, weight) => total + weight.size, 0);
-  }
-
-  /**
-   * Prints a table of the layers with output shapes and numbers of parameters.
-   *
-   * @param print receives the text, line breaks included; console.log by default
-   * @throws NOT_BUILT
-   */
-  summary(print: (text: string) => void = console.log): void {
-    checkFunction('summary: print', print);
-    this.checkBuilt();
-    const weights = this.layers.flatMap((layer) => layer.weights);
-    const count = (trainable: boolean) =>
-      weights.filter((weight) => weight.trainable === trainable).reduce((total, { shape }) => total + sizeOf(shape), 0);
-    print(summaryText(this.name, this.rows(), { trainable: count(true), nonTrainable: count(false) }));
-  }
-
-  /**
-   * The model as a function of a batch [n, …inputShape]: symbolic inside a traced function, computed at once on values.
-   *
-   * @example
-   * const gradient = grad((x) => ops.sum(net.apply(x)));
-   */
-  apply(x: SymbolicTensor, context?: Partial<CallContext>): SymbolicTensor;
-  apply(x: TensorLike, context?: Partial<CallContext>): Tensor;
-  apply(x: Value, { training = false }: Partial<CallContext> = {}): Computed {
-    this.#trainer.checkAlive();
-    const input =
-      x instanceof SymbolicTensor ? x : asTensor(`model "${this.name}"`, x, this.built ? this.inputDtype : undefined);
-    if (!this.built) this.build(input.shape.slice(1));
-    return this.call(input, { training });
   }
 
   /** Sets the rate of the compiled optimizer, also while a fit runs: the next step uses it. */
@@ -314,41 +217,25 @@ export abstract class Model implements Network {
     };
   }
 
-  /** Releases weights, gradients and programs. A fit in progress ends after its step and rejects with DISPOSED. */
+  /**
+   * Releases gradients, programs, and the weights of layers that no other model has: those of models that are its layers stay. A fit in progress ends
+   * after its step and rejects with DISPOSED.
+   */
   dispose(): void {
-    const weights = this.built ? this.layers.flatMap((layer) => layer.weights) : [];
     this.#trainer.dispose();
-    for (const weight of weights) if (weight.placed) weight.variable.dispose();
+    this.release();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  protected override checkAlive(): void {
+    this.#trainer.checkAlive();
+  }
+
   /** Layers were added: programs and gradients no longer fit. Throws BUSY while a fit runs. */
   protected changed(): void {
     this.#trainer.reset();
   }
-
-  protected checkBuilt(): void {
-    if (this.built) return;
-    throw new DownhillError(
-      'NOT_BUILT',
-      `The model "${this.name}" has no input shape yet, so it has no weights. Give inputShape to its first layer, begin with ` +
-        'layers.input({ shape }), or call net.build(inputShape).',
-    );
-  }
-}
-
-function checkPrecision(what: string, value: unknown, device: string): Precision {
-  const precision = checkOneOf(what, value, ['float32', 'tf32', 'bfloat16'] as const);
-  if (precision === 'tf32' && device === 'cpu')
-    throw new DownhillError('UNSUPPORTED', `${what}: "tf32" is not available on the CPU; use "float32" or "bfloat16".`);
-  return precision;
-}
-
-/** (x, y, options), or (batches, options): options are a plain object. */
-function splitArguments<T>(y: unknown, options: T | undefined): [targets: unknown, options: T | undefined] {
-  const plain = typeof y === 'object' && y !== null && Object.getPrototypeOf(y) === Object.prototype;
-  return plain && options === undefined ? [undefined, y as T] : [y, options];
 }

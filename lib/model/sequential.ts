@@ -6,24 +6,37 @@ import { DownhillError, show } from '../errors.js';
 import { SymbolicSparse } from '../graph/sparse.js';
 import { InputLayer } from '../layers/input.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
+import { connect, type LayerOutput, type OneOrMore, shapesOf } from '../layers/output.js';
 import { checkShape, Options } from '../options.js';
 import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
 import { Model, type ModelOptions, type Precision } from './model.js';
+import { nameApart } from '../layers/names.js';
+import { type Port, Ports } from './ports.js';
 import type { SummaryRow } from './summary.js';
 
 interface SequentialConfig {
   name?: string;
   precision?: Precision;
+  /** Left out where it is true. */
+  trainable?: boolean;
   layers: readonly Layer[];
   inputShape?: readonly number[] | null;
 }
 
+type Output = Pick<Port, 'shape' | 'dtype'>;
+
 export class Sequential extends Model {
+  override readonly type = 'Sequential';
   readonly #layers: Layer[] = [];
   #input: InputLayer | null = null;
+  /** Null until they are asked for; again when layers or shapes change. */
+  #ports: { inputs: Ports; outputs: Ports } | null = null;
   #inputShape: Shape | null = null;
   /** Of each layer. */
-  #outputShapes: Shape[] = [];
+  #outputs: Output[] = [];
+  /** Symbolic values, made when they are asked for: the input, and what each layer gives. */
+  #start: LayerOutput | null = null;
+  readonly #chain: LayerOutput[] = [];
 
   constructor(layers: readonly Layer[] = [], options?: ModelOptions) {
     super('sequential', options);
@@ -40,9 +53,16 @@ export class Sequential extends Model {
     ) => T,
     config: SequentialConfig,
   ): T {
-    const read = new Options<SequentialConfig>('sequential', config, ['name', 'precision', 'layers', 'inputShape']);
+    const read = new Options<SequentialConfig>('sequential', config, [
+      'name',
+      'precision',
+      'trainable',
+      'layers',
+      'inputShape',
+    ]);
     const { name, precision, inputShape } = read.raw;
     const net = new this(read.required('layers'), { name, precision });
+    if (!read.flag('trainable', true)) net.markTrainable(false);
     if (inputShape === undefined || inputShape === null) return net;
     net.build(inputShape);
     if (net.built && !sameShape(net.inputShape, inputShape))
@@ -58,6 +78,7 @@ export class Sequential extends Model {
     return {
       name: this.name,
       precision: this.precision,
+      ...(!this.trainable && { trainable: false }),
       layers: layers.map((layer) => serialize(layer)),
       inputShape: this.#inputShape && [...this.#inputShape],
     };
@@ -68,22 +89,49 @@ export class Sequential extends Model {
     return this.#layers;
   }
 
-  get built(): boolean {
+  override get built(): boolean {
     return this.#inputShape !== null && this.#layers.length > 0;
   }
 
-  get inputShape(): Shape {
-    this.checkBuilt();
-    return this.#inputShape!;
+  override get inputPorts(): Ports {
+    this.#ports ??= this.#makePorts();
+    return this.#ports.inputs;
   }
 
-  get inputDtype(): DType {
-    return this.#input?.dtype ?? 'float32';
+  override get outputPorts(): Ports {
+    this.#ports ??= this.#makePorts();
+    return this.#ports.outputs;
   }
 
-  get outputShape(): Shape {
+  /** The input as a symbolic value, in a list: for models of these layers by model({ inputs, outputs }). Throws NOT_BUILT. */
+  override get inputs(): readonly LayerOutput[] {
     this.checkBuilt();
-    return this.#outputShapes.at(-1)!;
+    if (!this.#start) {
+      const [{ shape, dtype }] = this.inputPorts.all;
+      this.#start = (this.#input ?? new InputLayer({ shape, dtype })).output;
+    }
+    return [this.#start];
+  }
+
+  /** What the last layer gives, as a symbolic value in a list. Throws NOT_BUILT. */
+  override get outputs(): readonly LayerOutput[] {
+    let [value] = this.inputs;
+    this.#layers.forEach((layer, i) => {
+      this.#chain[i] ??= connect(layer, [value], undefined)[0];
+      value = this.#chain[i];
+    });
+    return [value];
+  }
+
+  #makePorts(): { inputs: Ports; outputs: Ports } {
+    const first = this.#input ?? this.#layers[0];
+    const last = this.#layers.at(-1);
+    const { shape, dtype } = this.#outputs.at(-1) ?? { shape: [], dtype: 'float32' as const };
+    const input = { name: this.#input?.name ?? 'input', shape: this.#inputShape ?? [], dtype: inputDtypeOf(first) };
+    // Models that have the layer, too, may give it another name.
+    const output = { name: '', shape, dtype };
+    Object.defineProperty(output, 'name', { get: () => last?.name ?? 'output' });
+    return { inputs: new Ports('input', 'one', [input]), outputs: new Ports('output', 'one', [output]) };
   }
 
   /**
@@ -102,7 +150,13 @@ export class Sequential extends Model {
         'INVALID_ARGUMENT',
         `sequential: the layer "${layer.name}" is in the model already. Make a new one.`,
       );
+    if (this.place.owned && this.built)
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `sequential: the model "${this.name}" is a layer of another one, which it fits as it is. Add to it before.`,
+      );
     this.changed();
+    this.#ports = null;
     if (layer instanceof InputLayer) this.#begin(layer);
     else this.#append(layer);
   }
@@ -110,35 +164,49 @@ export class Sequential extends Model {
   override build(inputShape: Shape): void {
     const shape = checkShape('build: inputShape', inputShape, 1);
     if (this.#inputShape) return;
-    const outputs: Shape[] = [];
-    let current: Shape = shape;
-    for (const layer of this.#layers) {
-      layer.build(current);
-      current = layer.computeOutputShape(current);
-      outputs.push(current);
-    }
+    const outputs: Output[] = [];
+    for (const layer of this.#layers)
+      outputs.push(this.#grow(layer, outputs.at(-1) ?? { shape, dtype: this.inputPorts.all[0].dtype }));
     this.#inputShape = shape;
-    this.#outputShapes = outputs;
+    this.#outputs = outputs;
+    this.#ports = null;
   }
 
-  override call(x: Computed | SymbolicSparse, context: CallContext): Computed {
+  override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
+    const [shape, ...more] = shapesOf(inputShape);
+    if (more.length > 0) throw this.mismatch('one input', inputShape);
+    if (this.#inputShape && !sameShape(shape, this.#inputShape))
+      throw this.mismatch(`[${['n', ...this.#inputShape].join(', ')}]`, shape);
+    return this.#layers.reduce<Shape>((current, layer) => layer.computeOutputShape(current) as Shape, shape);
+  }
+
+  override computeOutputDtype(inputDtypes: readonly DType[]): OneOrMore<DType> {
+    return this.#layers.reduce((dtypes, layer) => [layer.computeOutputDtype(dtypes)].flat(), [...inputDtypes]);
+  }
+
+  override run([x]: readonly (Computed | SymbolicSparse)[], context: CallContext): readonly Computed[] {
     this.checkBuilt();
     let value = x;
     for (const layer of this.#layers)
-      value = value instanceof SymbolicSparse ? layer.applySparse(value, context) : layer.apply(value, context);
-    if (!(value instanceof SymbolicSparse)) return value;
+      value =
+        value instanceof SymbolicSparse ? layer.applySparse(value, context) : layer.applyEach([value], context)[0];
+    if (!(value instanceof SymbolicSparse)) return [value];
     throw new DownhillError(
       'UNSUPPORTED',
       `The output of model "${this.name}" would be sparse rows. End it with a dense layer, or pass dense rows.`,
     );
   }
 
+  override applySparse(x: SymbolicSparse, context: CallContext): Computed {
+    return this.run([x], context)[0];
+  }
+
   protected override rows(): SummaryRow[] {
     return this.#layers.map((layer, i) => ({
       name: layer.name,
       type: layer.type,
-      outputShape: this.#outputShapes[i],
-      params: layer.weights.reduce((total, weight) => total + weight.size, 0),
+      outputShapes: [this.#outputs[i].shape],
+      params: layer.declaredWeights.reduce((total, weight) => total + weight.size, 0),
     }));
   }
 
@@ -150,31 +218,40 @@ export class Sequential extends Model {
   }
 
   #append(layer: Layer): void {
+    if (layer.severalInputs || (layer instanceof Model && layer.inputPorts.all.length > 1))
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `sequential: the layer "${layer.name}" (${layer.type}) takes several inputs. Connect it by apply() and model({ inputs, outputs }).`,
+      );
     const first = this.#layers.length === 0;
-    const shape = first ? (this.#inputShape ?? layer.inputShape) : this.#inputShape && this.#outputShapes.at(-1)!;
-    const name = this.#nameFor(layer);
-    if (name !== layer.name) layer.rename(name);
+    const stated = layer instanceof Model ? (layer.built ? layer.inputShape : null) : layer.inputShape;
+    const shape = first ? (this.#inputShape ?? stated) : this.#inputShape;
+    nameApart('sequential', layer, this.#layers);
     if (shape) {
-      layer.build(shape);
-      this.#outputShapes.push(layer.computeOutputShape(shape));
+      const dtype = inputDtypeOf(this.#input ?? layer);
+      this.#outputs.push(this.#grow(layer, this.#outputs.at(-1) ?? { shape, dtype }));
       if (first) this.#inputShape = shape;
     }
     this.#layers.push(layer);
+    this.adopt(layer, () => void this.outputs);
   }
 
-  /** Automatic names get _1, _2, …; chosen ones must differ. */
-  #nameFor(layer: Layer): string {
-    const taken = new Set(this.#layers.map((other) => other.name));
-    if (!taken.has(layer.name)) return layer.name;
-    if (layer.named)
+  /** Builds a layer for what the one before it gives; its own output. */
+  #grow(layer: Layer, { shape, dtype }: Output): Output {
+    layer.build(shape);
+    const outputs = shapesOf(layer.computeOutputShape(shape));
+    if (outputs.length > 1)
       throw new DownhillError(
         'INVALID_ARGUMENT',
-        `sequential: two layers are named "${layer.name}"; names must differ.`,
+        `sequential: the layer "${layer.name}" (${layer.type}) has ${outputs.length} outputs. Connect it by apply() and model({ inputs, outputs }).`,
       );
-    let i = 1;
-    while (taken.has(`${layer.name}_${i}`)) i++;
-    return `${layer.name}_${i}`;
+    return { shape: outputs[0], dtype: [layer.computeOutputDtype([dtype])].flat()[0] };
   }
+}
+
+/** Of a model that begins with this layer. */
+function inputDtypeOf(first: Layer | undefined): DType {
+  return first instanceof InputLayer ? first.dtype : first instanceof Model ? first.inputDtype : 'float32';
 }
 
 /**

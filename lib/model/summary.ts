@@ -5,8 +5,10 @@ export interface SummaryRow {
   name: string;
   type: string;
   /** Without the batch. */
-  outputShape: Shape;
+  outputShapes: readonly Shape[];
   params: number;
+  /** What its inputs are, "dense[0][0]": the layer, which call of it, which output; for graphs that are no stack. */
+  connectedTo?: readonly string[];
 }
 
 export interface Totals {
@@ -27,14 +29,18 @@ function bytesText(count: number): string {
   return `${size.toFixed(2)} ${units[unit]}`;
 }
 
+const shapeText = (shape: Shape) => `(${['None', ...shape].join(', ')})`;
+
 /** One line per layer with its type, output shape and number of parameters, then the totals. */
 export function summaryText(name: string, rows: readonly SummaryRow[], { trainable, nonTrainable }: Totals): string {
-  const cells = rows.map((row) => [
-    `${row.name} (${row.type})`,
-    `(${['None', ...row.outputShape].join(', ')})`,
-    thousands(row.params),
-  ]);
-  const head = ['Layer (type)', 'Output Shape', 'Param #'];
+  const connected = rows.some(({ connectedTo }) => connectedTo);
+  const cells = rows.map(({ name: layer, type, outputShapes, params, connectedTo }) => {
+    const shapes = outputShapes.map(shapeText);
+    const shape = shapes.length === 1 ? shapes[0] : `[${shapes.join(', ')}]`;
+    const row = [`${layer} (${type})`, shape, thousands(params)];
+    return connected ? [...row, connectedTo?.join(', ') || '-'] : row;
+  });
+  const head = ['Layer (type)', 'Output Shape', 'Param #', ...(connected ? ['Connected to'] : [])];
   const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i].length)));
   const rule = (left: string, line: string, middle: string, right: string) =>
     left + widths.map((width) => line.repeat(width + 2)).join(middle) + right;

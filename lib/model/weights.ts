@@ -13,7 +13,7 @@ export function copyWeights(weights: readonly Weight[]): Tensor[] {
 }
 
 function valuesFor(weight: Weight, index: number, value: TensorLike): NumericArray | Storage {
-  const what = `setWeights: item ${index} (${weight.owner.name}/${weight.name})`;
+  const what = `setWeights: item ${index} (${weight.path})`;
   const source = toSource(what, value);
   const agrees = ArrayBuffer.isView(value) ? source.shape[0] === weight.size : sameShape(source.shape, weight.shape);
   if (!agrees)
@@ -32,7 +32,7 @@ export function writeWeights(weights: readonly Weight[], values: readonly Tensor
   if (values.length !== weights.length)
     throw new DownhillError(
       'SHAPE_MISMATCH',
-      `setWeights: the model has ${weights.length} weights (${weights.map(({ owner, name }) => `${owner.name}/${name}`).join(', ')}); ` +
+      `setWeights: the model has ${weights.length} weights (${weights.map(({ path }) => path).join(', ')}); ` +
         `received ${values.length} arrays.`,
     );
   const data = weights.map((weight, i) => valuesFor(weight, i, values[i]));

@@ -19,6 +19,9 @@ export type TypedArray =
 /** Numbers in arrays of arrays, all of one length on each level; the innermost may be typed arrays. */
 export type NestedArray = readonly (number | TypedArray | NestedArray)[];
 
+/** What an object without values says of that in messages. */
+export const kNoValues = Symbol('why it has no values');
+
 /** Whatever can be made a Tensor. */
 export type TensorLike = Tensor | TypedArray | NestedArray | number;
 
@@ -130,9 +133,11 @@ export function toSource(what: string, value: unknown): Source {
     const shape = shapeOfNested(what, value);
     return { tensor: null, values: flatten(what, value, shape), shape, dtype: 'float32' };
   }
+  const reason =
+    typeof value === 'object' && value !== null && kNoValues in value ? ` ${String(value[kNoValues])}` : '';
   throw new DownhillError(
     'INVALID_ARGUMENT',
-    `${what} must be a Tensor, a typed array, a nested array of numbers or a number; received ${show(value)}.`,
+    `${what} must be a Tensor, a typed array, a nested array of numbers or a number; received ${show(value)}.${reason}`,
   );
 }
 

@@ -53,7 +53,7 @@ export class Tensor {
   /** Use `tensor(…)`. @internal */
   constructor(storage: Storage, shape: Shape, dtype: DType, pending: Promise<void> | null = null) {
     this.#storage = storage;
-    this.shape = Object.freeze([...shape]);
+    this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
     this.dtype = dtype;
     this.#pending = pending;
     // The error stays in the storage and is raised where the values are read.

@@ -16,9 +16,9 @@ let unnamed = 0;
  * A Tensor with `assign(values)`: what an optimizer updates, and what traced functions read anew at every call.
  */
 export class Variable extends Tensor {
-  readonly name: string;
   /** What optimizers apply after each update; null: nothing. */
   readonly constraint: Constraint | null;
+  readonly #name: string | (() => string);
   #trainable: boolean;
 
   /** Use `variable(…)`. @internal */
@@ -26,14 +26,18 @@ export class Variable extends Tensor {
     storage: Storage,
     shape: Shape,
     dtype: DType,
-    name: string,
+    name: string | (() => string),
     trainable: boolean,
     constraint: Constraint | null = null,
   ) {
     super(storage, shape, dtype);
-    this.name = name;
+    this.#name = name;
     this.constraint = constraint;
     this.#trainable = trainable;
+  }
+
+  get name(): string {
+    return typeof this.#name === 'string' ? this.#name : this.#name();
   }
 
   /** Whether models and optimizers update it. */

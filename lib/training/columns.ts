@@ -4,9 +4,11 @@ import { SparseRows } from '../data/sparse-rows.js';
 import { DownhillError, show } from '../errors.js';
 import { elementShape } from '../losses/loss.js';
 import type { LossMeasure } from '../losses/measure.js';
+import type { ByPort, Port } from '../model/ports.js';
 import { checkFits, type Source, type TensorLike, toSource } from '../tensor/convert.js';
 import { type Shape, sameShape, shapeText, sizeOf } from '../tensor/shape.js';
 import { storageOf } from '../tensor/tensor.js';
+import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
 
 /** Data that a model takes: typed arrays, nested arrays, Tensors. */
@@ -14,6 +16,9 @@ export type DataLike = TensorLike;
 
 /** What a model takes as inputs. */
 export type InputLike = DataLike | SparseRows;
+
+/** Targets of all outputs; of those without loss and metric they may be missing. */
+export type Targets = ByPort<DataLike | null>;
 
 /** Shape and dtype of one row. */
 export interface RowType {
@@ -28,6 +33,19 @@ export interface Column extends RowType {
   rows: number;
   /** In place of the source's values. */
   sparse?: SparseRows;
+}
+
+/** The columns of a data set, by what they are for: the inputs of programs, in this order. */
+export interface Columns {
+  inputs: readonly Column[];
+  /** By output; null where nothing needs one. */
+  targets: readonly (Column | null)[];
+  /** Weights of rows, by output; null where each row counts once. */
+  weights: readonly (Column | null)[];
+}
+
+export function inOrder({ inputs, targets, weights }: Columns): Column[] {
+  return [...inputs, ...targets, ...weights].filter((column) => column !== null);
 }
 
 interface Taken {
@@ -75,8 +93,14 @@ function checkRows(name: string, rows: number): void {
 function sparseColumn(network: Network, sparse: SparseRows, name: string): Column {
   const [rows, columns] = sparse.shape;
   checkRows(name, rows);
+  const { all } = network.inputPorts;
+  if (all.length > 1)
+    throw new DownhillError(
+      'UNSUPPORTED',
+      `${name}: a model with ${all.length} inputs cannot take sparse rows. Pass dense rows: ${name}.toDense().`,
+    );
   if (!network.built) network.build([columns]);
-  const { inputShape: shape, inputDtype: dtype } = network;
+  const { shape, dtype } = network.inputPorts.all[0];
   if (!sameShape(shape, [columns]) || dtype !== 'float32')
     throw mismatch(
       `${name} must have shape ${batchOf(shape)} and dtype ${dtype}, as the model's input; received sparse rows ${shapeText(sparse.shape)} of float32.`,
@@ -86,7 +110,20 @@ function sparseColumn(network: Network, sparse: SparseRows, name: string): Colum
 }
 
 /** The inputs of a model; builds a model that has no input shape yet. */
-export function inputColumn(network: Network, data: unknown, name = 'x'): Column {
+export function inputColumns(network: Network, data: unknown, name = 'x'): Column[] {
+  const { inputPorts } = network;
+  const columns = inputPorts
+    .spread(name, data)
+    .map((values, i) => inputColumn(network, i, values, inputPorts.label(name, i)));
+  const other = columns.find(({ rows }) => rows !== columns[0].rows);
+  if (other)
+    throw mismatch(
+      `All inputs must have as many rows; ${columns[0].name} has ${columns[0].rows}, ${other.name} has ${other.rows}.`,
+    );
+  return columns;
+}
+
+function inputColumn(network: Network, i: number, data: unknown, name: string): Column {
   if (data instanceof SparseRows) return sparseColumn(network, data, name);
   const { source, flat } = take(name, data);
   if (!network.built) {
@@ -97,7 +134,7 @@ export function inputColumn(network: Network, data: unknown, name = 'x'): Column
       );
     network.build(source.shape.slice(1));
   }
-  const { inputShape: shape, inputDtype: dtype } = network;
+  const { shape, dtype } = network.inputPorts.all[i];
   if (flat) {
     const rows = rowsOfFlat(name, source.shape[0], shape);
     checkRows(name, rows);
@@ -112,33 +149,50 @@ export function inputColumn(network: Network, data: unknown, name = 'x'): Column
 }
 
 /** The shape of one target, for a loss that wants outputs or labels; undefined where the loss takes whatever is given. */
-export function wantedTarget(network: Network, loss: LossMeasure): RowType | undefined {
-  const { outputShape } = network;
-  if (loss.targets === 'labels') return { shape: elementShape(loss.label, outputShape, loss.axis), dtype: 'int32' };
-  if (loss.targets === 'output') return { shape: outputShape, dtype: 'float32' };
+export function wantedTarget({ shape }: Port, loss: LossMeasure | null): RowType | undefined {
+  if (loss?.targets === 'labels') return { shape: elementShape(loss.label, shape, loss.axis), dtype: 'int32' };
+  if (loss?.targets === 'output') return { shape, dtype: 'float32' };
   return undefined;
 }
 
-function hintFor(network: Network, loss: LossMeasure, rows: number, count: number): string {
-  if (loss.targets === 'output' && count === rows && sizeOf(network.outputShape) > 1)
+function hintFor({ shape }: Port, loss: LossMeasure | null, rows: number, count: number): string {
+  if (loss?.targets === 'output' && count === rows && sizeOf(shape) > 1)
     return ' For integer labels use data.toCategorical(y, classes) or a sparse loss.';
-  if (loss.targets === 'labels' && count === rows * sizeOf(network.outputShape))
+  if (loss?.targets === 'labels' && count === rows * sizeOf(shape))
     return ' For one-hot targets use the categorical loss.';
   return '';
 }
 
-/** The targets of a loss, for `rows` rows of inputs. */
-export function targetColumn(network: Network, loss: LossMeasure, data: unknown, rows: number, name = 'y'): Column {
+/** The targets of all outputs, for `rows` rows of inputs. */
+export function targetColumns(
+  network: Network,
+  compiled: Compiled,
+  data: unknown,
+  rows: number,
+  name = 'y',
+): (Column | null)[] {
+  const { outputPorts } = network;
+  const given = compiled.step && data !== undefined ? outputPorts.spread(name, data, () => false) : [];
+  const needs = (i: number) => compiled.needsTarget(i) || (given[i] !== undefined && given[i] !== null);
+  if (compiled.step && data === undefined) return outputPorts.all.map(() => null);
+  return outputPorts
+    .spread(name, data, needs)
+    .map((values, i) =>
+      needs(i) ? targetColumn(outputPorts.all[i], compiled.losses[i], values, rows, outputPorts.label(name, i)) : null,
+    );
+}
+
+function targetColumn(port: Port, loss: LossMeasure | null, data: unknown, rows: number, name: string): Column {
   const { source, flat } = take(name, data);
   const count = sizeOf(source.shape);
-  const wanted = wantedTarget(network, loss) ?? freeTarget(network, source, flat, rows);
+  const wanted = wantedTarget(port, loss) ?? freeTarget(port, source, flat, rows);
   const expected = batchOf(wanted.shape);
-  const hint = () => hintFor(network, loss, rows, count);
+  const hint = () => hintFor(port, loss, rows, count);
   if (
     flat ? count % sizeOf(wanted.shape) !== 0 : source.shape.length === 0 || !fits(source.shape.slice(1), wanted.shape)
   )
     throw mismatch(
-      `${name} must have shape ${expected} for the loss "${loss.label}"; received ${flat ? `${count} values for ${rows} rows` : shapeText(source.shape)}.${hint()}`,
+      `${name} must have shape ${expected} for ${loss ? `the loss "${loss.label}"` : 'its metrics'}; received ${flat ? `${count} values for ${rows} rows` : shapeText(source.shape)}.${hint()}`,
     );
   const found = flat ? count / sizeOf(wanted.shape) : source.shape[0];
   if (found !== rows)
@@ -149,11 +203,11 @@ export function targetColumn(network: Network, loss: LossMeasure, data: unknown,
 }
 
 /** For losses of the user's own: the targets as they are; a typed array is one value per row or like the output. */
-function freeTarget(network: Network, source: Source, flat: boolean, rows: number): RowType {
+function freeTarget(port: Port, source: Source, flat: boolean, rows: number): RowType {
   const dtype = source.dtype;
   if (!flat) return { shape: source.shape.slice(1), dtype };
-  const oneEach = source.shape[0] === rows && sizeOf(network.outputShape) !== 1;
-  return { shape: oneEach ? [] : network.outputShape, dtype };
+  const oneEach = source.shape[0] === rows && sizeOf(port.shape) !== 1;
+  return { shape: oneEach ? [] : port.shape, dtype };
 }
 
 /** The columns in native memory. `check`: throw NON_FINITE, naming column and row, for NaN and infinity. */

@@ -3,7 +3,7 @@ import { type Callback, CallbackList, type Logs } from '../callbacks/callback.js
 import { DownhillError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { Options } from '../options.js';
-import { type Column, datasetFor, inputColumn, targetColumn } from './columns.js';
+import { type Columns, datasetFor, inOrder, inputColumns, targetColumns } from './columns.js';
 import { ArrayFeed, type Batches, type Feed, type FeedOptions, isBatches, StreamFeed } from './feed.js';
 import { checkVerbose, type Reporter, reporterFor, type Verbose } from './progress.js';
 import { type WeightOptions, weighted } from './sample-weights.js';
@@ -24,9 +24,14 @@ export interface EvaluateOptions extends WeightOptions {
 export const kStretch = 50;
 
 /** Columns of x and y, checked against the model and the loss. */
-export function columnsOf(trainer: Trainer, x: unknown, y: unknown, names: readonly string[] = ['x', 'y']): Column[] {
-  const inputs = inputColumn(trainer.network, x, names[0]);
-  return [inputs, targetColumn(trainer.network, trainer.compiled.loss, y, inputs.rows, names[1])];
+export function columnsOf(
+  { network, compiled }: Pick<Trainer, 'network' | 'compiled'>,
+  x: unknown,
+  y: unknown,
+  names: readonly string[] = ['x', 'y'],
+): Omit<Columns, 'weights'> {
+  const inputs = inputColumns(network, x, names[0]);
+  return { inputs, targets: targetColumns(network, compiled, y, inputs[0].rows, names[1]) };
 }
 
 /** Weights beside an iterable, whose batches would bring their own. */
@@ -53,9 +58,9 @@ export function evaluationFeed(
   }
   const { network, compiled } = trainer;
   const pair = columnsOf(trainer, x, y, names);
-  const columns = weighted(network, compiled.loss, pair, { sampleWeight, name: names?.[2] });
-  const dataset = datasetFor(columns, options.onNonFinite);
-  return new ArrayFeed(trainer, { dataset, columns, walk: allRows(columns[0].rows) }, options);
+  const columns = weighted(network, compiled, pair, { sampleWeight, name: names?.[2] });
+  const dataset = datasetFor(inOrder(columns), options.onNonFinite);
+  return new ArrayFeed(trainer, { dataset, columns, walk: allRows(pair.inputs[0].rows) }, options);
 }
 
 /** What keeps an evaluation in touch with the run that it is part of. */

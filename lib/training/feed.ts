@@ -1,7 +1,7 @@
 // Where the batches of a fit come from: arrays that are walked natively, or an iterable that gives them one by one.
 import { binding, type Session, type Stretch } from '../binding/index.js';
 import { DownhillError, show } from '../errors.js';
-import { type Column, datasetFor, inputColumn, type OnNonFinite, targetColumn } from './columns.js';
+import { type Columns, datasetFor, inOrder, inputColumns, type OnNonFinite, targetColumns } from './columns.js';
 import type { FeedPosition, Progress } from './position.js';
 import { weighted } from './sample-weights.js';
 import { allRows, lengthOf, type Order, rowsOf, type Walk } from './sampling.js';
@@ -99,7 +99,7 @@ export class ArrayFeed implements Feed {
 
   constructor(
     trainer: Trainer,
-    data: { dataset: ReturnType<typeof binding.datasetNew>; columns: readonly Column[]; walk: Walk },
+    data: { dataset: ReturnType<typeof binding.datasetNew>; columns: Columns; walk: Walk },
     options: FeedOptions,
   ) {
     const { kind, batchSize } = options;
@@ -323,12 +323,12 @@ export class StreamFeed implements Feed {
     const [x, y, sampleWeight] = checkBatch(this.#next);
     this.#next = undefined;
     this.#waiting = false;
-    const inputs = inputColumn(network, x);
-    const pair = [inputs, targetColumn(network, compiled.loss, y, inputs.rows)];
-    const columns = weighted(network, compiled.loss, pair, { sampleWeight, classWeight });
-    const { rows } = inputs;
+    const inputs = inputColumns(network, x);
+    const { rows } = inputs[0];
+    const targets = targetColumns(network, compiled, y, rows);
+    const columns = weighted(network, compiled, { inputs, targets }, { sampleWeight, classWeight });
     this.#session ??= sessionOf(trainer, this.#options);
-    const dataset = datasetFor(columns, onNonFinite);
+    const dataset = datasetFor(inOrder(columns), onNonFinite);
     trainer.load(this.#session, kind, { dataset, columns, walk: allRows(rows), batchSize: rows });
     binding.sessionEpoch(this.#session, this.#epoch, rows, 'stored', 0, 0);
     let stretch: Stretch;

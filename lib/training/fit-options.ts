@@ -3,7 +3,8 @@ import type { Callback } from '../callbacks/callback.js';
 import { DownhillError, show } from '../errors.js';
 import { type Groups, groupsOf, type PerRow } from '../data/groups.js';
 import { checkCount, checkShape, Options } from '../options.js';
-import type { DataLike, InputLike, OnNonFinite } from './columns.js';
+import type { ByPort } from '../model/ports.js';
+import type { DataLike, InputLike, OnNonFinite, Targets } from './columns.js';
 import type { Batches } from './feed.js';
 import type { TrainWeightOptions } from './sample-weights.js';
 import { checkVerbose, type Verbose } from './progress.js';
@@ -17,7 +18,10 @@ export interface FitOptions extends TrainWeightOptions {
   /** Fraction of the rows, the last ones before shuffling, that is held back for validation. */
   validationSplit?: number;
   /** [x, y] or [x, y, sampleWeight], or an iterable of such batches, evaluated after each epoch. */
-  validationData?: readonly [InputLike, DataLike] | readonly [InputLike, DataLike, DataLike] | Batches;
+  validationData?:
+    | readonly [ByPort<InputLike>, Targets]
+    | readonly [ByPort<InputLike>, Targets, ByPort<DataLike | null>]
+    | Batches;
   /** Rows per batch of the validation; by default batchSize. */
   validationBatchSize?: number;
   /** Batches of a validation, the first ones each time; by default all. */

@@ -8,7 +8,7 @@ import { type Resume, readResume } from '../io/resume.js';
 import { Snapshot } from '../io/snapshot.js';
 import type { Model } from '../model/model.js';
 import { drawSeed } from '../random.js';
-import { datasetFor } from './columns.js';
+import { datasetFor, inOrder } from './columns.js';
 import { columnsOf, evaluationFeed, kStretch, refuseWeights, runEvaluation } from './evaluate.js';
 import { ArrayFeed, type Feed, type FeedOptions, isBatches, StreamFeed } from './feed.js';
 import { type CheckedFitOptions, checkFitOptions, type FitOptions } from './fit-options.js';
@@ -151,9 +151,9 @@ class Fit {
       return { train: new StreamFeed(trainer, x, training()), validation };
     }
     const pair = columnsOf(trainer, x, y);
-    const { train, held } = splitRows(pair[0].rows, validationSplit, groups);
-    const columns = weighted(trainer.network, trainer.compiled.loss, pair, { sampleWeight, classWeight, held });
-    const dataset = datasetFor(columns, onNonFinite);
+    const { train, held } = splitRows(pair.inputs[0].rows, validationSplit, groups);
+    const columns = weighted(trainer.network, trainer.compiled, pair, { sampleWeight, classWeight, held });
+    const dataset = datasetFor(inOrder(columns), onNonFinite);
     const validation = held ? new ArrayFeed(trainer, { dataset, columns, walk: held }, testing) : separate();
     await file?.apply(rowsOf(train), validation?.rows ?? null);
     const walk = { ...train, draws: replacement ? stepsPerEpoch * batchSize : 0, repeats: replacement };

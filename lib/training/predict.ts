@@ -2,10 +2,11 @@
 import { binding } from '../binding/index.js';
 import { type Callback, CallbackList } from '../callbacks/callback.js';
 import type { Model } from '../model/model.js';
+import type { Packed } from '../model/ports.js';
 import { Options } from '../options.js';
 import { sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import { datasetOf, inputColumn } from './columns.js';
+import { datasetOf, inputColumns } from './columns.js';
 import { kStretch } from './evaluate.js';
 import { allRows } from './sampling.js';
 import { checkVerbose, reporterFor, type Verbose } from './progress.js';
@@ -23,25 +24,27 @@ export interface PredictOptions {
 /** Bytes of a float32. */
 const kElement = 4;
 
-export async function predict(
+export async function predict<T extends Packed<Tensor>>(
   trainer: Trainer,
   model: Model,
   x: unknown,
   options: PredictOptions | undefined,
-): Promise<Tensor> {
+): Promise<T> {
   trainer.checkAlive();
   const read = new Options<PredictOptions>('predict', options, ['batchSize', 'verbose', 'callbacks']);
   const batchSize = read.count('batchSize', 32);
   const reporter = reporterFor(checkVerbose(read.what('verbose'), read.raw.verbose));
   const callbacks = new CallbackList(read.what('callbacks'), read.raw.callbacks, model);
-  const column = inputColumn(trainer.network, x);
-  const { rows } = column;
-  const shape = [rows, ...trainer.network.outputShape];
-  const [results] = binding.arena([sizeOf(shape) * kElement], trainer.network.device);
-  const session = trainer.predictSession([results]);
+  const { network } = trainer;
+  const inputs = inputColumns(network, x);
+  const { rows } = inputs[0];
+  const shapes = network.outputPorts.all.map(({ shape }) => [rows, ...shape]);
+  const results = shapes.map((shape) => binding.arena([sizeOf(shape) * kElement], network.device)[0]);
+  const session = trainer.predictSession(results);
   // Not checked: a row that is not finite shows in its own output, and must not spoil the others.
-  const dataset = datasetOf([column], false);
-  trainer.load(session, 'predict', { dataset, columns: [column], walk: allRows(rows), batchSize });
+  const dataset = datasetOf(inputs, false);
+  const columns = { inputs, targets: [], weights: [] };
+  trainer.load(session, 'predict', { dataset, columns, walk: allRows(rows), batchSize });
   const hooked = callbacks.has('onPredictBatchBegin', 'onPredictBatchEnd');
   await callbacks.call('onPredictBegin', {});
   try {
@@ -65,5 +68,5 @@ export async function predict(
     reporter.close();
   }
   await callbacks.call('onPredictEnd', {});
-  return new Tensor(results, shape, 'float32');
+  return network.outputPorts.pack(results.map((result, i) => new Tensor(result, shapes[i], 'float32'))) as T;
 }

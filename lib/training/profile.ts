@@ -17,24 +17,27 @@ import { toSource } from '../tensor/convert.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';
 import { Variable } from '../tensor/variable.js';
+import type { ByPort } from '../model/ports.js';
 import {
   type Column,
-  type DataLike,
+  type Columns,
   datasetOf,
+  inOrder,
   type InputLike,
-  inputColumn,
+  inputColumns,
   type RowType,
-  targetColumn,
+  type Targets,
+  targetColumns,
 } from './columns.js';
-import { type RowTypes, trainProgram } from './programs.js';
+import { type RowTypes, trainProgram, typesOf } from './programs.js';
 import type { Trainer } from './trainer.js';
 
 /** As describe(), a profile is of the latest training step, or of a prediction of as many rows, unless the options say otherwise. */
 export interface ModelProfileOptions extends ProfileOptions {
   /** Inputs, as for fit; by default random numbers in [0, 1), or zeros where they are int32. */
-  x?: InputLike;
+  x?: ByPort<InputLike>;
   /** Targets, with x; by default random numbers, or zeros where they are labels. Of training. */
-  y?: DataLike;
+  y?: Targets;
   /** Rows of a batch. */
   batchSize?: number;
   /** Whether rows are gathered in a random order, as fit does by default; true. Of training. */
@@ -130,26 +133,25 @@ export async function profileModel(
     throw new DownhillError('INVALID_ARGUMENT', 'profile: y is given without x; give both, or neither.');
 
   const latest = trainer.latest(kind);
-  const x = givenX === undefined ? null : inputColumn(network, givenX);
-  const rows = Math.min(read.count('batchSize', latest.rows), x?.rows ?? Infinity);
-  const all = x?.rows ?? kBatches * rows;
-  const columns = [
-    x ??
-      (latest.room === null
-        ? generated('x', { shape: network.inputShape, dtype: network.inputDtype }, all, 0)
-        : inputColumn(network, sparseLike(network.inputShape[0], all, latest.room / latest.rows))),
-  ];
-  let types: RowTypes | null = null;
+  const x = givenX === undefined ? null : inputColumns(network, givenX);
+  const rows = Math.min(read.count('batchSize', latest.rows), x?.[0].rows ?? Infinity);
+  const all = x?.[0].rows ?? kBatches * rows;
+  const { inputPorts, outputPorts } = network;
+  const made = (what: string, types: readonly (RowType | null)[], stream: number) =>
+    types.map((type, i) => type && generated(outputPorts.label(what, i), type, all, stream + 3 * i));
+  const inputs = () =>
+    latest.room === null
+      ? inputPorts.all.map((port, i) => generated(inputPorts.label('x', i), port, all, 3 * i))
+      : inputColumns(network, sparseLike(inputPorts.all[0].shape[0], all, latest.room / latest.rows));
+  const parts: Columns = { inputs: x ?? inputs(), targets: [], weights: [] };
   if (train) {
-    const target =
-      givenY === undefined
-        ? generated('y', latest.types!.target, all, 1)
-        : targetColumn(network, trainer.compiled.loss, givenY, all);
-    columns.push(target);
-    const { weight } = latest.types!;
-    if (weight) columns.push(generated('sampleWeight', weight, all, 2));
-    types = { target: { shape: target.shape, dtype: target.dtype }, weight };
+    const { targets, weights } = latest.types!;
+    parts.targets =
+      givenY === undefined ? made('y', targets, 1) : targetColumns(network, trainer.compiled, givenY, all);
+    parts.weights = made('sampleWeight', weights, 2);
   }
+  const types = train ? typesOf(parts) : null;
+  const columns = inOrder(parts);
   const dataset = datasetOf(columns, false);
   const room = binding.datasetRoom(dataset, rows, false);
   const work = train

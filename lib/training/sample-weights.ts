@@ -5,7 +5,9 @@ import type { LossMeasure } from '../losses/measure.js';
 import { isPlain } from '../config/values.js';
 import type { Source } from '../tensor/convert.js';
 import { type Shape, sameShape, shapeText, sizeOf } from '../tensor/shape.js';
-import { type Column, type DataLike, take } from './columns.js';
+import type { ByPort, Ports } from '../model/ports.js';
+import { type Column, type Columns, type DataLike, take } from './columns.js';
+import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
 import { rowsIn, type Walk } from './sampling.js';
 
@@ -15,9 +17,9 @@ export type ClassWeight = Readonly<Record<number, number>>;
 export interface WeightOptions {
   /**
    * How much each row counts in loss and weightedMetrics, [n], or each element of its output but for the classes, [n, …]: numbers at least 0. The
-   * loss is Σ w·L / n, as in Keras; `metrics` count each row once.
+   * loss is Σ w·L / n, as in Keras; `metrics` count each row once. For several outputs: one for all, or a list or object with one for each.
    */
-  sampleWeight?: DataLike;
+  sampleWeight?: ByPort<DataLike | null>;
 }
 
 export interface TrainWeightOptions extends WeightOptions {
@@ -147,32 +149,67 @@ export interface Weighting {
   name?: string;
 }
 
-/** The columns, and behind them that of the weights where there are any. */
+/** The columns with those of the weights where there are any. */
 export function weighted(
   network: Network,
-  loss: LossMeasure,
-  columns: readonly Column[],
+  compiled: Compiled,
+  { inputs, targets }: Omit<Columns, 'weights'>,
   { sampleWeight, classWeight, held = null, where = 'fit', name = 'sampleWeight' }: Weighting,
-): Column[] {
-  const [inputs, target] = columns;
-  const { rows } = inputs;
-  const { outputShape } = network;
-  const elements = elementShape(loss.label, outputShape, loss.axis);
-  let weights: Weights | null = null;
-  if (sampleWeight !== undefined && sampleWeight !== null) weights = givenWeights(name, sampleWeight, rows, elements);
-  if (classWeight !== undefined && classWeight !== null) {
-    if (loss.axis !== -1 && loss.targets !== 'labels')
-      throw new DownhillError('INVALID_ARGUMENT', `${where}: classWeight needs classes on the last axis.`);
-    const depth = outputShape.at(loss.axis) ?? 1;
-    const byClass = checkClassWeight(`${where}: classWeight`, classWeight, depth === 1 ? 2 : depth);
-    const { of, shape } = classesOf(target, loss);
-    const values = Float32Array.from(of, (label) => byClass.get(label) ?? 1);
-    const size = sizeOf(shape);
-    for (const row of held ? rowsIn(held) : []) values.fill(1, row * size, (row + 1) * size);
-    weights = weights ? product(weights, { values, shape }, rows) : { values, shape };
-  }
-  if (!weights) return [...columns];
-  const values = weights.values instanceof Float32Array ? weights.values : Float32Array.from(weights.values);
-  const source: Source = { tensor: null, values, shape: [rows, ...weights.shape], dtype: 'float32' };
-  return [...columns, { name, source, rows, shape: weights.shape, dtype: 'float32' }];
+): Columns {
+  const { outputPorts } = network;
+  const { rows } = inputs[0];
+  const given = isGiven(classWeight);
+  if (given && outputPorts.all.length > 1)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${where}: classWeight needs a model with one output; give sampleWeight for each output in its place.`,
+    );
+  const each = isGiven(sampleWeight) ? byOutput(outputPorts, name, sampleWeight) : [];
+  const weights = targets.map((target, i): Column | null => {
+    const loss = compiled.losses[i];
+    if (!target) return null;
+    const { shape } = outputPorts.all[i];
+    const label = outputPorts.label(name, i);
+    const elements = loss ? elementShape(loss.label, shape, loss.axis) : shape;
+    let found = isGiven(each[i]) ? givenWeights(label, each[i], rows, elements) : null;
+    if (given && loss) {
+      const byClass = classWeights(where, shape, loss, target, classWeight, held);
+      found = found ? product(found, byClass, rows) : byClass;
+    }
+    if (!found) return null;
+    const values = found.values instanceof Float32Array ? found.values : Float32Array.from(found.values);
+    const source: Source = { tensor: null, values, shape: [rows, ...found.shape], dtype: 'float32' };
+    return { name: label, source, rows, shape: found.shape, dtype: 'float32' };
+  });
+  return { inputs, targets, weights };
+}
+
+const isGiven = (value: unknown) => value !== undefined && value !== null;
+
+/** A list or an object has weights for each output; anything else is for all of them. */
+function byOutput(outputs: Ports, name: string, given: unknown): unknown[] {
+  const { length } = outputs.all;
+  const list = Array.isArray(given) && given.length === length && !given.some((item) => typeof item === 'number');
+  if (length === 1 || list || isPlain(given)) return outputs.spread(name, given, () => false);
+  return outputs.all.map(() => given);
+}
+
+/** By row, or by element of its output but for the classes. */
+function classWeights(
+  where: string,
+  outputShape: Shape,
+  loss: LossMeasure,
+  target: Column,
+  given: unknown,
+  held: Walk | null,
+): Weights {
+  if (loss.axis !== -1 && loss.targets !== 'labels')
+    throw new DownhillError('INVALID_ARGUMENT', `${where}: classWeight needs classes on the last axis.`);
+  const depth = outputShape.at(loss.axis) ?? 1;
+  const byClass = checkClassWeight(`${where}: classWeight`, given, depth === 1 ? 2 : depth);
+  const { of, shape } = classesOf(target, loss);
+  const values = Float32Array.from(of, (label) => byClass.get(label) ?? 1);
+  const size = sizeOf(shape);
+  for (const row of held ? rowsIn(held) : []) values.fill(1, row * size, (row + 1) * size);
+  return { values, shape };
 }

@@ -12,12 +12,20 @@ import type { Logs } from '../callbacks/callback.js';
 import { DownhillError } from '../errors.js';
 import { LruCache } from '../graph/lru.js';
 import { arenaLike, type Weight } from '../layers/weight.js';
-import { type Column, type OnNonFinite, type RowType, wantedTarget } from './columns.js';
+import { type Columns, type OnNonFinite, type RowType, wantedTarget } from './columns.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
 import { Pauses } from './pauses.js';
 import type { Position } from './position.js';
-import { batchRows, evaluateProgram, kPrograms, predictProgram, type RowTypes, trainProgram } from './programs.js';
+import {
+  batchRows,
+  evaluateProgram,
+  kPrograms,
+  predictProgram,
+  type RowTypes,
+  trainProgram,
+  typesOf,
+} from './programs.js';
 import { lengthOf, type Walk } from './sampling.js';
 
 /** Gradients of the trainable weights, one arena parallel to theirs. */
@@ -35,7 +43,7 @@ export interface TrainingBatch {
   sparse: boolean;
 }
 
-const text = (type: RowType | null) => (type ? `${type.dtype}[${type.shape.join()}]` : '');
+const text = (type: RowType | string) => (typeof type === 'string' ? type : `${type.dtype}[${type.shape.join()}]`);
 
 export class Trainer {
   readonly network: Network;
@@ -126,7 +134,7 @@ export class Trainer {
 
   /** What sums over batches come to, by label. */
   logsOf(sums: Float64Array): Logs {
-    return this.compiled.logsOf(sums, this.network.outputShape);
+    return this.compiled.logsOf(sums, this.network.outputPorts);
   }
 
   /** A session that trains, for rows of the target's type. */
@@ -187,10 +195,9 @@ export class Trainer {
   load(
     session: Session,
     kind: 'train' | 'evaluate' | 'predict',
-    data: { dataset: Dataset; columns: readonly Column[]; walk: Walk; batchSize: number },
+    data: { dataset: Dataset; columns: Columns; walk: Walk; batchSize: number },
   ): void {
-    const [, target, weight = null] = data.columns;
-    const types = target ? { target, weight } : null;
+    const types = kind === 'predict' ? null : typesOf(data.columns);
     const { walk } = data;
     const length = lengthOf(walk);
     const roomFor = (rows: number) => binding.datasetRoom(data.dataset, rows, walk.repeats);
@@ -208,7 +215,7 @@ export class Trainer {
     types: RowTypes | null,
     room: number | null = null,
   ): Program {
-    const key = types ? `${text(types.target)} ${text(types.weight)}` : '';
+    const key = types ? [...types.targets, '', ...types.weights].map((type) => type && text(type)).join(' ') : '';
     const sparse = room === null ? '' : ` sparse ${room}`;
     return this.#programs.get(`${kind} ${rows} ${key}${sparse}`, () => this.#build(kind, rows, types, room));
   }
@@ -262,14 +269,16 @@ export class Trainer {
   }
 
   #usualTypes(): RowTypes {
-    const { loss } = this.compiled;
-    return {
-      target: wantedTarget(this.network, loss) ?? { shape: this.network.outputShape, dtype: 'float32' },
-      weight: null,
-    };
+    const { compiled } = this;
+    const { all } = this.network.outputPorts;
+    const usual = (port: (typeof all)[number], i: number): RowType | null =>
+      compiled.needsTarget(i)
+        ? (wantedTarget(port, compiled.losses[i]) ?? { shape: port.shape, dtype: 'float32' })
+        : null;
+    return { targets: all.map(usual), weights: all.map(() => null) };
   }
 
   #sizes(): number[] {
-    return this.compiled.sizes(this.network.outputShape);
+    return this.compiled.sizes(this.network.outputPorts);
   }
 }

@@ -22,7 +22,7 @@ struct Run {
   void now() { run_once(*program, *workspace, inputs, outputs, step); }
 
   bool can_run_at_once() const {
-    if (!is_brief(work_of(program->plan()), program->device())) return false;
+    if (!is_brief(program->work(), program->device())) return false;
     for (const Storage& input : inputs)
       if ((input.pending && !input.pending->done()) || is_training(*input.buffer)) return false;
     for (const auto& variable : program->plan().variables)
@@ -69,36 +69,39 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value run_program(const Napi::CallbackInfo& info) {
-  auto run = std::make_shared<Run>();
-  run->program = handle<Program>(info[0]);
-  run->workspace = handle<Workspace>(info[1]);
+  Run run;
+  run.program = handle<Program>(info[0]);
+  run.workspace = handle<Workspace>(info[1]);
   const Napi::Array inputs = list(info[2], "inputs");
-  for (uint32_t i = 0; i < inputs.Length(); ++i) run->inputs.push_back(*handle<Storage>(inputs.Get(i)));
-  run->step = static_cast<uint64_t>(count(info[3], "step"));
-  const Plan& plan = run->program->plan();
-  check_inputs(plan, *run);
+  for (uint32_t i = 0; i < inputs.Length(); ++i) run.inputs.push_back(*handle<Storage>(inputs.Get(i)));
+  run.step = static_cast<uint64_t>(count(info[3], "step"));
+  const Plan& plan = run.program->plan();
+  check_inputs(plan, run);
   for (int value : plan.outputs) {
     if (plan.values[value].place != Place::output) {
-      run->outputs.emplace_back();
+      run.outputs.emplace_back();
       continue;
     }
     Storage output;
     output.bytes = plan.values[value].bytes();
-    output.buffer = Buffer::later(output.bytes, run->program->device().memory());
-    run->outputs.push_back(std::move(output));
+    output.buffer = Buffer::later(output.bytes, run.program->device().memory());
+    run.outputs.push_back(std::move(output));
   }
 
   const Napi::Env env = info.Env();
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("done", env.Null());
-  if (run->can_run_at_once()) {
-    run->now();
+  Napi::Value done = env.Null();
+  std::vector<Storage> outputs;
+  if (run.can_run_at_once()) {
+    run.now();
+    outputs = std::move(run.outputs);
   } else {
-    auto pending = std::make_shared<Pending>();
-    for (Storage& output : run->outputs) output.pending = pending;
-    const Napi::Promise done = Queue::of(env).run(Lane::compute, [run, pending]() -> Queue::Make {
+    const auto pending = std::make_shared<Pending>();
+    for (Storage& output : run.outputs) output.pending = pending;
+    outputs = run.outputs;
+    const auto queued = std::make_shared<Run>(std::move(run));
+    done = Queue::of(env).run(Lane::compute, [queued, pending]() -> Queue::Make {
       try {
-        run->now();
+        queued->now();
         pending->finish();
       } catch (const Error& error) {
         pending->fail(error.code(), error.what());
@@ -109,12 +112,11 @@ Napi::Value run_program(const Napi::CallbackInfo& info) {
       }
       return [](Napi::Env env) { return env.Undefined(); };
     });
-    result.Set("done", done);
   }
-  Napi::Array outputs = Napi::Array::New(env);
-  for (const Storage& output : run->outputs)
-    if (output.buffer) outputs.Set(outputs.Length(), storage_handle(env, std::make_shared<Storage>(output)));
-  result.Set("outputs", outputs);
+  Napi::Array result = Napi::Array::New(env);
+  result.Set(uint32_t{0}, done);
+  for (Storage& output : outputs)
+    if (output.buffer) result.Set(result.Length(), storage_handle(env, std::make_shared<Storage>(std::move(output))));
   return result;
 }
 
@@ -127,7 +129,7 @@ void export_program(Napi::Env env, Napi::Object exports) {
   DH_EXPORT("programStats", {
     const auto program = handle<Program>(info[0]);
     const Plan& plan = program->plan();
-    const Work work = work_of(plan);
+    const Work& work = program->work();
     Napi::Object stats = Napi::Object::New(info.Env());
     stats.Set("steps", static_cast<double>(plan.steps.size()));
     stats.Set("arenaBytes", static_cast<double>(plan.arena_bytes));

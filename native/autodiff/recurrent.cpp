@@ -63,8 +63,9 @@ Expr shifted(const Tangents& t, int64_t units, bool initial) {
   const int64_t n = shape[0], steps = shape[1];
   if (steps == 0) return columns(t.y, units, 0, 1);
   const Expr before = slice(t.y, {0, 0, 0}, {n, steps - 1, units});
-  const Expr first = initial ? reshape(t.x[first_initial(t.node.op)], {n, 1, units})
-                             : apply(Op::broadcastTo, {{&t.graph, t.graph.scalar(0)}}, Attrs().set("shape", Dims{n, 1, units}));
+  const Expr first =
+      initial ? reshape(t.x[first_initial(t.node.op)], {n, 1, units})
+              : apply(Op::broadcastTo, {{&t.graph, t.graph.scalar(0)}}, Attrs().set("shape", Dims{n, 1, units}));
   return concat({first, before}, 1);
 }
 
@@ -82,9 +83,8 @@ std::vector<Expr> recurrent_gradients(const Tangents& t) {
   const Expr all = add_op(gradient_op(op), operands);
   const Expr recurrent = columns(all, units, 0, gates, initial);
   // Of the input products of gru: as of the recurrent ones, but for the candidate.
-  const Expr input = op == Op::gru
-                         ? concat({columns(all, units, 0, 2, initial), columns(all, units, 3, 1, initial)}, 2)
-                         : recurrent;
+  const Expr input =
+      op == Op::gru ? concat({columns(all, units, 0, 2, initial), columns(all, units, 3, 1, initial)}, 2) : recurrent;
   const Dims rows{n * steps, units}, gate_rows{n * steps, gates * units};
   std::vector<Expr> result{input};
   const Expr products = reshape(recurrent, gate_rows);
@@ -111,9 +111,7 @@ Expr decompose_recurrent(Graph& graph, const Node& node) {
     const auto s = [&](int64_t i) { return at(states, units, t, i); };
     /// x plus the cotangent of that state.
     const auto with = [&](Expr x, int64_t i) { return full || i == 0 ? x + at(d, units, t, i) : x; };
-    const auto before = [&](int i) {
-      return t > 0 ? at(states, units, t - 1, i) : initial ? in(3 + i) : zeros;
-    };
+    const auto before = [&](int i) { return t > 0 ? at(states, units, t - 1, i) : initial ? in(3 + i) : zeros; };
     const Expr dh = with(d_h, 0);
     std::vector<Expr> g;
     Expr rest;

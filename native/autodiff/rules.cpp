@@ -194,6 +194,52 @@ Result grad_sparse_softmax_cross_entropy(const Tangents& t) {
 }
 
 Result grad_recurrent(const Tangents& t) { return recurrent_gradients(t); }
+// ---- convolution and pooling --------------------------------------------------------------------------------------
+
+/// Attributes of a derivative: those of the op, and the spatial size of its result where it has one.
+Attrs sized(const Attrs& from, std::vector<int64_t> size = {}) {
+  Attrs attrs;
+  if (!size.empty()) attrs.set("size", std::move(size));
+  for (const auto& [name, value] : from.items())
+    if (name != "size") value.is_list ? attrs.set(name.c_str(), value.ints) : attrs.set(name.c_str(), value.number);
+  return attrs;
+}
+
+/// Of three that are linear in both operands, y = x ∗ w and what gives the gradients of either.
+Expr conv_y(Expr x, Expr w, const Attrs& attrs) { return apply(Op::conv2d, {x, w}, sized(attrs)); }
+Expr conv_x(Expr y, Expr w, const Attrs& attrs, const Shape& x) {
+  return apply(Op::conv2dTranspose, {y, w}, sized(attrs, {x[1], x[2]}));
+}
+Expr conv_w(Expr x, Expr y, const Attrs& attrs, const Shape& w) {
+  return apply(Op::conv2dFilterGrad, {x, y}, sized(attrs, {w[0], w[1]}));
+}
+
+Result grad_conv2d(const Tangents& t) {
+  const Attrs& attrs = t.node.attrs;
+  return {conv_x(t.d_y, t.x[1], attrs, t.x[0].shape()), conv_w(t.x[0], t.d_y, attrs, t.x[1].shape())};
+}
+Result grad_conv2d_transpose(const Tangents& t) {
+  const Attrs& attrs = t.node.attrs;
+  return {conv_y(t.d_y, t.x[1], attrs), conv_w(t.d_y, t.x[0], attrs, t.x[1].shape())};
+}
+Result grad_conv2d_filter(const Tangents& t) {
+  const Attrs& attrs = t.node.attrs;
+  return {conv_x(t.x[1], t.d_y, attrs, t.x[0].shape()), conv_y(t.x[0], t.d_y, attrs)};
+}
+
+/// Which element is largest does not change with x, almost everywhere.
+Result grad_max_pool(const Tangents& t) { return {apply(Op::maxPool2dGrad, {t.x[0], t.d_y}, t.node.attrs)}; }
+Result grad_max_pool_grad(const Tangents& t) {
+  return {kNone, apply(Op::maxPool2dPick, {t.x[0], t.d_y}, t.node.attrs)};
+}
+Result grad_max_pool_pick(const Tangents& t) {
+  return {kNone, apply(Op::maxPool2dGrad, {t.x[0], t.d_y}, t.node.attrs)};
+}
+Result grad_average_pool(const Tangents& t) {
+  const Shape& x = t.x[0].shape();
+  return {apply(Op::averagePool2dGrad, {t.d_y}, sized(t.node.attrs, {x[1], x[2]}))};
+}
+Result grad_average_pool_grad(const Tangents& t) { return {apply(Op::averagePool2d, {t.d_y}, sized(t.node.attrs))}; }
 
 // ---- movement -----------------------------------------------------------------------------------------------------
 

@@ -61,14 +61,18 @@ class Program {
   /// Throws UNSUPPORTED where the device cannot tell.
   virtual void profile(const Bindings& bindings, double* seconds);
   const Plan& plan() const { return plan_; }
+  const Work& work() const { return work_; }
   /// How its matrix products were to be computed, and how they are.
   virtual Precision precision() const { return Precision::float32; }
   virtual Precision products() const { return precision(); }
   TurnMutex in_use;  // held by whoever runs it; taken before the workspace's, and both before the locks of buffers
 
  protected:
-  explicit Program(Plan plan) : plan_(std::move(plan)) {}
+  explicit Program(Plan plan) : plan_(std::move(plan)), work_(work_of(plan_)) {}
   Plan plan_;
+
+ private:
+  const Work work_;
 };
 
 /// Its plan as text, and how it computes matrix products.

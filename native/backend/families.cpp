@@ -53,6 +53,16 @@ Family family_of(Op op) {
       return Family::scatter_add;
     case Op::oneHot:
       return Family::one_hot;
+    case Op::conv2d:
+    case Op::conv2dTranspose:
+    case Op::conv2dFilterGrad:
+      return Family::conv;
+    case Op::maxPool2d:
+    case Op::maxPool2dGrad:
+    case Op::maxPool2dPick:
+    case Op::averagePool2d:
+    case Op::averagePool2dGrad:
+      return Family::pool;
     case Op::sparseMatmul:
     case Op::sparseMatmulGrad:
     case Op::sparseDropout:

@@ -10,13 +10,15 @@ enum class Family {
   reduce,  // sum max min
   argmax,
   recurrent,  // simpleRNN lstm gru and their gradients
-  rows,  // softmax and its relatives
-  copy,  // identity stopGradient reshape transpose broadcastTo slice concat pad
+  rows,       // softmax and its relatives
+  copy,       // identity stopGradient reshape transpose broadcastTo slice concat pad
   cast,
   dropout,
   gather,
   scatter_add,
   one_hot,
+  conv,    // conv2d conv2dTranspose conv2dFilterGrad
+  pool,    // maxPool2d averagePool2d and their gradients
   sparse,  // sparseMatmul sparseMatmulGrad sparseDropout
 };
 

@@ -12,19 +12,33 @@ struct Philox4 {
   uint32_t v[4];
 };
 
-/// Ten rounds over the counter (c0, c1, c2, c3) with the key (k0, k1).
-DH_HOST_DEVICE Philox4 philox(uint32_t k0, uint32_t k1, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3) {
+DH_HOST_DEVICE void wide_product(uint32_t a, uint32_t b, uint32_t& high, uint32_t& low) {
+  const uint64_t product = uint64_t{a} * b;
+  high = static_cast<uint32_t>(product >> 32);
+  low = static_cast<uint32_t>(product);
+}
+DH_HOST_DEVICE uint32_t exclusive_or(uint32_t a, uint32_t b, uint32_t key) { return a ^ b ^ key; }
+
+/// Ten rounds over the counter c with the key (k0, k1). A word is 32 bits, or those of many counters side by side.
+template <typename Word>
+DH_HOST_DEVICE void philox_rounds(uint32_t k0, uint32_t k1, Word (&c)[4]) {
   for (int round = 0; round < 10; ++round) {
-    const uint64_t p0 = uint64_t{0xD2511F53u} * c0, p1 = uint64_t{0xCD9E8D57u} * c2;
-    const uint32_t hi0 = static_cast<uint32_t>(p0 >> 32), hi1 = static_cast<uint32_t>(p1 >> 32);
-    c0 = hi1 ^ c1 ^ k0;
-    c1 = static_cast<uint32_t>(p1);
-    c2 = hi0 ^ c3 ^ k1;
-    c3 = static_cast<uint32_t>(p0);
+    Word high0, low0, high1, low1;
+    wide_product(0xD2511F53u, c[0], high0, low0);
+    wide_product(0xCD9E8D57u, c[2], high1, low1);
+    c[0] = exclusive_or(high1, c[1], k0);
+    c[1] = low1;
+    c[2] = exclusive_or(high0, c[3], k1);
+    c[3] = low0;
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  return {{c0, c1, c2, c3}};
+}
+
+DH_HOST_DEVICE Philox4 philox(uint32_t k0, uint32_t k1, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3) {
+  Philox4 counter = {{c0, c1, c2, c3}};
+  philox_rounds(k0, k1, counter.v);
+  return counter;
 }
 
 /// Four numbers for elements 4·block … 4·block + 3 of one step.

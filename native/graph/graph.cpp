@@ -40,6 +40,14 @@ bool wants_float(Op op) {
     case Op::lstmGrad:
     case Op::gru:
     case Op::gruGrad:
+    case Op::conv2d:
+    case Op::conv2dTranspose:
+    case Op::conv2dFilterGrad:
+    case Op::maxPool2d:
+    case Op::maxPool2dGrad:
+    case Op::maxPool2dPick:
+    case Op::averagePool2d:
+    case Op::averagePool2dGrad:
       return true;
     default:
       return row_of(op).types == OpTypes::F;

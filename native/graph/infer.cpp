@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "graph/graph.h"
 #include "graph/infer_recurrent.h"
+#include "graph/infer_windows.h"
 
 namespace downhill {
 
@@ -355,6 +356,7 @@ Inferred shape_sparse_dropout(Op op, const Inputs& inputs, Attrs& attrs) {
 
 using recurrent::shape_recurrent;
 using recurrent::shape_recurrent_grad;
+using namespace windows;
 using Rule = Inferred (*)(Op, const Inputs&, Attrs&);
 
 Inferred shape_composite(Op op, const Inputs&, Attrs&) { invalid(op, "composites have no node of their own."); }

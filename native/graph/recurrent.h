@@ -10,9 +10,7 @@ inline Cell cell_of(Op op) {
          : op == Op::gru || op == Op::gruGrad ? Cell::gru
                                               : Cell::simpleRNN;
 }
-inline bool is_recurrent_gradient(Op op) {
-  return op == Op::simpleRNNGrad || op == Op::lstmGrad || op == Op::gruGrad;
-}
+inline bool is_recurrent_gradient(Op op) { return op == Op::simpleRNNGrad || op == Op::lstmGrad || op == Op::gruGrad; }
 
 /// Operands before the initial states: x, kernel [, bias], or states, kernel, d.
 inline int first_initial(Op op) { return is_recurrent_gradient(op) || sizes_of(cell_of(op)).bias ? 3 : 2; }

@@ -52,4 +52,12 @@ struct ArgmaxOf {
   }
 };
 
+/// Whether a later element takes the place of the largest so far: the first NaN wins, then the first of the largest.
+struct FirstLargest {
+  template <typename T>
+  static DH_HOST_DEVICE bool replaces(T later, T largest) {
+    return (later > largest) | ((later != later) & (largest == largest));
+  }
+};
+
 }  // namespace downhill::DH_ISA

@@ -1,7 +1,7 @@
 #include <cstdio>
 
-#include "plan/plan.h"
 #include "backend/families.h"
+#include "plan/plan.h"
 
 namespace downhill {
 
@@ -37,8 +37,20 @@ std::string name_of(const Step& step) {
   if (step.op == Op::identity) text = "copy";
   if (step.epilogue.bias) text += "+bias";
   if (step.epilogue.activation != Op::identity) text += std::string("+") + downhill::name_of(step.epilogue.activation);
+  for (const Step& part : step.tail) text += std::string("+") + downhill::name_of(part.op);
   if (step.column_sums >= 0) text += "+columnSums";
   return text;
+}
+
+/// A multiplication and an addition for each tap, channel and filter of each output, those outside the image included.
+static double convolution_flops(const Plan& plan, const Step& step) {
+  const auto shape = [&](int value) -> const Shape& { return plan.values[value].shape; };
+  const bool transpose = step.op == Op::conv2dTranspose, filter = step.op == Op::conv2dFilterGrad;
+  const Shape& y = transpose ? shape(step.inputs[0]) : shape(filter ? step.inputs[1] : step.output);
+  const Shape& w = shape(filter ? step.output : step.inputs[1]);
+  const double out = static_cast<double>(y.size());
+  return 2 * out * static_cast<double>(w[0] * w[1] * w[2]) +
+         out * (step.epilogue.bias + (step.epilogue.activation != Op::identity));
 }
 
 double flops_of(const Plan& plan, const Step& step) {
@@ -52,14 +64,17 @@ double flops_of(const Plan& plan, const Step& step) {
     const Shape& a = plan.values[step.inputs[0]].shape;
     const int64_t k = a[a.rank() - (step.attrs.flag("transposeA") ? 2 : 1)];
     const double sums = step.column_sums < 0 ? 0 : static_cast<double>(plan.values[step.inputs[1]].shape.size());
-    return 2 * out * static_cast<double>(k) + out * (step.epilogue.bias + (step.epilogue.activation != Op::identity)) +
-           sums;
+    double after = out * (step.epilogue.bias + (step.epilogue.activation != Op::identity)) + sums;
+    for (const Step& part : step.tail) after += flops_of(plan, part);
+    return 2 * out * static_cast<double>(k) + after;
   }
   if (is_elementwise(step.op)) return out;
   if (family_of(step.op) == Family::recurrent) {  // the products with the recurrent kernel, forward or backward
     const Shape &sequence = plan.values[step.inputs[0]].shape, &kernel = plan.values[step.inputs[1]].shape;
     return 2 * static_cast<double>(sequence[0] * sequence[1]) * static_cast<double>(kernel.size()) + out;
   }
+  if (step.op == Op::conv2d || step.op == Op::conv2dTranspose || step.op == Op::conv2dFilterGrad)
+    return convolution_flops(plan, step);
   double in = 0;
   for (int input : step.inputs) in += static_cast<double>(plan.values[input].shape.size());
   switch (step.op) {
@@ -67,6 +82,18 @@ double flops_of(const Plan& plan, const Step& step) {
     case Op::sparseMatmulGrad: {
       const Shape& b = plan.values[step.inputs[3]].shape;
       return 2 * static_cast<double>(plan.values[step.inputs[1]].shape.size()) * static_cast<double>(b[1]);
+    }
+    case Op::maxPool2d:
+    case Op::averagePool2d:
+    case Op::maxPool2dPick: {
+      const std::vector<int64_t> pool = step.attrs.ints("poolSize");
+      return out * static_cast<double>(pool[0] * pool[1]);
+    }
+    case Op::maxPool2dGrad:
+    case Op::averagePool2dGrad: {
+      const std::vector<int64_t> pool = step.attrs.ints("poolSize");
+      const double windows = static_cast<double>(plan.values[step.inputs.back()].shape.size());
+      return windows * static_cast<double>(pool[0] * pool[1]);
     }
     case Op::sum:
     case Op::max:

@@ -10,6 +10,7 @@
 #include "plan/passes/column_sums.h"
 #include "plan/passes/epilogue.h"
 #include "plan/passes/passes.h"
+#include "plan/passes/tails.h"
 
 namespace downhill {
 
@@ -30,6 +31,7 @@ class Planner {
     for (NodeId id = 0; id < static_cast<NodeId>(ir_.nodes.size()); ++id) lower(id);
     place_outputs();
     place_writes();
+    if (options_.tails) fuse_tails(plan_);
     if (options_.chains) fuse_chains(plan_);
     plan_.arena_bytes = assign_offsets(plan_);
     collect_variables();
@@ -77,7 +79,7 @@ class Planner {
     step.label = node.label;
     const auto fused = fusion_.steps.find(id);
     if (fused != fusion_.steps.end()) {
-      step.op = Op::matmul;
+      step.op = fused->second.op;
       step.attrs = fused->second.attrs;
       step.epilogue = fused->second.epilogue;
       for (NodeId input : fused->second.inputs) step.inputs.push_back(value_of_[input]);

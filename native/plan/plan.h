@@ -27,8 +27,8 @@ struct Value {
   size_t bytes() const { return static_cast<size_t>(shape.size()) * size_of(dtype); }
 };
 
-/// What a matmul does to its result while it is still in cache: + bias (by column), then an activation or the gradient
-/// of one.
+/// What a matmul or conv2d does to its result while it is still in cache: + bias (by column), then an activation or the
+/// gradient of one.
 struct Epilogue {
   bool bias = false;             // the third input
   Op activation = Op::identity;  // a unary row f(result), or its gradient f(last input, result); identity: none
@@ -45,7 +45,7 @@ struct Step {
   int output = -1;
   int column_sums = -1;  // matmul of rank 2, a transposed: another result, the sums of b (k, n) over k
   Attrs attrs;
-  Epilogue epilogue;  // matmul only
+  Epilogue epilogue;  // matmul and conv2d only
   NodeId node = -1;   // of the graph, for messages
   std::string label;  // layer or variable, for messages and describe()
   /// What this step runs block by block, in this order: elementwise steps, casts and dropouts over arrays of one shape,
@@ -53,6 +53,10 @@ struct Step {
   /// that they read from outside, op and attributes those of the last of them, `output` and `more_outputs` all results
   /// that others read; the other results never reach memory.
   std::vector<Step> chain;
+  /// matmul only: what follows, on its finished blocks, each step on the result of the one before (passes/tails.h).
+  /// `inputs` end with what these read from outside; `output` and `more_outputs` are the results that others read.
+  std::vector<Step> tail;
+  int sums = -1;  // where there is a tail: the value of the product itself, with its epilogue
   std::vector<int> more_outputs;
 
   std::vector<int> outputs() const {
@@ -61,6 +65,8 @@ struct Step {
     all.insert(all.end(), more_outputs.begin(), more_outputs.end());
     return all;
   }
+  /// Of a matmul without its tail: a, b, a bias, and what the gradient of an activation reads.
+  size_t product_inputs() const { return 2 + size_t{epilogue.bias} + size_t{epilogue.has_gradient()}; }
 };
 
 /// A value copied into a variable when all steps have run.
@@ -85,6 +91,7 @@ struct PlanOptions {
   std::vector<std::pair<std::shared_ptr<Storage>, NodeId>> writes;  // state writes (variable, value)
   bool fold = true;                                                 // constant folding
   bool chains = true;                                               // elementwise chains
+  bool tails = true;                                                // of matrix products
 };
 
 Plan make_plan(const Graph& graph, const PlanOptions& options);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "backend/device.h"
+#include "core/denormals.h"
 #include "core/error.h"
 #include "data/gather.h"
 #include "data/permutation.h"
@@ -116,6 +117,7 @@ std::vector<ProfileRun> profile(const ProfileOptions& options, int64_t first, in
     const std::vector<Storage>& inputs = batches ? batches->gather(index) : options.inputs;
     if (batches) run.gather = since(start);
     check_inputs(plan, inputs);
+    const FlushDenormals flush(options.data != nullptr);  // as sessions do
     run_once(program, *options.workspace, inputs, outputs, static_cast<uint64_t>(index), seconds.data());
     run.steps.assign(seconds.begin(), seconds.end() - 1);
     run.program = seconds.back();

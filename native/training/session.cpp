@@ -57,7 +57,7 @@ void Session::set_program(int64_t rows, std::shared_ptr<Program> program) {
   entry.rows = rows;
   entry.program = std::move(program);
   entry.access = access_of(entry.program->plan());
-  entry.work = work_of(entry.program->plan());
+  entry.work = entry.program->work();
   add_locks(entry);
   where_ = entry.program->device().memory();
   entries_.push_back(std::move(entry));
@@ -172,6 +172,10 @@ Stretch Session::run(int64_t max_steps, double max_milliseconds) {
   const bool timed = max_milliseconds > 0 && max_milliseconds < 1e12;
   const auto deadline =
       Clock::now() + std::chrono::microseconds(timed ? static_cast<int64_t>(max_milliseconds * 1e3) : 0);
+  struct Forget {
+    Session& session;
+    ~Forget() { session.forget_ahead(); }
+  } forget{*this};
   bool aborted = false;
   try {
     if (options_.kind == SessionKind::train && !mark_ && position_ < length_) mark_.emplace(trained());

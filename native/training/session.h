@@ -100,6 +100,9 @@ class Session {
   void check(const Entry& entry) const;
   BatchGatherer gatherer(int64_t position, int64_t rows) const;
   void load(int64_t rows);
+  void begin_pieces(int64_t position, Buffer& to);
+  void gather_ahead(int64_t position);
+  void forget_ahead();
   void bind_outputs(const Entry& entry);
   void step();
   int64_t launch(Entry& entry, int64_t most);
@@ -129,16 +132,18 @@ class Session {
   Order order_ = Order::stored;
   bool listed_ = false;  // the rows are visited as rows_ lists them
   uint64_t seed_ = 0, draw_ = 0;
-  DeviceMemory* where_ = nullptr;         // memory that the programs work in; null: the host's
-  std::unique_ptr<Buffer> device_order_;  // the list there
-  bool order_there_ = false;              // it is that of rows_
-  double step_seconds_ = 0;               // of the last launch
-  std::unique_ptr<Buffer> batch_;         // gathered rows, column after column
-  std::vector<size_t> batch_offset_;      // by column, bytes
-  std::vector<const void*> inputs_;       // by column
-  std::vector<void*> outputs_;            // by output of the program
-  std::vector<float> logs_;               // of the batch in hand, one after the other
-  std::vector<size_t> log_offset_;        // by output
+  DeviceMemory* where_ = nullptr;          // memory that the programs work in; null: the host's
+  std::unique_ptr<Buffer> device_order_;   // the list there
+  bool order_there_ = false;               // it is that of rows_
+  double step_seconds_ = 0;                // of the last launch
+  std::unique_ptr<Buffer> batch_, spare_;  // gathered rows, column after column; of the next batch
+  BatchPieces pieces_;                     // of the columns among them that are dense: of the next batch while one runs
+  int64_t begun_ = -1;                     // position of the batch of pieces_
+  std::vector<size_t> batch_offset_;       // by column, bytes
+  std::vector<const void*> inputs_;        // by column
+  std::vector<void*> outputs_;             // by output of the program
+  std::vector<float> logs_;                // of the batch in hand, one after the other
+  std::vector<size_t> log_offset_;         // by output
   std::vector<double> sums_, last_;
   std::optional<TrainingMark> mark_;                          // from the first step of an epoch to its end
   std::shared_ptr<const Snapshot> snapshot_;                  // that the rest of this epoch reads

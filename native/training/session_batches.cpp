@@ -10,6 +10,10 @@ namespace downhill {
 
 namespace {
 
+// Bytes of a batch that is gathered ahead: a smaller one takes no time, a larger one would push the one in hand out of
+// the caches for the little that is done of it.
+constexpr size_t kLeastAhead = 1 << 15, kMostAhead = 1 << 20;
+
 std::string text(int64_t number) { return std::to_string(number); }
 
 }  // namespace
@@ -97,6 +101,17 @@ void Session::place_columns() {
     bytes += (column + kAlignment - 1) / kAlignment * kAlignment;
   }
   if (bytes > 0 && (!batch_ || batch_->bytes() < bytes)) batch_ = std::make_unique<Buffer>(bytes);
+  pieces_.clear();
+  begun_ = -1;
+  for (size_t i = 0; i < columns.size(); ++i)
+    if (!lies_ready(columns[i]) && columns[i].layout == Column::Layout::dense)
+      pieces_.add(columns[i], batch_offset_[i]);
+  const bool ahead =
+      !where_ && !pieces_.empty() && bytes >= kLeastAhead && bytes <= kMostAhead && length_ > batch_size_;
+  if (!ahead)
+    spare_.reset();
+  else if (!spare_ || spare_->bytes() < batch_->bytes())
+    spare_ = std::make_unique<Buffer>(batch_->bytes());
 }
 
 void Session::check_sparse(const Column& column, const Value& value, int64_t rows) const {
@@ -153,9 +168,26 @@ BatchGatherer Session::gatherer(int64_t position, int64_t rows) const {
   return {begin_ + position, nullptr, rows};
 }
 
+void Session::begin_pieces(int64_t position, Buffer& to) {
+  const int64_t rows = rows_at(position);
+  pieces_.stop();
+  if (listed_)
+    pieces_.begin(begin_, rows_.order().data() + position, rows, to.data());
+  else
+    pieces_.begin(begin_ + position, nullptr, rows, to.data());
+}
+
 /// Points inputs_ at the next `rows` rows.
 void Session::load(int64_t rows) {
   const std::vector<Column>& columns = dataset_->columns();
+  if (!pieces_.empty()) {
+    if (begun_ != position_)
+      begin_pieces(position_, *batch_);
+    else
+      std::swap(batch_, spare_);
+    pieces_.finish();
+    begun_ = -1;
+  }
   std::byte* const batch = batch_ ? batch_->data() : nullptr;
   BatchGatherer gather = gatherer(position_, rows);
   for (size_t i = 0; i < columns.size(); ++i) {
@@ -165,12 +197,27 @@ void Session::load(int64_t rows) {
       continue;
     }
     std::byte* const to = batch + batch_offset_[i];
-    gather(column, column.layout == Column::Layout::starts ? room_of(entry_of(rows), i + 1) : 0, to);
+    if (column.layout != Column::Layout::dense)
+      gather(column, column.layout == Column::Layout::starts ? room_of(entry_of(rows), i + 1) : 0, to);
     inputs_[i] = to;
   }
   if (!where_ || !batch) return;
   const std::byte* const there = batch_->read(where_);
   for (size_t i = 0; i < columns.size(); ++i) inputs_[i] = there + batch_offset_[i];
+}
+
+/// Lets threads that wait gather the batch that begins there, while the one before runs.
+void Session::gather_ahead(int64_t position) {
+  if (!spare_ || position >= length_) return;
+  begin_pieces(position, *spare_);
+  begun_ = position;
+  pieces_.offer();
+}
+
+/// Rows gathered ahead do not outlast a stretch: between two, no thread is at the data, and both may be replaced.
+void Session::forget_ahead() {
+  pieces_.stop();
+  begun_ = -1;
 }
 
 std::vector<Storage> Session::batch(int64_t back) {

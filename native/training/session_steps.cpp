@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "core/denormals.h"
 #include "core/error.h"
 #include "training/brief.h"
 #include "training/session.h"
@@ -36,6 +37,7 @@ void Session::step() {
   const int64_t rows = rows_at(position_);
   Entry& entry = entry_of(rows);
   load(rows);
+  gather_ahead(position_ + rows);
   bind_outputs(entry);
   Bindings bindings;
   bindings.inputs = inputs_.data();
@@ -44,6 +46,7 @@ void Session::step() {
   {
     const std::lock_guard<TurnMutex> program(entry.program->in_use);
     const std::lock_guard<TurnMutex> workspace(options_.workspace->in_use);
+    const FlushDenormals flush(!where_);
     if (options_.kind == SessionKind::train)
       train(entry, bindings);
     else if (!read(entry, bindings))

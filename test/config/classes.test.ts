@@ -66,7 +66,40 @@ const drawn = {
   recurrentInitializer: initializers.orthogonal({ seed: 2 }),
 };
 
+const images = { ...base, inputShape: [6, 5, 4] };
+const sequences = { ...base, inputShape: [7, 4] };
+
+/** The options of one weight. */
+const weightOptions = (name: string, seed: number): Options => ({
+  [`${name}Initializer`]: initializers.randomNormal({ mean: 1, stddev: 2, seed }),
+  [`${name}Regularizer`]: regularizers.l1l2({ l1: 0.5, l2: seed / 8 }),
+  [`${name}Constraint`]: constraints.maxNorm({ maxValue: seed, axis: 0 }),
+});
+
+const convolution = {
+  kernelSize: [3, 2],
+  strides: [2, 1],
+  padding: 'same',
+  dilationRate: [1, 2],
+  activation: 'softplus',
+  useBias: false,
+  ...weightOptions('bias', 5),
+};
+
 const axes = { inputAxes: [1, -2], outputAxes: [0] };
+
+const affine = {
+  ...base,
+  epsilon: 0.01,
+  center: false,
+  scale: false,
+  betaInitializer: initializers.constant({ value: 0.25 }),
+  gammaInitializer: initializers.randomNormal({ mean: 1, stddev: 0.5, seed: 3 }),
+  betaRegularizer: regularizers.l1({ l1: 0.125 }),
+  gammaRegularizer: regularizers.l2({ l2: 0.5 }),
+  betaConstraint: constraints.nonNeg(),
+  gammaConstraint: constraints.maxNorm({ maxValue: 3 }),
+};
 
 const rows: Record<string, Record<string, Row>> = {
   layer: {
@@ -75,6 +108,9 @@ const rows: Record<string, Record<string, Row>> = {
       options: { ...base, activation: 'leakyRelu' },
       also: [{ activation: ops.exp }],
     },
+    Add: { factory: 'add', options: base },
+    Average: { factory: 'average', options: base },
+    Concatenate: { factory: 'concatenate', options: { ...base, axis: 1 } },
     Dense: {
       factory: 'dense',
       options: {
@@ -114,10 +150,158 @@ const rows: Record<string, Record<string, Row>> = {
       also: [{ ...drawn, units: 2, biasInitializer: initializers.randomUniform({ seed: 9 }) }],
     },
     SimpleRNN: { factory: 'simpleRNN', options: recurrent, also: [{ ...drawn, units: 2 }] },
+    AveragePooling1D: {
+      factory: 'averagePooling1d',
+      options: { ...sequences, poolSize: [4], strides: [3], padding: 'same' },
+    },
+    AveragePooling2D: {
+      factory: 'averagePooling2d',
+      options: { ...images, poolSize: [3, 2], strides: [1, 2], padding: 'same' },
+    },
+    Conv1D: {
+      factory: 'conv1d',
+      options: {
+        ...sequences,
+        ...convolution,
+        ...weightOptions('kernel', 3),
+        kernelSize: [3],
+        strides: [2],
+        dilationRate: [2],
+        padding: 'causal',
+        filters: 6,
+        groups: 2,
+      },
+    },
+    Conv2D: {
+      factory: 'conv2d',
+      options: { ...images, ...convolution, ...weightOptions('kernel', 3), filters: 6, groups: 2 },
+      also: [
+        {
+          inputShape: [6, 5, 4],
+          filters: 2,
+          kernelSize: [1, 3],
+          kernelInitializer: initializers.ones(),
+          biasInitializer: initializers.randomUniform({ seed: 9 }),
+        },
+      ],
+    },
+    Conv2DTranspose: {
+      factory: 'conv2dTranspose',
+      options: {
+        ...images,
+        ...convolution,
+        ...weightOptions('kernel', 3),
+        strides: [3, 2],
+        dilationRate: [1, 2],
+        filters: 6,
+        outputPadding: [2, 1],
+      },
+    },
+    Cropping2D: {
+      factory: 'cropping2d',
+      options: {
+        ...images,
+        cropping: [
+          [1, 2],
+          [0, 3],
+        ],
+      },
+    },
+    DepthwiseConv2D: {
+      factory: 'depthwiseConv2d',
+      options: { ...images, ...convolution, ...weightOptions('depthwise', 3), depthMultiplier: 2 },
+    },
+    GlobalAveragePooling1D: { factory: 'globalAveragePooling1d', options: { ...sequences, keepdims: true } },
+    GlobalAveragePooling2D: { factory: 'globalAveragePooling2d', options: { ...images, keepdims: true } },
+    GlobalMaxPooling1D: { factory: 'globalMaxPooling1d', options: { ...sequences, keepdims: true } },
+    GlobalMaxPooling2D: { factory: 'globalMaxPooling2d', options: { ...images, keepdims: true } },
+    MaxPooling1D: {
+      factory: 'maxPooling1d',
+      options: { ...sequences, poolSize: [4], strides: [3], padding: 'same' },
+    },
+    MaxPooling2D: {
+      factory: 'maxPooling2d',
+      options: { ...images, poolSize: [3, 2], strides: [1, 2], padding: 'same' },
+    },
+    SeparableConv2D: {
+      factory: 'separableConv2d',
+      options: {
+        ...images,
+        ...convolution,
+        ...weightOptions('depthwise', 3),
+        ...weightOptions('pointwise', 4),
+        depthMultiplier: 2,
+        filters: 6,
+      },
+    },
+    UpSampling2D: { factory: 'upSampling2d', options: { ...images, size: [3, 4], interpolation: 'bilinear' } },
+    ZeroPadding2D: {
+      factory: 'zeroPadding2d',
+      options: {
+        ...images,
+        padding: [
+          [1, 2],
+          [0, 3],
+        ],
+      },
+    },
+    Dot: { factory: 'dot', options: { ...base, axes: [2, -1], normalize: true }, also: [{ axes: 1 }] },
     Dropout: { factory: 'dropout', options: { ...base, rate: 0.4, seed: 2 ** 40 }, also: [{ rate: 0.4 }] },
     Flatten: { factory: 'flatten', options: base },
     InputLayer: { factory: 'input', options: { name: 'mine', shape: [2, 3], dtype: 'int32' } },
+    Lambda: { factory: 'lambda', options: { ...base, function: ops.exp, outputShape: [2, 3] } },
+    Maximum: { factory: 'maximum', options: base },
+    Minimum: { factory: 'minimum', options: base },
+    Multiply: { factory: 'multiply', options: base },
+    Permute: { factory: 'permute', options: { ...base, dims: [2, 1] } },
+    RepeatVector: { factory: 'repeatVector', options: { ...base, inputShape: [6], n: 4 } },
     Reshape: { factory: 'reshape', options: { ...base, targetShape: [3, -1] } },
+    Subtract: { factory: 'subtract', options: base },
+    AlphaDropout: { factory: 'alphaDropout', options: { ...base, rate: 0.4, seed: 7 } },
+    BatchNormalization: {
+      factory: 'batchNormalization',
+      options: {
+        ...affine,
+        axis: 1,
+        momentum: 0.5,
+        movingMeanInitializer: initializers.randomNormal({ seed: 4 }),
+        movingVarianceInitializer: initializers.constant({ value: 2.5 }),
+      },
+      also: [{ gammaInitializer: initializers.randomUniform({ seed: 2 }) }],
+    },
+    ELU: { factory: 'elu', options: { ...base, alpha: 0.5 } },
+    GroupNormalization: { factory: 'groupNormalization', options: { ...affine, groups: 2, axis: 1 } },
+    LayerNormalization: { factory: 'layerNormalization', options: { ...affine, axis: [1, -1] }, also: [{ axis: 1 }] },
+    LeakyReLU: { factory: 'leakyRelu', options: { ...base, negativeSlope: 0.125 } },
+    Normalization: {
+      factory: 'normalization',
+      options: { ...base, axis: 1, mean: [1, -2], variance: [4, 0.25], invert: true },
+      also: [{ axis: [1, 2] }, { axis: null, mean: 2, variance: 3 }],
+    },
+    PReLU: {
+      factory: 'prelu',
+      options: {
+        ...base,
+        alphaInitializer: initializers.constant({ value: 0.25 }),
+        alphaRegularizer: regularizers.l2({ l2: 0.5 }),
+        alphaConstraint: constraints.nonNeg(),
+        sharedAxes: [1],
+      },
+    },
+    RMSNormalization: { factory: 'rmsNormalization', options: { ...base, axis: [1, 2], epsilon: 0.1 } },
+    ReLU: { factory: 'relu', options: { ...base, maxValue: 1.5, negativeSlope: 0.25, threshold: 0.5 } },
+    Rescaling: {
+      factory: 'rescaling',
+      options: { ...base, scale: 2.5, offset: [1, 2, 3] },
+      also: [{ scale: [2, 4, 8] }],
+    },
+    Softmax: { factory: 'softmax', options: { ...base, axis: [1, 2] } },
+    SpatialDropout1D: { factory: 'spatialDropout1d', options: { ...base, rate: 0.4, seed: 7 } },
+    SpatialDropout2D: {
+      factory: 'spatialDropout2d',
+      options: { ...base, inputShape: [3, 1, 2], rate: 0.4, seed: 7, dataFormat: 'channelsFirst' },
+    },
+    UnitNormalization: { factory: 'unitNormalization', options: { ...base, axis: 1 } },
   },
   initializer: {
     Constant: { factory: 'constant', options: { value: -1.5 }, also: [{ value: [0.5, -1, 2, 3, 1e-9] }] },
@@ -529,10 +713,15 @@ const isClass = (value: unknown) => /^class\b/.test(Function.prototype.toString.
 /** What an object does, as numbers. */
 const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> = {
   layer: (layer: layers.Layer) => {
-    const input = tensor(randomArray(12, 1, 0, 4), [2, 2, 3]);
-    layer.build([2, 3]);
+    const example = layer.inputShape ?? [2, 3];
+    const inputs = [1, 2].map((from) =>
+      tensor(randomArray(2 * example.reduce((size, dim) => size * dim, 1), from, 0, 4), [2, ...example]),
+    );
+    const input = layer.severalInputs ? inputs : inputs[0];
+    const shape = layer.severalInputs ? [example, example] : example;
+    layer.build(shape);
     return {
-      shape: layer.computeOutputShape([2, 3]),
+      shape: layer.computeOutputShape(shape),
       weights: layer.weights.map(({ name, shape, trainable, variable, regularizer }) => ({
         name,
         shape,
@@ -588,7 +777,9 @@ function measured(loss: losses.Loss | metrics.Metric): unknown {
 
 /** Equal configs give equal weights only where each initializer has its seed, or draws nothing. */
 function seeded(layer: layers.Layer): boolean {
-  const found = ['kernelInitializer', 'biasInitializer'].map((key) => layer.getConfig()[key] as Serialized | undefined);
+  const found = Object.entries(layer.getConfig())
+    .filter(([key]) => key.endsWith('Initializer'))
+    .map(([, value]) => value as unknown as Serialized);
   return found.every((entry) => entry?.config.seed !== null);
 }
 
@@ -644,7 +835,8 @@ for (const kind of Object.keys(exported)) {
       for (const given of [row.options, ...(row.also ?? [])]) {
         const { config } = serialize(made(kind, factory, given));
         for (const [option, value] of Object.entries(given)) {
-          const object = typeof value === 'function' || (typeof value === 'object' && !Array.isArray(value));
+          const object =
+            typeof value === 'function' || (typeof value === 'object' && value !== null && !Array.isArray(value));
           expect(config[option], `${factory}: ${option}`).toEqual(object ? serialize(value as object) : value);
         }
       }
@@ -676,16 +868,29 @@ const data: Record<string, readonly string[]> = { diagnostics: ['x', 'y'] };
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
   bidirectional: { layer: layers.lstm({ units: 1 }) },
+  alphaDropout: { rate: 0.5 },
+  conv1d: { filters: 1, kernelSize: 1 },
+  conv2d: { filters: 1, kernelSize: 1 },
+  conv2dTranspose: { filters: 1, kernelSize: 1 },
   csvLogger: { path: 'b.csv' },
   dense: { units: 1 },
+  depthwiseConv2d: { kernelSize: 1 },
+  dot: { axes: 1 },
   dropout: { rate: 0.5 },
   gru: { units: 1 },
   input: { shape: [1] },
+  lambda: { function: ops.exp },
   learningRateScheduler: { schedule: schedules.constant(0.5) },
   lstm: { units: 1 },
   modelCheckpoint: { path: 'm' },
+  permute: { dims: [1] },
+  repeatVector: { n: 1 },
+  rescaling: { scale: 1 },
   reshape: { targetShape: [-1] },
   simpleRNN: { units: 1 },
+  spatialDropout1d: { rate: 0.5 },
+  spatialDropout2d: { rate: 0.5 },
+  separableConv2d: { filters: 1, kernelSize: 1 },
   constant: { value: 0 },
   cosine: { initial: 1, steps: 1 },
   cosineRestarts: { initial: 1, steps: 1 },

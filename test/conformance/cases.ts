@@ -19,6 +19,7 @@ import {
 } from './problems.js';
 import { recurrentCases } from './recurrent-cases.js';
 import { sparseMatmulCase } from './sparse-cases.js';
+import { windowCases } from './window-cases.js';
 
 const one = (minRank = 0, options?: Parameters<typeof shapes>[1]) => shapes(minRank, options).map((shape) => [shape]);
 /** Small enough for values that are all 0.05 apart. */
@@ -230,7 +231,7 @@ const matmulCase: Case = {
   problems: fc
     .tuple(
       dim,
-      dim,
+      fc.oneof(dim, fc.constant(70)), // long enough for dot products on every instruction set
       dim,
       fc.boolean(),
       fc.boolean(),
@@ -614,6 +615,7 @@ export const cases: Case[] = [
   matmulCase,
   sparseMatmulCase,
   ...recurrentCases,
+  ...windowCases,
   rowCase('softmax', formulas.softmax),
   rowCase('logSoftmax', formulas.logSoftmax),
   logSumExpCase,

@@ -81,8 +81,7 @@ function reference(cell: Cell, [x, kernel, ...rest]: Nd[]): Nd {
 const call = (cell: Cell, [x, kernel, ...rest]: Computed[], hidden: number | null): Computed => {
   const bias = cell.bias ? [rest.shift()!] : [];
   const initial = rest.length > 0 ? rest : undefined;
-  const states =
-    cell.op === 'gru' ? ops.gru(x!, kernel!, bias[0]!, initial) : ops[cell.op](x!, kernel!, initial);
+  const states = cell.op === 'gru' ? ops.gru(x!, kernel!, bias[0]!, initial) : ops[cell.op](x!, kernel!, initial);
   return hidden === null ? states : ops.slice(states, [0, 0, 0], [-1, -1, hidden]);
 };
 

@@ -7,9 +7,10 @@ import { loadAddon } from '../../lib/binding/load.js';
 import { cases } from './cases.js';
 
 const rows = binding.ops();
-/** Leaves are made by tracing; gradients of activations by autodiff; dropout by its layer. */
+/** Leaves are made by tracing; gradients of activations by autodiff; dropout by its layer; what picks by the largest, by autodiff. */
 const isInternal = (name: string) =>
-  ['input', 'constant', 'variable', 'dropout', 'sparseDropout'].includes(name) || name.endsWith('Grad');
+  ['input', 'constant', 'variable', 'dropout', 'sparseDropout', 'maxPool2dPick'].includes(name) ||
+  name.endsWith('Grad');
 const published = rows.map(({ name }) => name).filter((name) => !isInternal(name));
 
 it('every row of the op table is a function of ops, and nothing else is', () => {

@@ -11,6 +11,46 @@ describe('operands', () => {
     expect(await ops.mul(variable([2]), variable([3])).array()).toEqual([6]);
   });
 
+  it('may change between calls of one op: shapes, dtypes, options', async () => {
+    const [a, b] = [
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+      tensor([
+        [5, 6],
+        [7, 8],
+      ]),
+    ];
+    const wide = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    const whole = tensor([1, 2], [2], 'int32');
+    for (let repeat = 0; repeat < 2; repeat++) {
+      expect(await ops.matmul(a, b).array()).toEqual([
+        [19, 22],
+        [43, 50],
+      ]);
+      expect(await ops.matmul(a, b, { transposeA: true }).array()).toEqual([
+        [26, 30],
+        [38, 44],
+      ]);
+      expect(await ops.matmul(a, wide).array()).toEqual([
+        [9, 12, 15],
+        [19, 26, 33],
+      ]);
+      expect(await ops.add(whole, whole).array()).toEqual([2, 4]);
+      expect(ops.add(whole, whole).dtype).toBe('int32');
+      expect(await ops.add(tensor([0.5, 1]), whole).array()).toEqual([1.5, 3]);
+      expect(await ops.add(whole, tensor([0.5, 1])).array()).toEqual([1.5, 3]);
+      expect(await ops.matmul(b, a).array()).toEqual([
+        [23, 34],
+        [31, 46],
+      ]);
+    }
+  });
+
   it('of a Variable are read now', async () => {
     const v = variable([1]);
     const y = ops.add(v, 1);

@@ -231,7 +231,7 @@ describe('save and loadModel', () => {
     const storage = (values: number) => binding.storageFrom(new Float32Array(values), 'float32');
     const tensors = (skip: string, extra: string[] = []) =>
       net.weights
-        .map((weight) => ({ name: `${weight.owner.name}/${weight.name}`, shape: weight.shape }))
+        .map((weight) => ({ name: weight.path, shape: weight.shape }))
         .filter(({ name }) => name !== skip)
         .concat(extra.map((name) => ({ name, shape: [1] })))
         .map(({ name, shape }) => ({

@@ -246,17 +246,51 @@ void long_paths() {
   }
 }
 
+/// A side of a few rows or columns, on either hand: all counts, tails, transposes.
+void narrow() {
+  uint32_t seed = 3000;
+  for (int64_t few = 1; few <= 9; ++few)
+    for (int transposes = 0; transposes < 4; ++transposes)
+      for (int64_t many : {17, 37})
+        for (int64_t k : {67, 130}) {
+          Case shape = {many, few, k, (transposes & 1) != 0, (transposes & 2) != 0};
+          shape.pad_a = seed % 3, shape.pad_b = seed % 2, shape.pad_c = seed % 5 == 0;
+          shape.bias = seed % 2 == 0, shape.activate = seed % 3 == 0, shape.gradient = seed % 3 == 1;
+          check(shape, seed++);
+          std::swap(shape.m, shape.n);
+          check(shape, seed++);
+        }
+  const Case shapes[] = {
+      {5000, 2, 110, true, false, 0, 0, 0, true, true},  // ranges of k
+      {2, 5000, 110, false, false, 0, 0, 1, true, false, true},
+      {9000, 8, 20, true, true, 0, 0, 0, true, true},  // more lines than sums at once
+      {7, 9000, 20, true, false, 0, 0, 0, true, true},
+      {1, 24, 8000, false, false, 0, 0, 0, true, false},  // several chains
+      {90, 8, 2100, false, false, 0, 0, 0, true, true},   // a packed by two threads, in blocks
+      {6, 90, 1400, true, true, 0, 0, 2, true, false, true},
+      {3, 2, 9001, false, true, 0, 0, 0, true, true},
+      {1, 1, 700, false, false, 0, 0, 0, true, false},
+  };
+  for (const Case& shape : shapes) check(shape, seed++);
+}
+
 /// NaN and infinity reach exactly the rows or columns that read them.
 void not_finite() {
   for (const Isa& isa : isas())
     for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       std::mt19937 random(3);
       Problem in_a({45, 37, 70, false, true}, random), in_b({45, 37, 70, true, false}, random);
+      Problem in_dots({45, 3, 70, false, true}, random), in_rows({45, 3, 70, true, false}, random);
       in_a.a[20 * in_a.lda + 69] = bad;
       in_b.b[69 * in_b.ldb + 36] = bad;
+      for (Problem* problem : {&in_dots, &in_rows})
+        problem->a[problem == &in_dots ? 20 * problem->lda + 69 : 69 * problem->lda + 20] = bad;
       set_threads(2);
-      in_a.run(*isa.kernels);
-      in_b.run(*isa.kernels);
+      for (Problem* problem : {&in_a, &in_b, &in_dots, &in_rows}) problem->run(*isa.kernels);
+      for (Problem* problem : {&in_dots, &in_rows})
+        for (int64_t i = 0; i < 45; ++i)
+          for (int64_t j = 0; j < 3; ++j)
+            CHECK(std::isfinite(problem->c[kGuard + i * problem->ldc + j]) == (i != 20), "%s", isa.name);
       for (int64_t i = 0; i < 45; ++i)
         for (int64_t j = 0; j < 37; ++j) {
           CHECK(std::isfinite(in_a.c[kGuard + i * in_a.ldc + j]) == (i != 20), "%s", isa.name);
@@ -271,6 +305,7 @@ int main() {
   every_small_shape();
   random_shapes();
   long_paths();
+  narrow();
   not_finite();
   return downhill::test::report("matmul");
 }

@@ -114,6 +114,34 @@ inline Array run_op(Op op, const std::vector<Array>& inputs, const Attrs& attrs 
   return first;
 }
 
+inline bool same_bits(const Array& a, const Array& b) {
+  for (int64_t i = 0; i < a.size(); ++i)
+    if (std::memcmp(static_cast<const char*>(a.data()) + 4 * i, static_cast<const char*>(b.data()) + 4 * i, 4) != 0 &&
+        !(std::isnan(a[i]) && std::isnan(b[i])))
+      return false;
+  return true;
+}
+
+/// All outputs of a plan, after two runs.
+inline std::vector<Array> run_plan(Plan plan, const std::vector<Array>& inputs, uint64_t step) {
+  const std::unique_ptr<Program> program = cpu::compile(std::move(plan));
+  std::vector<const void*> in;
+  for (const Array& input : inputs) in.push_back(input.data());
+  std::vector<Array> results;
+  for (int output : program->plan().outputs) {
+    const Value& value = program->plan().values[static_cast<size_t>(output)];
+    results.push_back(empty(value.shape, value.dtype));
+  }
+  std::vector<void*> out;
+  for (Array& result : results) out.push_back(result.data());
+  Workspace workspace;
+  Bindings bindings;
+  bindings.inputs = in.data(), bindings.outputs = out.data(), bindings.workspace = &workspace, bindings.step = step;
+  program->run(bindings);
+  program->run(bindings);  // nothing of the first run is left that the second reads
+  return results;
+}
+
 /// Checks every element against reference(position) in double.
 inline void expect(const std::string& what, const Array& actual, const std::function<double(int64_t)>& reference,
                    double tolerance = 2e-6) {

@@ -3,8 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <vector>
 
+#include "backend/backend.h"
+#include "backend/cpu/kernels/table.h"
 #include "check.h"
+#include "ops/movement.h"
 
 using namespace downhill::DH_ISA;
 
@@ -74,9 +79,36 @@ void moments() {
   CHECK(std::fabs(flat / n - 0.5) < 0.002, "mean of uniforms %g", flat / n);
 }
 
+/// Dropout draws many counters at a time: the numbers of each element are those of its own counter, wherever a piece
+/// begins, across the lower half of the counter, and on every instruction set.
+void drawn_side_by_side() {
+  namespace cpu = downhill::cpu;
+  const uint64_t key = 0x0123456789abcdef, step = 0x300000002;
+  const int64_t begins[] = {0, 1, 2, 3, 60, 61, 127, 4 * ((int64_t{1} << 32) - 7) + 1, (int64_t{1} << 40) + 6};
+  for (const std::string& isa : cpu::available_isas()) {
+    cpu::select_isa(isa);
+    for (int64_t begin : begins)
+      for (int64_t n : {1, 3, 4, 63, 64, 65, 130, 500}) {
+        std::vector<float> x(static_cast<size_t>(n)), y(static_cast<size_t>(n) + 1, -1.0f);
+        for (int64_t i = 0; i < n; ++i) x[static_cast<size_t>(i)] = 1.0f + static_cast<float>(i);
+        cpu::kernels().movement.dropout(x.data(), y.data(), begin, n, 0.3f, key, step);
+        const Dropout f(0.3f);
+        int64_t wrong = 0;
+        for (int64_t i = 0; i < n; ++i) {
+          const auto element = static_cast<uint64_t>(begin + i);
+          const float random = uniform(philox(key, step, element / 4).v[element % 4]);
+          wrong += y[static_cast<size_t>(i)] != f(x[static_cast<size_t>(i)], random);
+        }
+        CHECK(wrong == 0 && y.back() == -1.0f, "%s: %d of %d elements from %lld on", isa.c_str(),
+              static_cast<int>(wrong), static_cast<int>(n), static_cast<long long>(begin));
+      }
+  }
+}
+
 }  // namespace
 
 int main() {
+  drawn_side_by_side();
   known_answers();
   counters();
   truncated();

@@ -26,7 +26,7 @@ NodeId variable(Graph& graph, const Shape& shape) {
 Plan plan_of(const Graph& graph, std::vector<NodeId> outputs) {
   PlanOptions options;
   options.outputs = std::move(outputs);
-  options.chains = false;  // chains.test.cpp
+  options.chains = options.tails = false;  // chains.test.cpp, tails.test.cpp
   return make_plan(graph, options);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.h"
+#include "core/denormals.h"
 
 using downhill::cpu::default_threads;
 using downhill::cpu::parallel_for;
@@ -92,6 +93,28 @@ void both_threads_work() {
   CHECK(std::chrono::steady_clock::now() < limit);
 }
 
+/// A region keeps denormals, or takes them for 0, as its caller does: on every thread, also after the other kind.
+void denormals() {
+  set_threads(2);
+  const volatile float least_normal = 1.17549435e-38F, half = 0.5F;
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  for (const bool flush : {false, true, true, false, true, false}) {
+    const downhill::FlushDenormals scope(flush);
+    std::atomic<int> arrived{0};
+    float product[2] = {-1, -1};
+    bool operand[2] = {};
+    parallel_for(2, [&](int64_t i) {
+      product[i] = least_normal * half;
+      const volatile float denormal = 1e-40F;
+      operand[i] = denormal * 1e30F == 0;
+      ++arrived;
+      while (arrived.load() < 2 && std::chrono::steady_clock::now() < limit) std::this_thread::yield();  // one each
+    });
+    for (int i = 0; i < 2; ++i) CHECK((product[i] == 0) == flush && operand[i] == flush, "thread %d", i);
+  }
+  CHECK(least_normal * half != 0, "a scope's end restores");
+}
+
 /// Whoever has one long chunk, others do all the rest, of that thread's range too.
 void ranges_are_shared() {
   set_threads(2);
@@ -149,6 +172,7 @@ int main() {
   sleeping_workers();
   brief_chunks();
   both_threads_work();
+  denormals();
   ranges_are_shared();
   nested();
   concurrent_callers_and_resizes();

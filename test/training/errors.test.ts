@@ -43,8 +43,8 @@ test('compile checks names and keys', () => {
   throwsAtOnce('INVALID_ARGUMENT', /needs the option "optimizer"/, compile({ loss: 'mse' }));
   throwsAtOnce(
     'INVALID_ARGUMENT',
-    /metrics must be a list/,
-    compile({ optimizer: 'sgd', loss: 'mse', metrics: 'accuracy' }),
+    /metrics must be a name, a metric/,
+    compile({ optimizer: 'sgd', loss: 'mse', metrics: 3 }),
   );
   throwsAtOnce('INVALID_ARGUMENT', /metrics\[0\]/, compile({ optimizer: 'sgd', loss: 'mse', metrics: [3] }));
   throwsAtOnce('INVALID_ARGUMENT', /loss must be/, compile({ optimizer: 'sgd', loss: 3 }));

@@ -14,6 +14,8 @@ export interface MatmulOptions {
   transposeB?: boolean;
 }
 
+const plain = Object.freeze({ transposeA: false, transposeB: false });
+
 /**
  * Matrix product a [..., m, k] · b [..., k, n] → [..., m, n], in float32; leading axes broadcast.
  *
@@ -21,6 +23,7 @@ export interface MatmulOptions {
  * @example ops.matmul(x, w, { transposeB: true });
  */
 export const matmul = ((a: Value, b: Value, options?: MatmulOptions) => {
+  if (options === undefined) return call('matmul', [a, b], plain);
   const read = new Options<MatmulOptions>('ops.matmul', options, ['transposeA', 'transposeB']);
   const transposeA = read.flag('transposeA', false);
   return call('matmul', [a, b], { transposeA, transposeB: read.flag('transposeB', false) });

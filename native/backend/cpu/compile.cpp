@@ -39,6 +39,10 @@ std::unique_ptr<Launch> compile_step(const Build& build) {
       return compile_scatter_add(build);
     case Family::one_hot:
       return compile_one_hot(build);
+    case Family::conv:
+      return compile_conv(build);
+    case Family::pool:
+      return compile_pool(build);
     case Family::sparse:
       return compile_sparse(build);
   }

@@ -13,6 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include "backend/cpu/idle.h"
+#include "core/denormals.h"
+
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #include <signal.h>
@@ -70,6 +73,7 @@ class Pool {
     // below.
     fn_ = fn;
     arg_ = arg;
+    mode_ = denormal_mode();
     chunks_ = chunks;
     group_size_ = size;
     done_.store(0, std::memory_order_relaxed);
@@ -89,10 +93,24 @@ class Pool {
     work_in_region(0);
     inside_region = false;
     // Only groups that a worker has claimed are outstanding here.
-    for (int spins = 0; done_.load(std::memory_order_acquire) != groups; ++spins) {
+    const auto over = [&] { return done_.load(std::memory_order_acquire) == groups; };
+    for (int spins = 0; !over(); ++spins) {
       if (oversubscribed() || spins > 4000) std::this_thread::yield();
       relax();
+      if (!oversubscribed()) help(over);
     }
+  }
+
+  bool offer(IdleWork& work) {
+    IdleWork* none = nullptr;
+    return threads() > 1 && offered_.compare_exchange_strong(none, &work, std::memory_order_seq_cst);
+  }
+
+  /// Helpers count themselves before they look at what is on offer: who is not counted after the store saw nothing.
+  void withdraw(IdleWork& work) {
+    if (offered_.load(std::memory_order_relaxed) != &work) return;
+    offered_.store(nullptr, std::memory_order_seq_cst);
+    while (helpers_.load(std::memory_order_seq_cst) > 0) relax();
   }
 
  private:
@@ -109,6 +127,7 @@ class Pool {
                                           std::memory_order_acquire));
     const int64_t first = static_cast<int64_t>(own ? next : end - 1) * group_size_;
     const int64_t last = std::min(first + group_size_, chunks_);
+    if (denormal_mode() != mode_) set_denormal_mode(mode_);  // a worker's stays until another region asks
     for (int64_t chunk = first; chunk < last; ++chunk) fn_(arg_, chunk);
     return true;
   }
@@ -123,6 +142,21 @@ class Pool {
     if (done > 0) done_.fetch_add(done, std::memory_order_release);
   }
 
+  /// Pieces of what is on offer until `over` or none is left.
+  template <typename Over>
+  void help(const Over& over) {
+    if (!offered_.load(std::memory_order_relaxed)) return;
+    helpers_.fetch_add(1, std::memory_order_seq_cst);
+    if (IdleWork* const work = offered_.load(std::memory_order_seq_cst)) {
+      const uint64_t mode = denormal_mode();
+      if (mode) set_denormal_mode(0);
+      while (!over() && offered_.load(std::memory_order_relaxed) == work && work->piece()) {
+      }
+      if (mode) set_denormal_mode(mode);
+    }
+    helpers_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+
   /// Waits for a region after `seen`: first spinning, then asleep. False when the thread must end.
   bool wait(uint64_t seen, bool spin) {
     const auto open = [&] { return region_.load(std::memory_order_seq_cst) != seen; };
@@ -133,6 +167,7 @@ class Pool {
           if (open()) return true;
           relax();
         }
+        help(open);
       } while (!stop_.load(std::memory_order_relaxed) && std::chrono::steady_clock::now() < deadline);
     } else {
       for (int i = 0; i < 4; ++i) {
@@ -209,12 +244,15 @@ class Pool {
 
   void (*fn_)(void*, int64_t) = nullptr;
   void* arg_ = nullptr;
+  uint64_t mode_ = 0;  // of denormals: the caller's
   int64_t chunks_ = 0;
   int64_t group_size_ = 1;
 
   alignas(64) std::atomic<uint64_t> region_{0};  // generation of the latest
   alignas(64) std::atomic<uint64_t> done_{0};
   alignas(64) std::atomic<int> asleep_{0};
+  alignas(64) std::atomic<IdleWork*> offered_{nullptr};
+  std::atomic<int> helpers_{0};
   std::atomic<bool> stop_{false};
   std::mutex sleep_;
   std::condition_variable wake_;
@@ -230,6 +268,8 @@ Pool& pool() {
 
 void parallel(int64_t chunks, void (*fn)(void* arg, int64_t chunk), void* arg) { pool().run(chunks, fn, arg); }
 bool any_sleeps() { return pool().any_sleeps(); }
+bool offer(IdleWork& work) { return pool().offer(work); }
+void withdraw(IdleWork& work) { pool().withdraw(work); }
 int threads() { return pool().threads(); }
 void set_threads(int count) { pool().set_threads(count); }
 

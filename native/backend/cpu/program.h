@@ -66,6 +66,8 @@ std::unique_ptr<Launch> compile_dropout(const Build& build);
 std::unique_ptr<Launch> compile_gather(const Build& build);
 std::unique_ptr<Launch> compile_scatter_add(const Build& build);
 std::unique_ptr<Launch> compile_one_hot(const Build& build);
+std::unique_ptr<Launch> compile_conv(const Build& build);    // conv2d conv2dTranspose conv2dFilterGrad
+std::unique_ptr<Launch> compile_pool(const Build& build);    // maxPool2d averagePool2d and their gradients
 std::unique_ptr<Launch> compile_sparse(const Build& build);  // sparseMatmul sparseMatmulGrad sparseDropout
 
 /// Of an elementwise step; throws UNSUPPORTED.

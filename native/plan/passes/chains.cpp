@@ -6,6 +6,7 @@
 
 #include "backend/reduce_passes.h"
 #include "plan/memory.h"
+#include "plan/passes/tails.h"
 
 namespace downhill {
 
@@ -228,6 +229,7 @@ class Fuser {
 void fuse_chains(Plan& plan) { Fuser(plan).run(); }
 
 Plan without_chains(Plan plan) {
+  split_tails(plan);
   std::vector<Step> steps;
   for (Step& step : plan.steps)
     if (step.chain.empty())

@@ -15,7 +15,7 @@ inline constexpr int64_t kDraw = 4;          // elements that dropout draws at a
 /// own: a value kept for the backward pass is cheaper than two.
 void fuse_chains(Plan& plan);
 
-/// The plan with the steps of all chains by themselves again, for devices that run step by step.
+/// The plan with the steps of all chains and tails by themselves again, for devices that run step by step.
 Plan without_chains(Plan plan);
 
 /// Rows that a chain's reduction goes along, with n elements each; 0: the step is no such reduction.

@@ -4,6 +4,9 @@ namespace downhill {
 
 namespace {
 
+/// Whether sums of products come from this node, to which an epilogue may be fused.
+bool is_product(const Node& node) { return node.op == Op::matmul || node.op == Op::conv2d; }
+
 /// A vector along the columns of the product.
 bool is_bias(const Ir& ir, NodeId candidate, const Node& product) {
   const Node& node = ir.nodes[candidate];
@@ -40,9 +43,9 @@ Fusion fuse_epilogues(const Ir& ir) {
       for (int side = 0; side < 2; ++side) {
         const NodeId product = node.inputs[side], bias = node.inputs[1 - side];
         const Node& matmul = ir.nodes[product];
-        if (matmul.op != Op::matmul || uses[product] != 1 || matmul.shape != node.shape || !is_bias(ir, bias, matmul))
+        if (!is_product(matmul) || uses[product] != 1 || matmul.shape != node.shape || !is_bias(ir, bias, matmul))
           continue;
-        FusedMatmul fused{{matmul.inputs[0], matmul.inputs[1], bias}, matmul.attrs, {}};
+        FusedMatmul fused{matmul.op, {matmul.inputs[0], matmul.inputs[1], bias}, matmul.attrs, {}};
         fused.epilogue.bias = true;
         fusion.steps.emplace(id, std::move(fused));
         fusion.absorbed[product] = 1;
@@ -51,13 +54,14 @@ Fusion fuse_epilogues(const Ir& ir) {
     } else if (const NodeId source = activated_by(ir, node); source >= 0) {
       if (uses[source] != 1) continue;
       const auto biased = fusion.steps.find(source);
-      if (biased == fusion.steps.end() && ir.nodes[source].op != Op::matmul) continue;
+      if (biased == fusion.steps.end() && !is_product(ir.nodes[source])) continue;
       if (biased != fusion.steps.end() && biased->second.epilogue.activation != Op::identity) continue;
       FusedMatmul fused;
       if (biased != fusion.steps.end()) {
         fused = std::move(biased->second);
         fusion.steps.erase(biased);
       } else {
+        fused.op = ir.nodes[source].op;
         fused.inputs = ir.nodes[source].inputs;
         fused.attrs = ir.nodes[source].attrs;
       }

@@ -1,5 +1,5 @@
-// Epilogue fusion: matmul → + bias → activation, or an activation's gradient, become one step, where nothing else reads
-// what lies between.
+// Epilogue fusion: matmul or conv2d → + bias → activation, or an activation's gradient, become one step, where nothing
+// else reads what lies between.
 #pragma once
 #include <unordered_map>
 #include <vector>
@@ -9,8 +9,9 @@
 namespace downhill {
 
 struct FusedMatmul {
+  Op op = Op::matmul;          // or conv2d
   std::vector<NodeId> inputs;  // a, b [, bias] [, what the gradient reads]
-  Attrs attrs;                 // of the matmul
+  Attrs attrs;                 // of the product
   Epilogue epilogue;
 };
 

@@ -1,3 +1,6 @@
+#include <cstring>
+
+#include "ops/movement.h"
 #include "plan/passes/passes.h"
 
 namespace downhill {
@@ -44,6 +47,28 @@ void skip_broadcasts(Ir& ir, Node& node) {
   }
 }
 
+/// Where a relu's result y went through a dropout, the gradient y > 0 ? dropout(d) : 0 needs no random numbers: what
+/// the dropout kept is above 0 in its own result, and nothing else is. So y is not kept for the backward pass either.
+void read_dropped(Ir& ir, Node& node) {
+  const NodeId d = node.inputs[1];
+  if (ir.nodes[d].op != Op::dropout) return;
+  const Attrs attrs = ir.nodes[d].attrs;
+  for (NodeId id = 0; id < static_cast<NodeId>(ir.nodes.size()); ++id) {
+    const Node& forward = ir.nodes[id];
+    if (forward.op != Op::dropout || forward.inputs[0] != node.inputs[0] || !(forward.attrs == attrs)) continue;
+    const DH_ISA::Dropout dropout(static_cast<float>(attrs.number("rate")));
+    const auto storage = std::make_shared<Storage>();
+    storage->bytes = sizeof dropout.scale;
+    storage->buffer = std::make_shared<Buffer>(storage->bytes);
+    std::memcpy(storage->data(), &dropout.scale, sizeof dropout.scale);
+    const NodeId scale = ir.push({Op::constant, {}, {}, Shape(), DType::float32, storage, -1, ""});
+    const NodeId scaled =
+        ir.push({Op::mul, {ir.nodes[d].inputs[0], scale}, {}, node.shape, DType::float32, nullptr, -1, node.label});
+    node.inputs = {id, scaled};
+    return;
+  }
+}
+
 bool in_order(const std::vector<int64_t>& permutation) {
   for (size_t i = 0; i < permutation.size(); ++i)
     if (permutation[i] != static_cast<int64_t>(i)) return false;
@@ -75,6 +100,9 @@ NodeId simplify(Ir& ir, Node& node) {
       return in(1).shape == node.shape && is_scalar_constant(in(0), 1) ? node.inputs[1] : kKeep;
     case Op::div:
       return in(0).shape == node.shape && is_scalar_constant(in(1), 1) ? node.inputs[0] : kKeep;
+    case Op::reluGrad:
+      read_dropped(ir, node);
+      return kKeep;
     case Op::matmul:
       fold_transposes(ir, node);
       return kKeep;

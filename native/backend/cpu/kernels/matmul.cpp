@@ -3,6 +3,7 @@
 // chunks or read in place.
 #include "backend/cpu/kernels/matmul_entry.h"
 #include "backend/cpu/kernels/matmul_finish.h"
+#include "backend/cpu/kernels/matmul_narrow.h"
 #include "backend/cpu/kernels/matmul_pack.h"
 #include "backend/cpu/kernels/matmul_tile.h"
 #include "backend/cpu/pool.h"
@@ -17,8 +18,10 @@ constexpr int64_t kGroupPanels = 4;                  // of b, packed together
 constexpr int64_t kPackedFloats = int64_t{2} << 20;  // packed a is 8 MiB, at most
 constexpr int64_t kFlopsPerChunk = int64_t{32} * kTileCols * 512;  // about 2 µs: well above the cost of a region
 constexpr int64_t kMaxChunks = 32;
-constexpr int64_t kPackPiece = 16384;  // floats of a that are packed at once, about
-constexpr int64_t kSmallA = 65536;     // floats of a that need no packing
+constexpr int64_t kPackPiece = 16384;             // floats of a that are packed at once, about
+constexpr int64_t kPackedAhead = 32 * kTileRows;  // packed a is one stream that goes on into the next tile
+constexpr int64_t kLinesAhead = 64;
+constexpr int64_t kSmallA = 65536;  // floats of a that need no packing
 
 bool is_amd() {
 #if defined(__x86_64__)
@@ -37,12 +40,15 @@ struct Cut {
 };
 
 int64_t row_chunk_count(int64_t m, int64_t n, int64_t flops) {
-  const int64_t panels = ceil_div(n, kTileCols);
-  const int64_t wanted = smaller(flops / kFlopsPerChunk + 1, kMaxChunks);
-  const int64_t least = ceil_div(m, kBlockRows);
-  const int64_t most =
-      larger(1, m / ((n > 2 * kTileCols ? 8 : 2) * kTileRows));  // below that, reading b again costs too much
-  return larger(least, smaller(ceil_div(wanted, panels), most));
+  const int64_t panels = ceil_div(n, kTileCols), wanted = smaller(flops / kFlopsPerChunk + 1, kMaxChunks);
+  const int64_t least = ceil_div(m, kBlockRows), by_work = ceil_div(wanted, panels);
+  // Fewer rows than these, and reading b again costs too much; one odd panel, and threads would idle.
+  const bool uneven = panels % 2 == 1 && panels < 8 && m >= 2 * kTileRows;
+  if (n > 2 * kTileCols) return larger(least, smaller(by_work, larger(uneven ? 2 : 1, m / (8 * kTileRows))));
+  const int64_t most = smaller(by_work, larger(m / (2 * kTileRows), m > kTileRows ? 2 : 1));
+  int64_t chunks = 1;  // so few that an odd one would leave threads idle
+  while (2 * chunks <= most) chunks *= 2;
+  return larger(least, chunks);
 }
 
 /// Two panels at least, where there are enough: packing one alone meets every page of b again.
@@ -51,14 +57,12 @@ int64_t column_chunk_count(int64_t n, int64_t row_chunks, int64_t flops) {
   return smaller(larger(ceil_div(wanted, row_chunks), ceil_div(n, kBlockCols)), panels < 8 ? panels : panels / 2);
 }
 
-Cut cut_of(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) {
+Cut cut_of(int64_t m, int64_t n, int64_t k, bool transpose_a) {
   Cut cut;
   cut.rows = m;
   cut.depth = k;
   if (m == 0 || n == 0 || k == 0) return cut;
-  // Few rows read b once: long stretches of whole rows suit memory better than tall, narrow panels.
-  const int64_t block = m <= 2 && !transpose_b ? 16 : kBlockK;
-  cut.block_k = ceil_div(k, ceil_div(k, block));
+  cut.block_k = ceil_div(k, ceil_div(k, kBlockK));
   // Small a stays in the second-level cache, where its rows are read in place; not where all fall into one set.
   const int64_t in_place_a = transpose_a ? kPackPiece : k % 1024 ? kSmallA : 0;
   cut.pack_a = m > kTileRows && n > (transpose_a ? 3 : 2) * kTileCols && m * k > in_place_a;
@@ -125,7 +129,7 @@ void pack_rows(const MatmulArgs& args, Range rows, Range tiles, Range depth, flo
 /// the bits do not depend on it.
 int64_t tiles_in_place(int64_t ldb) {
   if (ldb <= 2 * kTileCols) return kBlockRows;
-  if (!is_amd()) return 2;
+  if (!is_amd()) return 4;
   if (ldb % 1024 == 0) return 4;  // the rows of a panel fall into a few sets of the caches
   return kWidth >= 16 ? 20 : 8;
 }
@@ -170,10 +174,18 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
           tile.a = pass.packed + k0 * pass.m + row * depth;
           tile.a_row = 1;
           tile.a_step = height;
+          tile.ahead = tile.a + kPackedAhead;
+          tile.ahead_row = height;
+          tile.ahead_line = 16 * height;
         } else {
           tile.a = pass.a + row * pass.a_row + k0 * pass.a_step;
           tile.a_row = pass.a_row;
           tile.a_step = pass.a_step;
+          // By columns: those of the next tile. By rows: the next lines of all rows.
+          const bool columns = pass.a_row == 1;
+          tile.ahead = tile.a + (columns ? 2 * height - 1 : kLinesAhead);
+          tile.ahead_row = columns ? pass.a_step : pass.a_row;
+          tile.ahead_line = columns ? 16 * pass.a_step : 16;
         }
         tile.c = pass.c + row * pass.ldc + column;
         tile_of(static_cast<int>(height), vecs)(tile);
@@ -220,7 +232,10 @@ void combine(const MatmulArgs& args, int64_t splits, const float* partial) {
 }
 
 size_t scratch_bytes(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) {
-  const Cut cut = cut_of(m, n, k, transpose_a, transpose_b);
+  MatmulArgs shape;
+  shape.m = m, shape.n = n, shape.k = k, shape.transpose_a = transpose_a, shape.transpose_b = transpose_b;
+  if (const Narrow narrow(shape); is_narrow(narrow)) return narrow_scratch(NarrowCut(narrow));
+  const Cut cut = cut_of(m, n, k, transpose_a);
   int64_t floats = 0;
   if (cut.pack_a) floats = smaller(cut.rows, m) * smaller(cut.depth, k);
   if (cut.splits > 1) floats = cut.splits * m * n;
@@ -229,9 +244,10 @@ size_t scratch_bytes(int64_t m, int64_t n, int64_t k, bool transpose_a, bool tra
 
 void run(const MatmulArgs& args) {
   if (args.m == 0 || args.n == 0) return;
+  if (const Narrow narrow(args); is_narrow(narrow)) return run_narrow(narrow, NarrowCut(narrow));
   const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
   const int64_t b_step = args.transpose_b ? 1 : args.ldb;
-  const Cut cut = cut_of(args.m, args.n, args.k, args.transpose_a, args.transpose_b);
+  const Cut cut = cut_of(args.m, args.n, args.k, args.transpose_a);
   float* scratch = reinterpret_cast<float*>(args.scratch);
   if (args.k == 0) fill(args);
   for (int64_t i = 0; i < args.m && args.k > 0; i += cut.rows) {

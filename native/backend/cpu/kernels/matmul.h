@@ -5,8 +5,8 @@
 
 namespace downhill::cpu {
 
-/// c (m, n) = op(a) · op(b) [+ bias (n)] [then activate, or gradient]; all row-major with leading dimensions in
-/// elements.
+/// c (m, n) = op(a) · op(b) [+ bias (n)] [then activate, or gradient] [then tail]; all row-major with leading
+/// dimensions in elements.
 struct MatmulArgs {
   int64_t m = 0, n = 0, k = 0;
   const float* a = nullptr;  // (m, k), or (k, m) when transpose_a
@@ -23,7 +23,10 @@ struct MatmulArgs {
   void (*gradient)(const void* const* in, const int64_t* stride, void* out, int64_t n, const float* params) = nullptr;
   const float* saved = nullptr;
   const float* activate_params = nullptr;  // of either
-  std::byte* scratch = nullptr;            // matmul_scratch bytes, aligned to 64
+  /// What follows on elements at … at + n of c, counted along rows of n without padding (ldc = n); null: nothing.
+  void (*tail)(const void* context, int64_t at, int64_t n) = nullptr;
+  const void* tail_context = nullptr;
+  std::byte* scratch = nullptr;  // matmul_scratch bytes, aligned to 64
 };
 
 struct MatmulKernels {

@@ -22,15 +22,20 @@ inline void fill(const MatmulArgs& args) {
 
 inline void finish_line(const MatmulArgs& args, int64_t at, int64_t n) {
   float* const c = args.c + at;
-  if (args.activate) return args.activate(c, c, n, args.activate_params);
-  const void* const in[] = {args.saved + at, c};
-  const int64_t stride[] = {1, 1};
-  args.gradient(in, stride, c, n, args.activate_params);
+  if (args.activate) args.activate(c, c, n, args.activate_params);
+  if (args.gradient) {
+    const void* const in[] = {args.saved + at, c};
+    const int64_t stride[] = {1, 1};
+    args.gradient(in, stride, c, n, args.activate_params);
+  }
+  if (args.tail) args.tail(args.tail_context, at, n);
 }
 
-/// The activation, or the gradient of one, of finished sums.
+inline bool finishes(const MatmulArgs& args) { return args.activate || args.gradient || args.tail; }
+
+/// The activation, or the gradient of one, of finished sums, and what follows.
 inline void finish(const MatmulArgs& args, Range rows, Range columns) {
-  if (!args.activate && !args.gradient) return;
+  if (!finishes(args)) return;
   const int64_t begin = rows.begin * args.ldc + columns.begin;
   if (args.ldc == columns.size()) return finish_line(args, begin, rows.size() * args.ldc);
   for (int64_t r = 0; r < rows.size(); ++r) finish_line(args, begin + r * args.ldc, columns.size());

@@ -10,6 +10,8 @@ struct TileArgs {
   int64_t k;
   const float* a;
   int64_t a_row, a_step;
+  const float* ahead;  // fetched ahead: in step p a line at ahead + (p mod 16) · ahead_row + ⌊p / 16⌋ · ahead_line
+  int64_t ahead_row, ahead_line;
   const float* b;  // readable for V whole vectors in every row
   int64_t b_step;
   float* c;
@@ -21,9 +23,16 @@ struct TileArgs {
 
 using TileFn = void (*)(const TileArgs&);
 
-/// Packed a is one stream that goes on into the next tile. As an integer: a read in place may end before.
-DH_HOST_DEVICE void prefetch_ahead(const float* a) {
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(a) + 32 * kTileRows * sizeof(float)));
+/// As an integer: what is read may end before.
+DH_HOST_DEVICE void prefetch_at(const float* a, int64_t offset) {
+  __builtin_prefetch(
+      reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(a) + static_cast<uintptr_t>(offset) * sizeof(float)));
+}
+
+/// b in place may have its rows so far apart that the processor does not see them coming.
+DH_HOST_DEVICE void prefetch_rows(const float* b, int64_t step, int vecs) {
+#pragma GCC unroll 4
+  for (int v = 0; v < vecs; ++v) prefetch_at(b, 16 * step + v * kWidth);
 }
 
 /// Every element is one chain of multiply-adds over k, so its bits do not depend on the tile it falls into.
@@ -31,6 +40,8 @@ template <int R, int V>
 void tile(const TileArgs& args) {
   constexpr int kGroup = 3;  // rows addressed from one pointer: base, base + row, base + 2 row
   const int64_t a_row = args.a_row, a_step = args.a_step, b_step = args.b_step, ldc = args.ldc;
+  const float* const ahead = args.ahead;
+  const int64_t ahead_row = args.ahead_row, ahead_line = args.ahead_line;
   const float* rows[(R + kGroup - 1) / kGroup];
   for (int g = 0; g * kGroup < R; ++g) rows[g] = args.a + g * kGroup * a_row;
   const float* b = args.b;
@@ -46,11 +57,12 @@ void tile(const TileArgs& args) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) sum[r][v] = zero();
 
-  for (int64_t p = args.k; p > 0; --p) {
+  for (int64_t p = 0; p < args.k; ++p) {
     Vec x[V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) x[v] = load(b + v * kWidth);
-    prefetch_ahead(rows[0]);
+    prefetch_at(ahead, (p & 15) * ahead_row + (p >> 4) * ahead_line);
+    prefetch_rows(b, b_step, V);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const Vec w = broadcast(rows[r / kGroup] + (r % kGroup) * a_row);

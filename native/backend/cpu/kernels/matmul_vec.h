@@ -34,7 +34,18 @@ DH_HOST_DEVICE Vec low_pairs(Vec a, Vec b) { return _mm512_maskz_unpacklo_ps(0xf
 DH_HOST_DEVICE Vec high_pairs(Vec a, Vec b) { return _mm512_maskz_unpackhi_ps(0xffff, a, b); }
 DH_HOST_DEVICE Vec low_halves(Vec a, Vec b) { return _mm512_shuffle_ps(a, b, 0x44); }
 DH_HOST_DEVICE Vec high_halves(Vec a, Vec b) { return _mm512_shuffle_ps(a, b, 0xee); }
-/// Lane l of four floats comes from rows[4 l] + offset.
+/// The sum of its lanes of four floats.
+DH_HOST_DEVICE void store_folded(float* to, Vec v) {
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_maskz_extractf32x8_ps(0xff, v, 1));
+  _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+}
+/// Lane l of four floats comes from p + l · step, or from rows[4 l] + offset.
+DH_HOST_DEVICE Vec load_lanes(const float* p, int64_t step) {
+  Vec v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+  v = _mm512_mask_broadcast_f32x4(v, 0x00f0, _mm_loadu_ps(p + step));
+  v = _mm512_mask_broadcast_f32x4(v, 0x0f00, _mm_loadu_ps(p + 2 * step));
+  return _mm512_mask_broadcast_f32x4(v, 0xf000, _mm_loadu_ps(p + 3 * step));
+}
 DH_HOST_DEVICE Vec load_lanes(const float* const* rows, int64_t offset) {
   Vec v = _mm512_castps128_ps512(_mm_loadu_ps(rows[0] + offset));
   v = _mm512_mask_broadcast_f32x4(v, 0x00f0, _mm_loadu_ps(rows[4] + offset));
@@ -65,6 +76,12 @@ DH_HOST_DEVICE Vec low_pairs(Vec a, Vec b) { return _mm256_unpacklo_ps(a, b); }
 DH_HOST_DEVICE Vec high_pairs(Vec a, Vec b) { return _mm256_unpackhi_ps(a, b); }
 DH_HOST_DEVICE Vec low_halves(Vec a, Vec b) { return _mm256_shuffle_ps(a, b, 0x44); }
 DH_HOST_DEVICE Vec high_halves(Vec a, Vec b) { return _mm256_shuffle_ps(a, b, 0xee); }
+DH_HOST_DEVICE void store_folded(float* to, Vec v) {
+  _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)));
+}
+DH_HOST_DEVICE Vec load_lanes(const float* p, int64_t step) {
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
+}
 DH_HOST_DEVICE Vec load_lanes(const float* const* rows, int64_t offset) {
   return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(rows[0] + offset)), _mm_loadu_ps(rows[4] + offset),
                               1);
@@ -106,8 +123,27 @@ DH_HOST_DEVICE Vec low_pairs(Vec a, Vec b) { return __builtin_shufflevector(a, b
 DH_HOST_DEVICE Vec high_pairs(Vec a, Vec b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
 DH_HOST_DEVICE Vec low_halves(Vec a, Vec b) { return __builtin_shufflevector(a, b, 0, 1, 4, 5); }
 DH_HOST_DEVICE Vec high_halves(Vec a, Vec b) { return __builtin_shufflevector(a, b, 2, 3, 6, 7); }
+DH_HOST_DEVICE void store_folded(float* to, Vec v) { store(to, v); }
+DH_HOST_DEVICE Vec load_lanes(const float* p, int64_t) { return load(p); }
 DH_HOST_DEVICE Vec load_lanes(const float* const* rows, int64_t offset) { return load(rows[0] + offset); }
 #endif
+
+/// Keeps the compiler from loading it again for each use, which costs twice where a vector crosses a cache line.
+DH_HOST_DEVICE void keep([[maybe_unused]] Vec& v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__SSE2__)
+  asm("" : "+x"(v));
+#elif defined(__ARM_NEON)
+  asm("" : "+w"(v));
+#endif
+}
+
+/// The sums of all elements of four vectors.
+DH_HOST_DEVICE void store_totals(float* to, Vec a, Vec b, Vec c, Vec d) {
+  const Vec ab = add(low_pairs(a, b), high_pairs(a, b)), cd = add(low_pairs(c, d), high_pairs(c, d));
+  store_folded(to, add(low_halves(ab, cd), high_halves(ab, cd)));
+}
 
 constexpr int kTileCols = kTileVecs * kWidth;
 

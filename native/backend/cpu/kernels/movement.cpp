@@ -1,7 +1,7 @@
 // Moving, converting and masking elements.
 #include "ops/movement.h"
 #include "backend/cpu/kernels/entries.h"
-#include "core/philox.h"
+#include "backend/cpu/kernels/philox_lanes.h"
 
 namespace downhill::cpu::DH_ISA {
 
@@ -90,21 +90,18 @@ void one_hot(const int32_t* labels, float* y, int64_t n, int64_t depth) {
 }
 
 void dropout(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step) {
-  constexpr int64_t kBlock = 256;
-  float random[kBlock];
+  constexpr int64_t kBlock = 4 * kDrawBlocks;
+  alignas(64) uint32_t random[kBlock];
   const downhill::DH_ISA::Dropout f(rate);
-  for (int64_t at = 0; at < n; at += kBlock) {
-    const int64_t count = least(kBlock, n - at);
-    const uint64_t first = static_cast<uint64_t>((begin + at) / 4);
-#pragma GCC ivdep
-    for (int64_t i = 0; i < kBlock / 4; ++i) {
-      const downhill::DH_ISA::Philox4 r = downhill::DH_ISA::philox(key, step, first + static_cast<uint64_t>(i));
-      for (int l = 0; l < 4; ++l) random[4 * i + l] = downhill::DH_ISA::uniform(r.v[l]);
-    }
+  int64_t skip = begin % 4;  // numbers of the first counter that belong to elements before
+  for (int64_t at = 0; at < n; skip = 0) {
+    draw(key, step, static_cast<uint64_t>((begin + at) / 4), random);
+    const int64_t count = least(kBlock - skip, n - at);
     const float* from = x + at;
     float* to = y + at;
 #pragma GCC ivdep
-    for (int64_t i = 0; i < count; ++i) to[i] = f(from[i], random[i]);
+    for (int64_t i = 0; i < count; ++i) to[i] = f(from[i], downhill::DH_ISA::uniform(random[skip + i]));
+    at += count;
   }
 }
 

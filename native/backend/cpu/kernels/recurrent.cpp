@@ -41,6 +41,7 @@ struct Packed {
     const int64_t tiles = ceil_div(rows, kTileRows);
     TileArgs tile;
     tile.a_row = a_row, tile.a_step = 1, tile.b_step = kTileCols, tile.ldc = c_row;
+    tile.ahead_row = tile.ahead_line = 0;
     for (int64_t panel = 0; panel < panels(); ++panel) {
       const int64_t column = panel * kTileCols, count = smaller(kTileCols, n - column);
       const int vecs = static_cast<int>(ceil_div(count, kWidth));
@@ -53,6 +54,7 @@ struct Packed {
         for (int64_t t = 0; t < tiles; ++t) {
           const int64_t row = t * rows / tiles, height = (t + 1) * rows / tiles - row;
           tile.a = a + row * a_row + k0;
+          tile.ahead = tile.a;  // the states are in the first cache
           tile.c = c + row * c_row + column;
           tile_of(static_cast<int>(height), vecs)(tile);
         }
@@ -172,7 +174,8 @@ void backward_rows(const RecurrentArgs& args, const Layout& layout, const Packed
     for (int64_t r = 0; r < count; ++r) {
       const int64_t row = rows.begin + r, at = row * args.steps + t;
       const float* const s = args.states + at * states;
-      // Zeros before the first step, if nothing is given: the product of the step after the last is not needed any more.
+      // Zeros before the first step, if nothing is given: the product of the step after the last is not needed any
+      // more.
       float* const zeros = recurrent + r * layout.gate_row;
       if (t == 0 && !args.h) set_zero(zeros, units);
       const float* const h = t > 0 ? s - states : args.h ? args.h + row * units : zeros;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/cpu/kernels/conv.h"
 #include "backend/cpu/kernels/matmul.h"
 #include "backend/cpu/kernels/recurrent.h"
 #include "backend/cpu/kernels/sparse.h"
@@ -97,8 +98,7 @@ struct MovementKernels {
   void (*scatter_add[kDTypeCount])(const void* x, const int32_t* indices, void* y, int64_t n, int64_t width,
                                    int64_t columns);
   void (*one_hot)(const int32_t* labels, float* y, int64_t n, int64_t depth);
-  /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere. begin % 4 ==
-  /// 0
+  /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere.
   void (*dropout)(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step);
 };
 
@@ -121,6 +121,8 @@ struct KernelTable {
   MovementKernels movement;
   SparseKernels sparse;
   RecurrentKernels recurrent;
+  ConvKernels conv;
+  PoolKernels pool;
   RandomKernels random;
   UpdateFn update[kRuleCount];
   MeasureFn measure[kRuleCount];  // null for rules without norms

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "backend/cpu/program.h"
+#include "backend/cpu/steps/tail.h"
 #include "backend/layout.h"
 
 namespace downhill::cpu {
@@ -19,8 +20,11 @@ struct Matmul {
   MatmulArgs args;  // but for the pointers
   Nest batch;       // operands c, a, b
   int c, a, b, bias, saved;
+  Tail tail;
   float params[2] = {};
   size_t scratch = 0;  // of one product
+
+  explicit Matmul(const Build& build) : tail(build) {}
 
   void one(const Run& run, const Walk& walk, std::byte* memory) const {
     MatmulArgs product = args;
@@ -30,6 +34,8 @@ struct Matmul {
     product.bias = bias < 0 ? nullptr : static_cast<const float*>(run.at[bias]);
     product.saved = saved < 0 ? nullptr : static_cast<const float*>(run.at[saved]) + walk.offset(0);
     product.activate_params = params;
+    const Tail::Bound bound = {&tail, &run, walk.offset(0)};
+    if (!tail.empty()) product.tail = Tail::apply, product.tail_context = &bound;
     product.scratch = memory;
     kernels.run(product);
   }
@@ -75,8 +81,9 @@ std::unique_ptr<Launch> with_column_sums(const Build& build, std::unique_ptr<Lau
 
 std::unique_ptr<Launch> compile_matmul(const Build& build) {
   const Step& step = build.step;
-  const Shape &a = build.in(0).shape, &b = build.in(1).shape, &c = build.out().shape;
-  Matmul body;
+  const Shape &a = build.in(0).shape, &b = build.in(1).shape,
+              &c = build.plan.values[step.tail.empty() ? step.output : step.sums].shape;
+  Matmul body(build);
   body.kernels = build.table.matmul;
   MatmulArgs& args = body.args;
   args.transpose_a = step.attrs.flag("transposeA");
@@ -89,7 +96,7 @@ std::unique_ptr<Launch> compile_matmul(const Build& build) {
   args.ldc = args.n;
   body.c = step.output, body.a = build.id(0), body.b = build.id(1);
   body.bias = step.epilogue.bias ? build.id(2) : -1;
-  body.saved = step.epilogue.has_gradient() ? build.id(static_cast<int>(step.inputs.size()) - 1) : -1;
+  body.saved = step.epilogue.has_gradient() ? build.id(static_cast<int>(step.product_inputs()) - 1) : -1;
   if (const Op activation = step.epilogue.activation; activation != Op::identity) {
     const int row = static_cast<int>(activation);
     if (body.saved < 0)

@@ -19,9 +19,7 @@ std::unique_ptr<Launch> compile_recurrent(const Build& build) {
   const int h = count > first ? build.id(first) : -1, c = count > first + 1 ? build.id(first + 1) : -1;
   return launch(
       [=](const Run& run) {
-        const auto floats = [&](int value) {
-          return value < 0 ? nullptr : static_cast<const float*>(run.at[value]);
-        };
+        const auto floats = [&](int value) { return value < 0 ? nullptr : static_cast<const float*>(run.at[value]); };
         RecurrentArgs now = args;
         (backward ? now.states : now.x) = floats(main);
         (backward ? now.d : now.bias) = floats(third);

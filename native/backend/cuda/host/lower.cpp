@@ -31,6 +31,10 @@ void lower(Lowering& lowering) {
       return lower_scatter_add(lowering);
     case Family::one_hot:
       return lower_one_hot(lowering);
+    case Family::conv:
+      return lower_conv(lowering);
+    case Family::pool:
+      return lower_pool(lowering);
     case Family::sparse:
       return lower_sparse(lowering);
   }

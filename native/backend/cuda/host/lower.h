@@ -58,6 +58,8 @@ void lower_dropout(Lowering& lowering);
 void lower_gather(Lowering& lowering);
 void lower_scatter_add(Lowering& lowering);
 void lower_one_hot(Lowering& lowering);
+void lower_conv(Lowering& lowering);  // conv2d conv2dTranspose conv2dFilterGrad
+void lower_pool(Lowering& lowering);
 void lower_sparse(Lowering& lowering);  // sparseMatmul sparseMatmulGrad sparseDropout
 void lower_reduce(Lowering& lowering);  // sum max min
 void lower_argmax(Lowering& lowering);

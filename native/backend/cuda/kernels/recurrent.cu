@@ -67,7 +67,9 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(const RecurrentArgs 
       const float* const s = args.states + (row * args.steps + t) * states;
       const float* const d = args.d + (row * args.steps + t) * args.width;
       const float* const h = t > 0 ? s - states : args.h ? args.h + row * units : nullptr;
-      const float* const c = t > 0 ? s - states + (kSizes.carried > 1 ? units : 0) : args.c ? args.c + row * units : nullptr;
+      const float* const c = t > 0    ? s - states + (kSizes.carried > 1 ? units : 0)
+                             : args.c ? args.c + row * units
+                                      : nullptr;
       const bool last = t + 1 == args.steps;
       for (int64_t j = threadIdx.x; j < units; j += kThreads) {
         float own[kSizes.states], of[kSizes.states], g[kSizes.gradients];

@@ -21,7 +21,9 @@ constexpr int64_t kPiece = 16;             // depths whose sums are added up in 
 constexpr int64_t kMostChunks = 16;        // there is memory for a block of each
 constexpr int64_t kChunkCost = 1 << 15;    // of packing and multiplying, in elements packed: some microseconds
 constexpr int64_t kSmall = 12;             // of these: less than waking other threads twice would cost
-constexpr int64_t kInline = 1 << 17;       // elements that the caller packs itself
+constexpr int64_t kInline = 1 << 15;       // elements that the caller packs itself
+constexpr int64_t kNear = 1 << 20;         // bytes that stay in the second-level cache
+constexpr int64_t kFinished = 1 << 13;     // elements that are finished at once
 constexpr int64_t kMultiplied = 1 << 6;    // multiplications that cost as much as packing an element, about
 
 /// How a product is cut: a function of the shape alone.
@@ -41,20 +43,26 @@ struct Cut {
 template <int Parts>
 Cut cut_of(int64_t m, int64_t n, int64_t k) {
   Cut cut;
-  cut.shares_a = m <= n;
-  cut.shared = smaller(m, n), cut.others = larger(m, n);
   const int64_t most = kMostStrip / (Parts * kPartBytes) * kDepth;
   cut.depth = ceil_div(ceil_div(k, ceil_div(k, most)), kDepth) * kDepth;
   cut.strip_bytes = static_cast<size_t>(cut.depth / kDepth * Parts * kPartBytes);
+  // The smaller one is shared; or b, if it is hardly larger and fits: then rows of c are written from end to end.
+  const bool along_rows =
+      m > kStrip && n < 2 * m && ceil_div(n, kStrip) * static_cast<int64_t>(cut.strip_bytes) <= 2 * kNear;
+  cut.shares_a = m <= n && !along_rows;
+  cut.shared = cut.shares_a ? m : n, cut.others = cut.shares_a ? n : m;
   const int64_t cost = cut.cost = (cut.others * cut.depth + Parts * (m * n / kMultiplied) * cut.depth) / kChunkCost;
   const bool small = cost < kSmall;
   const int64_t strips = cut.shared_strips(), packing = strips * kStrip * cut.depth / kChunkCost;
   cut.pieces = small ? 1 : smaller(ceil_div(smaller(larger(packing, 1), kMostChunks), strips), cut.depth / kDepth);
   const int64_t other_strips = cut.other_strips(), most_chunks = larger(8, smaller(other_strips / 4, kMostChunks));
   cut.chunks = small ? 1 : smaller(smaller(cost, most_chunks), other_strips);
-  cut.block =
-      smaller(larger(1, kMostBlock / static_cast<int64_t>(cut.strip_bytes)), ceil_div(other_strips, cut.chunks));
   cut.shared_bytes = static_cast<size_t>(strips) * cut.strip_bytes;
+  // What is shared and far is read once for a block; beside what is near, a strip leaves more of the cache to it.
+  const int64_t most_block = static_cast<int64_t>(cut.shared_bytes) <= kNear
+                                 ? 1
+                                 : larger(1, kMostBlock / static_cast<int64_t>(cut.strip_bytes));
+  cut.block = smaller(most_block, ceil_div(other_strips, cut.chunks));
   cut.block_bytes = static_cast<size_t>(cut.block) * cut.strip_bytes;
   return cut;
 }
@@ -128,8 +136,9 @@ struct Product {
         }
       }
     }
+    if (depth.end < args.k || by_rows()) return;
     const Range own = {strips.begin * kStrip, smaller(strips.end * kStrip, cut.others)};
-    if (depth.end == args.k) finish(args, cut.shares_a ? lines : own, cut.shares_a ? own : lines);
+    finish(args, cut.shares_a ? lines : own, cut.shares_a ? own : lines);
   }
 
   /// The sums of one pair of strips, from (row, column) on.
@@ -175,6 +184,17 @@ struct Product {
     }
   }
 
+  /// Whether sums are finished at the end, in whole rows: short pieces of rows wait for what they read, and whole ones
+  /// are still near.
+  bool by_rows() const { return cut.shares_a && args.m * args.n * static_cast<int64_t>(sizeof(float)) <= kNear; }
+
+  void finish_rows() const {
+    const int64_t rows = larger(1, kFinished / args.n);
+    parallel_for(ceil_div(args.m, rows), [&](int64_t piece) {
+      finish(args, {piece * rows, smaller((piece + 1) * rows, args.m)}, {0, args.n});
+    });
+  }
+
   void run() const {
     for (int64_t line = 0; line < cut.shared; line += kSharedLines)
       for (int64_t k = 0; k < args.k; k += cut.depth) {
@@ -188,6 +208,7 @@ struct Product {
           free.give(block);
         });
       }
+    if (by_rows() && finishes(args)) finish_rows();
   }
 };
 

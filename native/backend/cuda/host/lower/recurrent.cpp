@@ -1,6 +1,6 @@
 // Recurrences over all time steps, and their gradients.
-#include "backend/cuda/host/lower.h"
 #include "graph/recurrent.h"
+#include "backend/cuda/host/lower.h"
 
 namespace downhill::cuda {
 

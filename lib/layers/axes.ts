@@ -1,0 +1,31 @@
+// Axes that layers take as options: those of a batch [n, …], as Keras counts them.
+import { DownhillError, show } from '../errors.js';
+import type { Shape } from '../tensor/shape.js';
+
+/** An axis or a list of distinct ones, never that of the batch; `fallback` where none is given. */
+export function checkAxes(what: string, given: unknown, fallback: number): readonly number[] {
+  const axes: unknown[] = given === undefined ? [fallback] : Array.isArray(given) ? given : [given];
+  const fits = (axis: unknown) => typeof axis === 'number' && Number.isSafeInteger(axis) && axis !== 0;
+  if (axes.length > 0 && axes.every(fits) && new Set(axes).size === axes.length) return axes as number[];
+  throw new DownhillError(
+    'INVALID_ARGUMENT',
+    `${what} must be an axis of a batch [n, …], counted from 1, or from the end with −1, or a list of different ones; received ${show(given)}.`,
+  );
+}
+
+/** Counted from the front and ascending, for batches of this rank; null where one of them is none of an example's. */
+export function axesOf(axes: readonly number[], rank: number): readonly number[] | null {
+  const found = axes.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b);
+  const fits = found.every((axis, i) => axis > 0 && axis < rank && axis !== found[i - 1]);
+  return fits ? found : null;
+}
+
+/** The axes of a batch of this rank that are not among these. */
+export function otherAxes(axes: readonly number[], rank: number): readonly number[] {
+  return Array.from({ length: rank }, (_, axis) => axis).filter((axis) => !axes.includes(axis));
+}
+
+/** `shape` on these axes, and 1 on the others. */
+export function onAxes(shape: Shape, axes: readonly number[]): Shape {
+  return shape.map((dim, axis) => (axes.includes(axis) ? dim : 1));
+}

@@ -1,0 +1,103 @@
+// A function of ops as a layer.
+import { serialize } from '../config/registry.js';
+import type { Config } from '../config/values.js';
+import { DownhillError, show } from '../errors.js';
+import { SymbolicTensor } from '../graph/symbolic.js';
+import { callTraced, Trace } from '../graph/trace.js';
+import { checkFunction, checkShape } from '../options.js';
+import type { Shape } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { type OneOrMore, shapesOf } from './output.js';
+
+/** Of one value [n, …], or of a list of them where the layer is applied to several. */
+export type LambdaFunction = (x: never, context: CallContext) => Computed;
+
+export interface LambdaOptions extends LayerOptions {
+  /** Of ops, from a batch, or a list of them, to one. Variables that it reads are no weights of the layer. */
+  function: LambdaFunction;
+  /** Of one example; by default found out by calling the function on symbolic values. */
+  outputShape?: readonly number[] | null;
+}
+
+/** Rows of the values that find out the shape. */
+const kRows = 3;
+
+export class Lambda extends Layer {
+  override readonly type = 'Lambda';
+  readonly #function: LambdaFunction;
+  readonly #outputShape: Shape | null;
+
+  constructor(options: LambdaOptions | LambdaFunction) {
+    const given = typeof options === 'function' ? { function: options } : options;
+    const read = layerOptions<LambdaOptions>('lambda', given, ['function', 'outputShape']);
+    super('lambda', read);
+    this.#function = checkFunction(read.what('function'), read.required('function'));
+    const { outputShape } = read.raw;
+    this.#outputShape = outputShape ? checkShape(read.what('outputShape'), outputShape, 1) : null;
+  }
+
+  override get takesSeveral(): boolean {
+    return true;
+  }
+
+  override getConfig(): Config {
+    const config = serialize(this.#function, '');
+    if (config.className === 'Function' && ['', 'function'].includes(config.config.name as string))
+      throw new DownhillError(
+        'UNSUPPORTED',
+        `Layer "${this.name}" (Lambda): its function has no name, and a file holds functions by name only. Name it, const half = (x) => ops.mul(x, 0.5), ` +
+          'and load the file with customObjects: { half }.',
+      );
+    return {
+      ...super.getConfig(),
+      function: config,
+      ...(this.#outputShape && { outputShape: [...this.#outputShape] }),
+    };
+  }
+
+  override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
+    if (this.#outputShape) return this.#outputShape;
+    const shapes = shapesOf(inputShape);
+    const trace = new Trace();
+    try {
+      const inputs = shapes.map((shape) => trace.input([kRows, ...shape], 'float32'));
+      const { shape } = trace.run(() => this.call(inputs.length === 1 ? inputs[0] : inputs, { training: false }));
+      if (shape[0] === kRows) return shape.slice(1);
+      throw new DownhillError(
+        'SHAPE_MISMATCH',
+        `Layer "${this.name}" (Lambda): its function must keep the axis of the batch, the first; from ${kRows} rows it made [${shape.join(', ')}].`,
+      );
+    } finally {
+      trace.ended = true;
+    }
+  }
+
+  override call(x: OneOrMore<Computed>, context: CallContext): Computed {
+    const what = `layer "${this.name}"`;
+    const result: unknown = callTraced(what, this.#function as (x: unknown, context: CallContext) => unknown, [
+      x,
+      context,
+    ]);
+    if (result instanceof SymbolicTensor || result instanceof Tensor) return result;
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${what}: its function must return a value made by ops; it returned ${show(result)}.`,
+    );
+  }
+}
+
+/**
+ * A function of ops as a layer without weights: of a batch [n, …], or of a list of them where the layer is applied to several.
+ *
+ * A file holds the function by name only: give it one, and pass it as customObjects when loading.
+ *
+ * @param options the function, or { function, outputShape, name }
+ * @example
+ * const half = (x) => ops.mul(x, 0.5);
+ * layers.lambda(half);
+ * @see https://keras.io/api/layers/core_layers/lambda/
+ */
+export function lambda(options: LambdaOptions | LambdaFunction): Lambda {
+  return new Lambda(options);
+}

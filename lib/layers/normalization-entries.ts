@@ -1,0 +1,40 @@
+// How configs name normalizations, activations with parameters and dropout of channels.
+import type { Entry } from '../config/registry.js';
+import { affineNested } from './affine.js';
+import { BatchNormalization, batchNormalization } from './batch-normalization.js';
+import { GroupNormalization, groupNormalization } from './group-normalization.js';
+import { LayerNormalization, layerNormalization } from './layer-normalization.js';
+import { Normalization, normalization } from './normalization.js';
+import { Prelu, prelu } from './prelu.js';
+import { Elu, elu, LeakyRelu, leakyRelu, Relu, relu } from './relu.js';
+import { Rescaling, rescaling } from './rescaling.js';
+import { RmsNormalization, rmsNormalization } from './rms-normalization.js';
+import { Softmax, softmax } from './softmax.js';
+import * as spatial from './spatial-dropout.js';
+import { UnitNormalization, unitNormalization } from './unit-normalization.js';
+
+export const normalizationEntries: Readonly<Record<string, Entry>> = {
+  AlphaDropout: { type: spatial.AlphaDropout, make: spatial.alphaDropout },
+  BatchNormalization: {
+    type: BatchNormalization,
+    make: batchNormalization,
+    nested: { ...affineNested, movingMeanInitializer: 'initializer', movingVarianceInitializer: 'initializer' },
+  },
+  ELU: { type: Elu, make: elu },
+  GroupNormalization: { type: GroupNormalization, make: groupNormalization, nested: affineNested },
+  LayerNormalization: { type: LayerNormalization, make: layerNormalization, nested: affineNested },
+  LeakyReLU: { type: LeakyRelu, make: leakyRelu },
+  Normalization: { type: Normalization, make: normalization },
+  PReLU: {
+    type: Prelu,
+    make: prelu,
+    nested: { alphaInitializer: 'initializer', alphaRegularizer: 'regularizer', alphaConstraint: 'constraint' },
+  },
+  RMSNormalization: { type: RmsNormalization, make: rmsNormalization },
+  ReLU: { type: Relu, make: relu },
+  Rescaling: { type: Rescaling, make: rescaling },
+  Softmax: { type: Softmax, make: softmax },
+  SpatialDropout1D: { type: spatial.SpatialDropout1d, make: spatial.spatialDropout1d },
+  SpatialDropout2D: { type: spatial.SpatialDropout2d, make: spatial.spatialDropout2d },
+  UnitNormalization: { type: UnitNormalization, make: unitNormalization },
+};

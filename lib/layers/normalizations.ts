@@ -1,0 +1,45 @@
+// Normalizations, activations with parameters, dropout of channels.
+export type { AffineOptions } from './affine.js';
+export {
+  BatchNormalization,
+  type BatchNormalizationOptions,
+  batchNormalization,
+} from './batch-normalization.js';
+export {
+  GroupNormalization,
+  type GroupNormalizationOptions,
+  groupNormalization,
+} from './group-normalization.js';
+export {
+  LayerNormalization,
+  type LayerNormalizationOptions,
+  layerNormalization,
+} from './layer-normalization.js';
+export { Normalization, type NormalizationOptions, normalization } from './normalization.js';
+export { Prelu, type PreluOptions, prelu } from './prelu.js';
+export {
+  Elu,
+  type EluOptions,
+  elu,
+  LeakyRelu,
+  type LeakyReluOptions,
+  leakyRelu,
+  Relu,
+  type ReluOptions,
+  relu,
+} from './relu.js';
+export { type PerFeature, Rescaling, type RescalingOptions, rescaling } from './rescaling.js';
+export { RmsNormalization, type RmsNormalizationOptions, rmsNormalization } from './rms-normalization.js';
+export { Softmax, type SoftmaxOptions, softmax } from './softmax.js';
+export {
+  AlphaDropout,
+  type AlphaDropoutOptions,
+  alphaDropout,
+  SpatialDropout1d,
+  type SpatialDropout1dOptions,
+  SpatialDropout2d,
+  type SpatialDropout2dOptions,
+  spatialDropout1d,
+  spatialDropout2d,
+} from './spatial-dropout.js';
+export { UnitNormalization, type UnitNormalizationOptions, unitNormalization } from './unit-normalization.js';
