@@ -14,6 +14,8 @@ export interface TrainCase extends Common {
   kind: 'train';
   /** Widths from the input to the classes. */
   widths: number[];
+  /** In front of these: an LSTM of widths[1] units over sequences of so many steps of widths[0] features; its last state goes to widths[2]. */
+  steps?: number;
   /**
    * In front of these: images [side, side, channels], and for each of the filters a convolution of 5 x 5 with padding "same", the activation,
    * and a pool of the largest of 3 x 3 in steps of 2. What comes of them is flattened to widths[0].

@@ -60,6 +60,17 @@ const embedding: TrainCase = {
   samples: 3,
 };
 
+const recurrent: TrainCase = {
+  ...wide,
+  name: 'lstm',
+  title: 'LSTM of 128 units, 64 steps of 32 features, batch 64, Adam',
+  widths: [32, 128, 10],
+  steps: 64,
+  batchSize: 64,
+  batches: 10,
+  epochs: 4,
+};
+
 /** The network of the Adam paper for CIFAR-10. */
 const cnn: TrainCase = {
   ...wide,
@@ -102,6 +113,7 @@ export const networks: TrainCase[] = [
   embedding,
   { ...embedding, name: 'embedding-adagrad', title: embedding.title.replace('SGD', 'Adagrad'), optimizer: 'adagrad' },
   { ...embedding, name: 'embedding-adam', title: embedding.title.replace('SGD', 'Adam'), optimizer: 'adam' },
+  recurrent,
   cnn,
   bfloat16(lecture),
   bfloat16(wide),

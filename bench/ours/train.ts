@@ -37,10 +37,10 @@ export function prepare(
   spec: TrainCase,
   options: ModelOptions = {},
 ): { net: Model; x: Tensor | data.SparseRows; y: Tensor } {
-  const { widths, batchSize, batches, images, activation } = spec;
+  const { widths, batchSize, batches, images, steps, activation } = spec;
   const { words = 0, length = 0 } = spec.embedding ?? {};
   const classes = widths.at(-1)!;
-  const shape = images ? [images.side, images.side, images.channels] : [widths[0]!];
+  const shape = images ? [images.side, images.side, images.channels] : [...(steps ? [steps] : []), widths[0]!];
   const rows = batchSize * batches;
   const hidden = widths.slice(1, -1);
   const net = sequential(
@@ -56,7 +56,8 @@ export function prepare(
         layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
       ]),
       ...(images ? [layers.flatten()] : []),
-      ...hidden.flatMap((units) => [
+      ...(steps ? [layers.lstm({ units: hidden[0]! })] : []),
+      ...(steps ? [] : hidden).flatMap((units) => [
         layers.dense({ units, activation }),
         ...(spec.dropout > 0 ? [layers.dropout({ rate: spec.dropout })] : []),
       ]),

@@ -19,6 +19,9 @@ def forward(case, parameters, x, key):
     if case.get("embedding"):
         table, *parameters = parameters
         x = table[x].reshape(len(x), -1)
+    if case.get("steps"):
+        weights, *parameters = parameters
+        x = lstm(*weights, x)
     for w, b in parameters[:-1]:
         if w.ndim == 4:
             x = act(jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b)
@@ -35,6 +38,18 @@ def forward(case, parameters, x, key):
     return product(x, w) + b
 
 
+def lstm(w, u, b, x):
+    """The last state of sequences [n, steps, features]."""
+    def step(state, z):
+        h, c = state
+        i, f, g, o = jnp.split(z + h @ u, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    zeros = jnp.zeros((len(x), len(u)))
+    return jax.lax.scan(step, (zeros, zeros), jnp.swapaxes(x @ w + b, 0, 1))[0][0]
+
+
 def product(x, w):
     """x may be sparse rows."""
     if not isinstance(x, tuple):
@@ -49,6 +64,9 @@ def train(case):
     rows = batch * batches
     key = jax.random.key(0)
     parameters = [(jax.random.normal(key, (i, o)) / i**0.5, jnp.zeros(o)) for i, o in zip(widths[:-1], widths[1:])]
+    if case.get("steps"):
+        (features, units), random = widths[:2], lambda *shape: jax.random.normal(key, shape) / shape[0] ** 0.5
+        parameters[0] = (random(features, 4 * units), random(units, 4 * units), jnp.zeros(4 * units))
     images = case.get("images")
     if images:
         sizes = zip([images["channels"], *images["filters"]], images["filters"])
@@ -67,7 +85,8 @@ def train(case):
     elif table:
         x = jax.random.randint(key, (rows, table["length"]), 0, table["words"])
     else:
-        x = jax.random.uniform(key, (rows, images["side"], images["side"], images["channels"]) if images else (rows, widths[0]))
+        one = (images["side"], images["side"], images["channels"]) if images else (case["steps"], widths[0]) if case.get("steps") else (widths[0],)
+        x = jax.random.uniform(key, (rows, *one))
     y = jnp.arange(rows) % widths[-1]
 
     def loss_of(parameters, x, y, key):

@@ -23,6 +23,8 @@ if backend == "torch":
 def train(case):
     if case.get("nonzeros"):
         raise Unsupported("sparse rows")
+    if case.get("steps"):
+        raise Unsupported("sequences")
     widths, images = case["widths"], case.get("images")
     rows = case["batchSize"] * case["batches"]
     shape = (images["side"], images["side"], images["channels"]) if images else (widths[0],)

@@ -24,13 +24,22 @@ def make_optimizer(kind, parameters, way, **options):
         raise Unsupported(str(error))
 
 
+class Recurrent(nn.Module):
+    def __init__(self, features, units):
+        super().__init__()
+        self.lstm = nn.LSTM(features, units, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)[0][:, -1]
+
+
 RATES = {"sgd": ("SGD", 0.01), "adagrad": ("Adagrad", 0.01), "adam": ("Adam", 0.001)}
 
 
 def make_step(case, way, compiled, last=False, sparse=False):
     """A step on (x, y) of a fresh model; last: images have their channels last; sparse: gradients of an embedding."""
     widths, images = case["widths"], case.get("images")
-    layers = []
+    layers = [Recurrent(*widths[:2])] if case.get("steps") else []
     if case.get("embedding"):
         words, length = case["embedding"]["words"], case["embedding"]["length"]
         layers += [nn.Embedding(words, widths[0] // length, sparse=sparse), nn.Flatten()]
@@ -38,7 +47,7 @@ def make_step(case, way, compiled, last=False, sparse=False):
         for inputs, outputs in zip([images["channels"], *images["filters"]], images["filters"]):
             layers += [nn.Conv2d(inputs, outputs, 5, padding=2), nn.Sigmoid() if case["activation"] == "sigmoid" else nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
         layers.append(nn.Flatten())
-    for inputs, outputs in zip(widths[:-2], widths[1:-1]):
+    for inputs, outputs in [] if case.get("steps") else zip(widths[:-2], widths[1:-1]):
         layers += [nn.Linear(inputs, outputs), nn.Sigmoid() if case["activation"] == "sigmoid" else nn.ReLU()]
         if case["dropout"]:
             layers.append(nn.Dropout(case["dropout"]))
@@ -66,7 +75,7 @@ def train(case):
     if case.get("nonzeros"):
         return train_sparse(case)
     images = case.get("images")
-    x = torch.rand(rows, images["channels"], images["side"], images["side"]) if images else torch.rand(rows, widths[0])
+    x = torch.rand(rows, images["channels"], images["side"], images["side"]) if images else torch.rand(rows, *([case["steps"]] if case.get("steps") else []), widths[0])
     table = case.get("embedding")
     if table:
         x = torch.randint(table["words"], (rows, table["length"]))

@@ -52,6 +52,7 @@ export {
   transpose,
 } from './ops/movement.js';
 export { type SparseMatmulOptions, sparseMatmul } from './ops/sparse.js';
+export { gru, lstm, simpleRNN } from './ops/recurrent.js';
 export {
   type Axes,
   argmax,

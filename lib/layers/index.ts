@@ -14,6 +14,8 @@ import { Flatten, flatten } from './flatten.js';
 import { InputLayer, input } from './input.js';
 import { Lambda, lambda } from './lambda.js';
 import { Layer } from './layer.js';
+import { Bidirectional, bidirectional } from './bidirectional.js';
+import { GRU, gru, LSTM, lstm, SimpleRNN, simpleRNN } from './recurrent.js';
 import {
   AveragePooling1D,
   AveragePooling2D,
@@ -63,6 +65,18 @@ export { Flatten, type FlattenOptions, flatten } from './flatten.js';
 export { InputLayer, type InputOptions, input } from './input.js';
 export { Lambda, type LambdaFunction, type LambdaOptions, lambda } from './lambda.js';
 export { type CallContext, type Computed, Layer, type LayerOptions } from './layer.js';
+export { Bidirectional, type BidirectionalOptions, bidirectional } from './bidirectional.js';
+export {
+  GRU,
+  type GRUOptions,
+  gru,
+  LSTM,
+  type LSTMOptions,
+  lstm,
+  SimpleRNN,
+  type SimpleRNNOptions,
+  simpleRNN,
+} from './recurrent.js';
 export {
   AveragePooling1D,
   AveragePooling2D,
@@ -118,6 +132,20 @@ export {
   zeroPadding2d,
 } from './resizing.js';
 
+const recurrent = {
+  activation: 'activation',
+  kernelInitializer: 'initializer',
+  recurrentInitializer: 'initializer',
+  biasInitializer: 'initializer',
+  kernelRegularizer: 'regularizer',
+  recurrentRegularizer: 'regularizer',
+  biasRegularizer: 'regularizer',
+  kernelConstraint: 'constraint',
+  recurrentConstraint: 'constraint',
+  biasConstraint: 'constraint',
+} as const;
+const gated = { ...recurrent, recurrentActivation: 'activation' } as const;
+
 registerBase(Layer, { activityRegularizer: 'regularizer' });
 
 /** Options of weights of those names that hold objects. */
@@ -161,6 +189,10 @@ register('layer', (value) => value instanceof Layer, {
   },
   Flatten: { type: Flatten, make: flatten },
   InputLayer: { type: InputLayer, make: input },
+  Bidirectional: { type: Bidirectional, make: bidirectional, nested: { layer: 'layer', backwardLayer: 'layer' } },
+  SimpleRNN: { type: SimpleRNN, make: simpleRNN, nested: recurrent },
+  LSTM: { type: LSTM, make: lstm, nested: gated },
+  GRU: { type: GRU, make: gru, nested: gated },
   AveragePooling1D: { type: AveragePooling1D, make: averagePooling1d },
   AveragePooling2D: { type: AveragePooling2D, make: averagePooling2d },
   Conv1D: { type: Conv1D, make: conv1d, nested: { activation: 'activation', ...weights('kernel', 'bias') } },

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autodiff/gradients.h"
+#include "autodiff/recurrent.h"
 #include "core/error.h"
 
 namespace downhill {
@@ -86,6 +87,10 @@ NodeId decompose(Graph& graph, NodeId id) {
         const double depth = static_cast<double>(node.shape[node.shape.rank() - 1]);
         return column(in(2)) * (softmax(in(0)) - apply(Op::oneHot, {in(1)}, Attrs().set("depth", depth)));
       }
+      case Op::simpleRNNGrad:
+      case Op::lstmGrad:
+      case Op::gruGrad:
+        return decompose_recurrent(graph, node);
       default:
         throw Error(code::kInternal, std::string("No decomposition of ") + name_of(node.op) + ".");
     }

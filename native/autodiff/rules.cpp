@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autodiff/gradients.h"
+#include "autodiff/recurrent.h"
 #include "core/error.h"
 
 namespace downhill {
@@ -192,6 +193,7 @@ Result grad_sparse_softmax_cross_entropy(const Tangents& t) {
   return {apply(Op::sparseSoftmaxCrossEntropyGrad, {t.x[0], t.x[1], t.d_y}), kNone};
 }
 
+Result grad_recurrent(const Tangents& t) { return recurrent_gradients(t); }
 // ---- convolution and pooling --------------------------------------------------------------------------------------
 
 /// Attributes of a derivative: those of the op, and the spatial size of its result where it has one.

@@ -17,6 +17,13 @@ Family family_of(Op op) {
       return Family::reduce;
     case Op::argmax:
       return Family::argmax;
+    case Op::simpleRNN:
+    case Op::simpleRNNGrad:
+    case Op::lstm:
+    case Op::lstmGrad:
+    case Op::gru:
+    case Op::gruGrad:
+      return Family::recurrent;
     case Op::softmax:
     case Op::logSoftmax:
     case Op::logSumExp:

@@ -9,8 +9,9 @@ enum class Family {
   matmul,
   reduce,  // sum max min
   argmax,
-  rows,  // softmax and its relatives
-  copy,  // identity stopGradient reshape transpose broadcastTo slice concat pad
+  recurrent,  // simpleRNN lstm gru and their gradients
+  rows,       // softmax and its relatives
+  copy,       // identity stopGradient reshape transpose broadcastTo slice concat pad
   cast,
   dropout,
   gather,

@@ -34,6 +34,12 @@ bool wants_float(Op op) {
     case Op::softmaxGrad:
     case Op::logSoftmaxGrad:
     case Op::dropout:
+    case Op::simpleRNN:
+    case Op::simpleRNNGrad:
+    case Op::lstm:
+    case Op::lstmGrad:
+    case Op::gru:
+    case Op::gruGrad:
     case Op::conv2d:
     case Op::conv2dTranspose:
     case Op::conv2dFilterGrad:

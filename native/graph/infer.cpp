@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "graph/graph.h"
+#include "graph/infer_recurrent.h"
 #include "graph/infer_windows.h"
 
 namespace downhill {
@@ -353,6 +354,8 @@ Inferred shape_sparse_dropout(Op op, const Inputs& inputs, Attrs& attrs) {
   return {inputs[2]->shape, DType::float32};
 }
 
+using recurrent::shape_recurrent;
+using recurrent::shape_recurrent_grad;
 using namespace windows;
 using Rule = Inferred (*)(Op, const Inputs&, Attrs&);
 

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "backend/families.h"
 #include "core/touched_rows.h"
 #include "plan/plan.h"
 #include "plan/row_gradients.h"
@@ -70,6 +71,10 @@ double flops_of(const Plan& plan, const Step& step) {
     return 2 * out * static_cast<double>(k) + after;
   }
   if (is_elementwise(step.op)) return out;
+  if (family_of(step.op) == Family::recurrent) {  // the products with the recurrent kernel, forward or backward
+    const Shape &sequence = plan.values[step.inputs[0]].shape, &kernel = plan.values[step.inputs[1]].shape;
+    return 2 * static_cast<double>(sequence[0] * sequence[1]) * static_cast<double>(kernel.size()) + out;
+  }
   if (step.op == Op::conv2d || step.op == Op::conv2dTranspose || step.op == Op::conv2dFilterGrad)
     return convolution_flops(plan, step);
   double in = 0;

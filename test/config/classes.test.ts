@@ -42,6 +42,30 @@ const base = {
   activityRegularizer: regularizers.l1({ l1: 0.75 }),
 };
 
+/** Every option of recurrent layers, away from its default. */
+const recurrent = {
+  ...base,
+  units: 4,
+  activation: 'softsign',
+  useBias: false,
+  ...Object.fromEntries(
+    ['kernel', 'recurrent', 'bias'].flatMap((weight, i) => [
+      [`${weight}Initializer`, initializers.randomNormal({ mean: 1, stddev: 2, seed: 3 + i })],
+      [`${weight}Regularizer`, regularizers.l1l2({ l1: 0.5, l2: i / 4 })],
+      [`${weight}Constraint`, constraints.maxNorm({ maxValue: i + 1, axis: 0 })],
+    ]),
+  ),
+  dropout: 0.25,
+  recurrentDropout: 0.5,
+  seed: 7,
+  returnSequences: true,
+  goBackwards: true,
+};
+const drawn = {
+  kernelInitializer: initializers.glorotUniform({ seed: 1 }),
+  recurrentInitializer: initializers.orthogonal({ seed: 2 }),
+};
+
 const images = { ...base, inputShape: [6, 5, 4] };
 const sequences = { ...base, inputShape: [7, 4] };
 
@@ -105,6 +129,27 @@ const rows: Record<string, Record<string, Row>> = {
         { units: 2, kernelInitializer: initializers.ones(), biasInitializer: initializers.randomUniform({ seed: 9 }) },
       ],
     },
+    Bidirectional: {
+      factory: 'bidirectional',
+      options: {
+        ...base,
+        layer: layers.lstm({ ...drawn, units: 3 }),
+        backwardLayer: layers.gru({ ...drawn, units: 3, goBackwards: true }),
+        mergeMode: 'ave',
+      },
+      also: [{ layer: layers.simpleRNN({ ...drawn, units: 2, returnSequences: true }) }],
+    },
+    GRU: {
+      factory: 'gru',
+      options: { ...recurrent, recurrentActivation: 'softplus', resetAfter: false },
+      also: [{ ...drawn, units: 2 }],
+    },
+    LSTM: {
+      factory: 'lstm',
+      options: { ...recurrent, recurrentActivation: 'softplus', unitForgetBias: false },
+      also: [{ ...drawn, units: 2, biasInitializer: initializers.randomUniform({ seed: 9 }) }],
+    },
+    SimpleRNN: { factory: 'simpleRNN', options: recurrent, also: [{ ...drawn, units: 2 }] },
     AveragePooling1D: {
       factory: 'averagePooling1d',
       options: { ...sequences, poolSize: [4], strides: [3], padding: 'same' },
@@ -834,6 +879,7 @@ const data: Record<string, readonly string[]> = { diagnostics: ['x', 'y'] };
 /** Options that a factory does not go without. */
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
+  bidirectional: { layer: layers.lstm({ units: 1 }) },
   alphaDropout: { rate: 0.5 },
   conv1d: { filters: 1, kernelSize: 1 },
   conv2d: { filters: 1, kernelSize: 1 },
@@ -844,14 +890,17 @@ const required: Record<string, Options> = {
   dot: { axes: 1 },
   dropout: { rate: 0.5 },
   embedding: { inputDim: 1, outputDim: 1 },
+  gru: { units: 1 },
   input: { shape: [1] },
   lambda: { function: ops.exp },
   learningRateScheduler: { schedule: schedules.constant(0.5) },
+  lstm: { units: 1 },
   modelCheckpoint: { path: 'm' },
   permute: { dims: [1] },
   repeatVector: { n: 1 },
   rescaling: { scale: 1 },
   reshape: { targetShape: [-1] },
+  simpleRNN: { units: 1 },
   spatialDropout1d: { rate: 0.5 },
   spatialDropout2d: { rate: 0.5 },
   separableConv2d: { filters: 1, kernelSize: 1 },

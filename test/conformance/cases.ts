@@ -17,6 +17,7 @@ import {
   seeds,
   shapes,
 } from './problems.js';
+import { recurrentCases } from './recurrent-cases.js';
 import { sparseMatmulCase } from './sparse-cases.js';
 import { windowCases } from './window-cases.js';
 
@@ -613,6 +614,7 @@ export const cases: Case[] = [
   argmaxCase,
   matmulCase,
   sparseMatmulCase,
+  ...recurrentCases,
   ...windowCases,
   rowCase('softmax', formulas.softmax),
   rowCase('logSoftmax', formulas.logSoftmax),

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define DH_CUDA_ABI 4u
+#define DH_CUDA_ABI 5u
 
 /* Why a function returned something other than 0. Codes: native/core/error.h (OUT_OF_MEMORY, DEVICE_LOST,
    DEVICE_UNAVAILABLE, UNSUPPORTED, INTERNAL). */

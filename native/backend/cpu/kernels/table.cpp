@@ -2,6 +2,7 @@
 #include "backend/cpu/kernels/conv_entry.h"
 #include "backend/cpu/kernels/entries.h"
 #include "backend/cpu/kernels/matmul_entry.h"
+#include "backend/cpu/kernels/recurrent_entry.h"
 #include "backend/cpu/kernels/update_entry.h"
 
 #define DH_TEXT(x) #x
@@ -23,6 +24,7 @@ const KernelTable& DH_TABLE_OF(DH_ISA)() {
     DH_ISA::fill_random(t.random);
     t.multiply_adds = DH_ISA::multiply_adds;
     DH_ISA::fill_sparse(t.sparse);
+    t.recurrent = DH_ISA::recurrent_kernels;
     t.conv = DH_ISA::conv_kernels;
     t.pool = DH_ISA::pool_kernels;
     DH_ISA::add_update_kernels(t);

@@ -5,6 +5,7 @@
 
 #include "backend/cpu/kernels/conv.h"
 #include "backend/cpu/kernels/matmul.h"
+#include "backend/cpu/kernels/recurrent.h"
 #include "backend/cpu/kernels/sparse.h"
 #include "core/dtype.h"
 #include "ops/op.h"
@@ -123,6 +124,7 @@ struct KernelTable {
   ReduceKernels reduce;
   MovementKernels movement;
   SparseKernels sparse;
+  RecurrentKernels recurrent;
   ConvKernels conv;
   PoolKernels pool;
   RandomKernels random;

@@ -1,0 +1,130 @@
+// A recurrent layer over a sequence in both directions.
+import { serialize } from '../config/registry.js';
+import type { Config } from '../config/values.js';
+import { DownhillError, show } from '../errors.js';
+import * as ops from '../graph/ops.js';
+import type { Shape } from '../tensor/shape.js';
+import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { gru, lstm, simpleRNN } from './recurrent.js';
+import { Recurrent, reversed } from './recurrent-base.js';
+
+const modes = ['concat', 'sum', 'mul', 'ave'] as const;
+
+export interface BidirectionalOptions extends LayerOptions {
+  /** A recurrent layer; its weights become those of this layer. */
+  layer: Recurrent;
+  /** The layer that reads from the end; by default one with the options of `layer`. */
+  backwardLayer?: Recurrent | null;
+  /** How both outputs become one: side by side ('concat', the default), their sum, product or mean. */
+  mergeMode?: (typeof modes)[number];
+}
+
+/** A layer with the same options, in the other direction. */
+function turned(layer: Recurrent): Recurrent {
+  const { name: _name, seed: _seed, ...options } = layer.given;
+  const make = { SimpleRNN: simpleRNN, LSTM: lstm, GRU: gru }[layer.type as 'LSTM'] as (options: object) => Recurrent;
+  return make({ ...options, goBackwards: !layer.goBackwards });
+}
+
+export class Bidirectional extends Layer {
+  override readonly type = 'Bidirectional';
+  readonly mergeMode: (typeof modes)[number];
+  readonly #forward: Recurrent;
+  readonly #backward: Recurrent;
+
+  constructor(options: BidirectionalOptions) {
+    const read = layerOptions<BidirectionalOptions>('bidirectional', options, ['layer', 'backwardLayer', 'mergeMode']);
+    super('bidirectional', read);
+    this.mergeMode = read.oneOf('mergeMode', modes, 'concat');
+    this.#forward = recurrent(read.what('layer'), read.required('layer'));
+    const backward = read.raw.backwardLayer ?? null;
+    this.#backward = backward ? recurrent(read.what('backwardLayer'), backward) : turned(this.#forward);
+    const [a, b] = [this.#forward, this.#backward];
+    if (a === b || a.goBackwards === b.goBackwards || a.returnSequences !== b.returnSequences)
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${read.what('backwardLayer')} must be another layer than \`layer\`, with the other goBackwards and the same returnSequences.`,
+      );
+    if (this.mergeMode !== 'concat' && a.units !== b.units)
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${read.what('mergeMode')} '${this.mergeMode}' needs equal units in both directions; received ${a.units} and ${b.units}.`,
+      );
+  }
+
+  override getConfig(): Config {
+    return {
+      ...super.getConfig(),
+      layer: serialize(this.#forward),
+      backwardLayer: serialize(this.#backward),
+      mergeMode: this.mergeMode,
+    };
+  }
+
+  override computeOutputShape(inputShape: Shape): Shape {
+    if (inputShape.length !== 2) throw this.mismatch('sequences, [n, steps, features]', inputShape);
+    this.checkFeatures(inputShape);
+    const [forward, backward] = [this.#forward, this.#backward].map((layer) => layer.computeOutputShape(inputShape));
+    if (this.mergeMode !== 'concat') return forward!;
+    return [...forward!.slice(0, -1), forward!.at(-1)! + backward!.at(-1)!];
+  }
+
+  protected override declareWeights(inputShape: Shape): void {
+    for (const [direction, layer] of [
+      ['forward', this.#forward],
+      ['backward', this.#backward],
+    ] as const)
+      layer.declareIn(
+        (name, shape, initializer, { regularizer, constraint }) =>
+          this.addWeight(`${direction}_${name}`, shape, initializer, regularizer, constraint),
+        inputShape,
+      );
+  }
+
+  override call(x: Computed, context: CallContext): Computed {
+    const forward = this.#forward.call(x, context);
+    const turns = this.#backward.returnSequences;
+    const backward = this.#backward.call(x, context);
+    const pair = turns
+      ? [
+          this.#forward.goBackwards ? reversed(forward) : forward,
+          this.#backward.goBackwards ? reversed(backward) : backward,
+        ]
+      : [forward, backward];
+    const [a, b] = pair as [Computed, Computed];
+    switch (this.mergeMode) {
+      case 'concat':
+        return ops.concat([a, b], a.shape.length - 1);
+      case 'sum':
+        return ops.add(a, b);
+      case 'mul':
+        return ops.mul(a, b);
+      case 'ave':
+        return ops.mul(ops.add(a, b), 0.5);
+    }
+  }
+}
+
+function recurrent(what: string, layer: unknown): Recurrent {
+  if (layer instanceof Recurrent) return layer;
+  throw new DownhillError(
+    'INVALID_ARGUMENT',
+    `${what} must be a recurrent layer: layers.lstm, layers.gru or layers.simpleRNN; received ${show(layer)}.`,
+  );
+}
+
+/**
+ * A recurrent layer, and another that reads the sequence from its end.
+ *
+ * @param options layer; backwardLayer (made from layer), mergeMode ('concat'; 'sum', 'mul', 'ave'), name, inputShape, trainable,
+ *   activityRegularizer
+ * @returns a layer from [n, steps, features] to [n, 2 units], with returnSequences [n, steps, 2 units]; [n, units] and [n, steps, units] unless
+ *   mergeMode is 'concat'. Weights: those of the layer, then those of the other, as forward_kernel, …, backward_bias
+ * @throws INVALID_ARGUMENT for layers that do not fit together
+ * @example
+ * layers.bidirectional({ layer: layers.lstm({ units: 32 }) });
+ * @see Schuster & Paliwal 1997; https://keras.io/api/layers/recurrent_layers/bidirectional/
+ */
+export function bidirectional(options: BidirectionalOptions): Bidirectional {
+  return new Bidirectional(options);
+}
