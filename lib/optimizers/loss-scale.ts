@@ -24,8 +24,8 @@ export interface LossScaleState {
   finiteSteps: number;
 }
 
-/** Normal numbers of float32, with room to be doubled. */
-const range = { min: 2 ** -126, max: 2 ** 126 };
+/** Normal numbers of float32, as what undoes them is, also for the mean of accumulated gradients. */
+const range = { min: 2 ** -126, max: 2 ** 120 };
 
 export class LossScale {
   readonly #factor: number | null;

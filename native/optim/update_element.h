@@ -26,10 +26,11 @@ inline constexpr bool kMayRest = false;
 template <typename Functor>
 inline constexpr bool kMayRest<Functor, std::void_t<decltype(&Functor::rest)>> = true;
 
-/// factor: clipping by norm and the mean of what was accumulated; limit: clipping by value, inf: none; l2: coupled
-/// decay; decay: decoupled decay, times the rate; trust: of a rule with norms.
+/// scale: of what was accumulated to its mean, and of the loss back; clip: by norm (their product could be denormal
+/// where the scale of a loss is large); limit: clipping by value, inf: none; l2: coupled decay; decay: decoupled decay,
+/// times the rate; trust: of a rule with norms.
 struct ElementStep {
-  float factor, limit, l2, decay;
+  float scale, clip, limit, l2, decay;
   float trust = 1;
 };
 
@@ -38,7 +39,7 @@ DH_HOST_DEVICE float limit_of(float clip_value) { return clip_value > 0.0f ? cli
 
 /// The gradient as the rule sees it.
 DH_HOST_DEVICE float rule_gradient(const ElementStep& step, float g, float p) {
-  float gradient = g * step.factor;
+  float gradient = g * step.scale * step.clip;
   gradient = gradient > step.limit ? step.limit : gradient;
   gradient = gradient < -step.limit ? -step.limit : gradient;
   return gradient + step.l2 * p;
@@ -84,9 +85,9 @@ DH_HOST_DEVICE float unscaled(float factor, float scale) {
 }
 
 /// The loss scale after an update: half where a gradient was not finite, twice after growth_steps finite ones in a row.
-/// Keras `LossScaleOptimizer`; the scale stays a normal number here.
+/// Keras `LossScaleOptimizer`; here the scale and what undoes it stay normal numbers.
 DH_HOST_DEVICE void next_loss_scale(bool finite, int64_t growth_steps, float& scale, int32_t& finite_steps) {
-  constexpr float kMost = 0x1p126f, kLeast = 0x1p-126f;
+  constexpr float kMost = 0x1p100f, kLeast = 0x1p-126f;
   if (!finite && scale > 2 * kLeast) scale *= 0.5f;
   finite_steps = finite ? finite_steps + 1 : 0;
   if (finite_steps < growth_steps) return;

@@ -169,7 +169,8 @@ void Updater::measure_rule() {
 cpu::UpdateScale Updater::scale_of(const UpdateSpan& span) const {
   const GroupStep& group = steps_[static_cast<size_t>(span.group)];
   cpu::UpdateScale scale;
-  scale.gradient = static_cast<float>(norm_factor_[static_cast<size_t>(span.segment)] * head_.gradient_scale);
+  scale.gradient = head_.gradient_scale;
+  scale.clip = static_cast<float>(norm_factor_[static_cast<size_t>(span.segment)]);
   scale.clip_value = group.clip_value;
   scale.l2 = group.l2;
   scale.decay = group.decay;

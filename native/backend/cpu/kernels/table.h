@@ -21,7 +21,8 @@ using ActivateFn = void (*)(const float* x, float* y, int64_t n, const float* pa
 
 /// What the update pass does to a gradient before the rule and to a parameter beside it. optim/update_plan.h
 struct UpdateScale {
-  float gradient = 1;        // clipping by norm, and the mean of what was accumulated
+  float gradient = 1;        // the mean of what was accumulated, and the scale of the loss undone
+  float clip = 1;            // by norm
   float clip_value = 0;      // 0: none; then limits to ±clip_value
   float l2 = 0;              // coupled decay: g += l2 · p
   float decay = 0;           // decoupled: p -= decay · p before the rule (decay = rate · weightDecay)

@@ -25,7 +25,7 @@ constexpr int kLanes = 16;  // fixed, so that every instruction set adds in the 
 constexpr int64_t kBlock = 1024;
 
 rules::ElementStep element_step(const UpdateScale& scale) {
-  return {scale.gradient, rules::limit_of(scale.clip_value), scale.l2, scale.decay, scale.trust};
+  return {scale.gradient, scale.clip, rules::limit_of(scale.clip_value), scale.l2, scale.decay, scale.trust};
 }
 
 /// p, slots ← rule(g, p, slots) over n elements.

@@ -68,7 +68,7 @@ struct GradientNormsArgs {
   float* squares;  // (chunk_count)
 };
 
-/// factors[s] = what the gradient of span s is multiplied with: clipping by norms, and the step's gradient_scale
+/// factors[s] = what clipping by norms multiplies the gradient of span s with, beside the step's gradient_scale
 struct ClipFactorsArgs {
   UpdateTable table;
   const float* squares;  // (chunk_count)

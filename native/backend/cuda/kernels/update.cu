@@ -40,8 +40,12 @@ struct Operands {
     const DeviceSpan& span = table.spans[span_index];
     const GroupStep& group = group_of(table, span);
     memcpy(&rule, group.rule.bytes, sizeof rule);
-    step = {args.factors ? args.factors[span_index] : gradient_scale(table), rules::limit_of(group.clip_value),
-            group.l2, group.decay, 1.0f};
+    step = {gradient_scale(table),
+            args.factors ? args.factors[span_index] : 1.0f,
+            rules::limit_of(group.clip_value),
+            group.l2,
+            group.decay,
+            1.0f};
     p = span.parameter + piece.begin;
     g = span.gradient + piece.begin;
     a = span.accumulator ? span.accumulator + piece.begin : nullptr;

@@ -108,7 +108,6 @@ __global__ void __launch_bounds__(kFactorThreads) find_factors(ClipFactorsArgs a
   const UpdateTable& table = args.table;
   if (!updates(table)) return;
   double *const own = args.scratch, *const terms = args.scratch + table.span_count;
-  const double scale = gradient_scale(table);
   for (int s = warp_id(); s < table.span_count; s += kFactorThreads / kWarpSize) {
     const DeviceSpan& span = table.spans[s];
     const double sum = sum_of_chunks(span, args.squares, 1, 0);
@@ -126,8 +125,7 @@ __global__ void __launch_bounds__(kFactorThreads) find_factors(ClipFactorsArgs a
   }
   __syncthreads();
   for (int s = static_cast<int>(threadIdx.x); s < table.span_count; s += kFactorThreads) {
-    const double factor = own[s] * global;
-    args.factors[s] = static_cast<float>(factor * scale);
+    args.factors[s] = static_cast<float>(own[s] * global);
   }
 }
 
