@@ -84,7 +84,7 @@ function convAttributes(where: string, read: Options<ConvTransposeOptions>) {
  * filters]: y[n, i, j, f] = Σ x[n, i·s + k·d − top, j·s + l·d − left, c] · w[k, l, c, f].
  *
  * @param options strides (1), padding ('valid'), dilation (1), groups (1)
- * @returns [n, height', width', filters]: height' = ⌈height / s⌉ with 'same', else ⌊(height + top + bottom − (k − 1)·d − 1) / s⌋ + 1
+ * @returns [n, height', width', filters]; height' is ⌈height / s⌉ with 'same', else ⌊(height + top + bottom − (k − 1)·d − 1) / s⌋ + 1
  * @throws SHAPE_MISMATCH where channels do not fit, or the kernel not into the image
  * @example ops.conv2d(x, w, { strides: 2, padding: 'same' });
  */
