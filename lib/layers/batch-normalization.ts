@@ -33,7 +33,7 @@ export class BatchNormalization extends AffineLayer {
       'movingMeanInitializer',
       'movingVarianceInitializer',
     ]);
-    super('batchNormalization', read, false);
+    super('batch_normalization', read, false);
     this.momentum = read.number('momentum', 0.99, { min: 0, max: 1 });
     const { movingMeanInitializer: mean = 'zeros', movingVarianceInitializer: variance = 'ones' } = read.raw;
     this.#initializers = {
@@ -55,8 +55,8 @@ export class BatchNormalization extends AffineLayer {
   protected override declareWeights(inputShape: Shape): void {
     super.declareWeights(inputShape);
     const shape = this.featureShape(inputShape);
-    this.#movingMean = this.addState('movingMean', shape, this.#initializers.mean);
-    this.#movingVariance = this.addState('movingVariance', shape, this.#initializers.variance);
+    this.#movingMean = this.addState('moving_mean', shape, this.#initializers.mean);
+    this.#movingVariance = this.addState('moving_variance', shape, this.#initializers.variance);
   }
 
   override call(x: Computed, { training }: CallContext): Computed {
@@ -95,7 +95,7 @@ export class BatchNormalization extends AffineLayer {
  * @param options axis (−1), momentum (0.99), epsilon (1e-3), center and scale (true: beta and gamma), betaInitializer ('zeros'), gammaInitializer
  *   ('ones'), movingMeanInitializer ('zeros'), movingVarianceInitializer ('ones'), betaRegularizer, gammaRegularizer, betaConstraint, gammaConstraint,
  *   activityRegularizer, inputShape, name, trainable
- * @returns a layer that keeps the shape, with weights gamma, beta, movingMean and movingVariance (features); the last two get no gradient
+ * @returns a layer that keeps the shape, with weights gamma, beta, moving_mean and moving_variance (features); the last two get no gradient
  * @throws UNKNOWN_OPTION, OUT_OF_RANGE, SHAPE_MISMATCH for inputs without that axis
  * @example
  * layers.batchNormalization({ momentum: 0.9 });

@@ -21,7 +21,7 @@ export class GroupNormalization extends AffineLayer {
 
   constructor(options?: GroupNormalizationOptions) {
     const read = affineOptions<GroupNormalizationOptions>('groupNormalization', options, ['groups', 'axis']);
-    super('groupNormalization', read, false);
+    super('group_normalization', read, false);
     this.groups = read.count('groups', 32, { min: -1 });
     if (this.groups === 0)
       throw new DownhillError('OUT_OF_RANGE', `${read.what('groups')} must be at least 1, or −1; received 0.`);

@@ -15,7 +15,7 @@ export class LayerNormalization extends AffineLayer {
 
   constructor(options?: LayerNormalizationOptions) {
     super(
-      'layerNormalization',
+      'layer_normalization',
       affineOptions<LayerNormalizationOptions>('layerNormalization', options, ['axis']),
       true,
     );

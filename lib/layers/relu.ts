@@ -69,7 +69,7 @@ export class LeakyRelu extends Layer {
 
   constructor(options?: LeakyReluOptions) {
     const read = layerOptions<LeakyReluOptions>('leakyRelu', options, ['negativeSlope']);
-    super('leakyRelu', read);
+    super('leaky_relu', read);
     this.negativeSlope = read.number('negativeSlope', 0.3);
   }
 

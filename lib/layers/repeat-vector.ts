@@ -17,7 +17,7 @@ export class RepeatVector extends Layer {
   constructor(options: RepeatVectorOptions | number) {
     const given = typeof options === 'number' ? { n: options } : options;
     const read = layerOptions<RepeatVectorOptions>('repeatVector', given, ['n']);
-    super('repeatVector', read);
+    super('repeat_vector', read);
     this.n = read.count('n');
   }
 

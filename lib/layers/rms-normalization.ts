@@ -22,7 +22,7 @@ export class RmsNormalization extends Layer {
 
   constructor(options?: RmsNormalizationOptions) {
     const read = layerOptions<RmsNormalizationOptions>('rmsNormalization', options, ['axis', 'epsilon']);
-    super('rmsNormalization', read);
+    super('rms_normalization', read);
     this.#axes = checkAxes(read.what('axis'), read.raw.axis, -1);
     this.epsilon = read.number('epsilon', 1e-6, { min: 0 });
   }

@@ -74,7 +74,7 @@ export class SpatialDropout1d extends SpatialDropout {
   override readonly type = 'SpatialDropout1D';
 
   constructor(options: SpatialDropout1dOptions) {
-    super('spatialDropout1d', layerOptions<SpatialDropout1dOptions>('spatialDropout1d', options, ['rate', 'seed']));
+    super('spatial_dropout1d', layerOptions<SpatialDropout1dOptions>('spatialDropout1d', options, ['rate', 'seed']));
   }
 
   protected override shared(): readonly number[] {
@@ -103,7 +103,7 @@ export class SpatialDropout2d extends SpatialDropout {
   constructor(options: SpatialDropout2dOptions) {
     const keys = ['rate', 'seed', 'dataFormat'] as const;
     const read = layerOptions<SpatialDropout2dOptions>('spatialDropout2d', options, keys);
-    super('spatialDropout2d', read);
+    super('spatial_dropout2d', read);
     this.dataFormat = read.oneOf('dataFormat', ['channelsLast', 'channelsFirst'] as const, 'channelsLast');
   }
 
@@ -137,7 +137,7 @@ export class AlphaDropout extends Masking {
   override readonly type = 'AlphaDropout';
 
   constructor(options: AlphaDropoutOptions) {
-    super('alphaDropout', layerOptions<AlphaDropoutOptions>('alphaDropout', options, ['rate', 'seed']));
+    super('alpha_dropout', layerOptions<AlphaDropoutOptions>('alphaDropout', options, ['rate', 'seed']));
   }
 
   override call(x: Computed, { training }: CallContext): Computed {

@@ -19,7 +19,7 @@ export class UnitNormalization extends Layer {
 
   constructor(options?: UnitNormalizationOptions) {
     const read = layerOptions<UnitNormalizationOptions>('unitNormalization', options, ['axis']);
-    super('unitNormalization', read);
+    super('unit_normalization', read);
     this.#axes = checkAxes(read.what('axis'), read.raw.axis, -1);
   }
 

@@ -78,8 +78,8 @@ describe.each(testDevices)('state of batch normalization, on %s', (device) => {
     }
     await net.fit(x, y, { ...options, shuffle: false, epochs: 1 });
     const state = () => [
-      ...named(net, 'batchNormalization/movingMean').dataSync(),
-      ...named(net, 'batchNormalization/movingVariance').dataSync(),
+      ...named(net, 'batch_normalization/moving_mean').dataSync(),
+      ...named(net, 'batch_normalization/moving_variance').dataSync(),
     ];
     const after = state();
     [...expected.mean, ...expected.variance].forEach((value, i) => {
@@ -100,10 +100,10 @@ describe.each(testDevices)('state of batch normalization, on %s', (device) => {
 
   test('frozen, the layer uses it and leaves it as it is', async () => {
     const net = build({ trainable: false });
-    const before = named(net, 'batchNormalization/movingMean').dataSync().slice();
+    const before = named(net, 'batch_normalization/moving_mean').dataSync().slice();
     await net.fit(x, y, { ...options, epochs: 2 });
-    expect(named(net, 'batchNormalization/movingMean').dataSync()).toEqual(before);
-    expect(named(net, 'batchNormalization/gamma').dataSync()).toEqual(Float32Array.of(1, 1, 1, 1, 1));
+    expect(named(net, 'batch_normalization/moving_mean').dataSync()).toEqual(before);
+    expect(named(net, 'batch_normalization/gamma').dataSync()).toEqual(Float32Array.of(1, 1, 1, 1, 1));
     net.dispose();
   });
 
@@ -182,7 +182,7 @@ test('Keras counts and orders the weights so', () => {
     build()
       .parameters.slice(0, 4)
       .map(({ name }) => name),
-  ).toEqual(['gamma', 'beta', 'movingMean', 'movingVariance'].map((name) => `batchNormalization/${name}`));
+  ).toEqual(['gamma', 'beta', 'moving_mean', 'moving_variance'].map((name) => `batch_normalization/${name}`));
 });
 
 test('a layer that a graph calls as in training normalizes by the batch, and predictions leave its state', async () => {
