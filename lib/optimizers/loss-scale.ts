@@ -24,8 +24,8 @@ export interface LossScaleState {
   finiteSteps: number;
 }
 
-/** Normal numbers of float32, as what undoes them is, also for the mean of accumulated gradients. */
-const range = { min: 2 ** -126, max: 2 ** 120 };
+/** Normal numbers of float32, as what undoes them is; by itself a scale grows to 2¹⁰⁰. */
+const range = { min: 2 ** -126, max: 2 ** 126 };
 
 export class LossScale {
   readonly #factor: number | null;
