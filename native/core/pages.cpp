@@ -48,6 +48,7 @@ void unmap(std::byte* memory, size_t bytes) noexcept { munmap(memory, whole_page
 #else  // malloc knows best, and address sanitizers watch it
 
 std::byte* map(size_t bytes) {
+  if (bytes > SIZE_MAX / 2) return nullptr;
   void* memory = nullptr;
   if (posix_memalign(&memory, 64, bytes) != 0) return nullptr;
   std::memset(memory, 0, bytes);
