@@ -191,7 +191,7 @@ inline void run_depthwise_input(const ConvArgs& args) {
           count = 0;
         }
       }
-      add_taps(ys, ws, count, channels, to);
+      if (count > 0) add_taps(ys, ws, count, channels, to);  // `to` has fewer channels where co > 1
     }
   });
 }
