@@ -16,20 +16,9 @@
 
 #include "backend/cpu/pool.h"
 #include "check.h"
+#include "count_allocations.h"
 #include "data/permutation.h"
 #include "session_fixture.h"
-
-namespace {
-std::atomic<int64_t> allocations{0};
-}
-
-__attribute__((noinline)) void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size ? size : 1)) return memory;
-  throw std::bad_alloc();
-}
-__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
-__attribute__((noinline)) void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace downhill;
 using namespace downhill::test;

@@ -13,22 +13,11 @@
 #include "backend/cpu/pool.h"
 #include "check.h"
 #include "core/error.h"
+#include "count_allocations.h"
 #include "errors.h"
 #include "optim/schedule.h"
 #include "optim/updater.h"
 #include "updater_model.h"
-
-namespace {
-std::atomic<int64_t> allocations{0};
-}
-
-[[gnu::noinline]] void* operator new(size_t bytes) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(bytes ? bytes : 1)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 using namespace downhill;
 using namespace downhill::test;

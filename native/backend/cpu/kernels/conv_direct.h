@@ -131,7 +131,7 @@ inline void direct_block(const Direct& d, const ConvArgs& args, const Blocking& 
       for_tiles(s.x.out, [&](int64_t ox, int64_t height) {
         tile.a = from + ox * tile.a_row;
         tile.c = to + ox * tile.ldc;
-        conv_tile_of(height, vecs)(tile);
+        tile_of<ConvTiles>(height, vecs)(tile);
       });
     }
   }

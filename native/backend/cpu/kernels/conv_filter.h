@@ -83,7 +83,7 @@ inline void filter_block(const ConvShape& s, const FilterCut& cut, const float* 
         for_tiles(merged ? s.x.kernel * s.c : s.c, [&](int64_t row, int64_t height) {
           tile.a = a + row;
           tile.c = target + row * filters;
-          conv_tile_of(height, vecs)(tile);
+          tile_of<ConvTiles>(height, vecs)(tile);
         });
       }
     }

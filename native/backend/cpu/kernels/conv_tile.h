@@ -2,6 +2,7 @@
 // terms of a sum lie in rows of an image.
 #pragma once
 #include "backend/cpu/kernels/matmul_vec.h"
+#include "backend/cpu/kernels/tile_table.h"
 
 namespace downhill::cpu::DH_ISA {
 namespace {
@@ -19,8 +20,6 @@ struct ConvTile {
   const float* bias;  // added last; null: none
   int last;           // columns of the last vector that exist, 1 … kWidth
 };
-
-using ConvTileFn = void (*)(const ConvTile&);
 
 template <int R, int V>
 void conv_tile(const ConvTile& args) {
@@ -85,25 +84,13 @@ void conv_tile(const ConvTile& args) {
   }
 }
 
-template <int V>
-struct ConvTileRow {
-  ConvTileFn of[kTileRows];
-  constexpr ConvTileRow() : of() { fill<kTileRows>(); }
-  template <int R>
-  constexpr void fill() {
-    of[R - 1] = conv_tile<R, V>;
-    if constexpr (R > 1) fill<R - 1>();
+struct ConvTiles {
+  using Kernel = void (*)(const ConvTile&);
+  template <int R, int V>
+  static constexpr Kernel kernel() {
+    return conv_tile<R, V>;
   }
 };
-
-template <int V = kTileVecs>
-ConvTileFn conv_tile_of(int64_t rows, int64_t vecs) {
-  static constexpr ConvTileRow<V> kernels;
-  if constexpr (V > 1) {
-    if (vecs < V) return conv_tile_of<V - 1>(rows, vecs);
-  }
-  return kernels.of[rows - 1];
-}
 
 /// Rows in as few tiles as possible, of even height: body(first, height).
 template <typename F>

@@ -188,7 +188,7 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
           tile.ahead_line = columns ? 16 * pass.a_step : 16;
         }
         tile.c = pass.c + row * pass.ldc + column;
-        tile_of(static_cast<int>(height), vecs)(tile);
+        tile_of<MatmulTiles>(height, vecs)(tile);
         row += height;
       }
     }

@@ -1,6 +1,7 @@
 // The inner kernel: a tile of c, R rows by V vectors, stays in registers while k runs.
 #pragma once
 #include "backend/cpu/kernels/matmul_vec.h"
+#include "backend/cpu/kernels/tile_table.h"
 
 namespace downhill::cpu::DH_ISA {
 namespace {
@@ -20,8 +21,6 @@ struct TileArgs {
   const float* bias;  // added last; null: none
   int last;           // columns of the last vector that exist, 1 … kWidth
 };
-
-using TileFn = void (*)(const TileArgs&);
 
 /// As an integer: what is read may end before.
 DH_HOST_DEVICE void prefetch_at(const float* a, int64_t offset) {
@@ -107,26 +106,13 @@ void tile(const TileArgs& args) {
   }
 }
 
-template <int V>
-struct TileRow {
-  TileFn of[kTileRows];
-  constexpr TileRow() : of() { fill<kTileRows>(); }
-  template <int R>
-  constexpr void fill() {
-    of[R - 1] = tile<R, V>;
-    if constexpr (R > 1) fill<R - 1>();
+struct MatmulTiles {
+  using Kernel = void (*)(const TileArgs&);
+  template <int R, int V>
+  static constexpr Kernel kernel() {
+    return tile<R, V>;
   }
 };
-
-/// The kernel for a tile of that many rows and vectors.
-template <int V = kTileVecs>
-TileFn tile_of(int rows, int vecs) {
-  static constexpr TileRow<V> kernels;
-  if constexpr (V > 1) {
-    if (vecs < V) return tile_of<V - 1>(rows, vecs);
-  }
-  return kernels.of[rows - 1];
-}
 
 }  // namespace
 }  // namespace downhill::cpu::DH_ISA

@@ -56,7 +56,7 @@ struct Packed {
           tile.a = a + row * a_row + k0;
           tile.ahead = tile.a;  // the states are in the first cache
           tile.c = c + row * c_row + column;
-          tile_of(static_cast<int>(height), vecs)(tile);
+          tile_of<MatmulTiles>(height, vecs)(tile);
         }
       }
     }
