@@ -8,7 +8,7 @@ namespace downhill::windows {
 
 namespace {
 
-constexpr int64_t kMost = INT32_MAX;  // of a stride, a dilation, a size
+constexpr int64_t kMost = int64_t{1} << 28;  // of a stride, a dilation, a size, the pixels of a padded image or window
 
 [[noreturn]] void mismatch(Op op, const std::string& expected, const Inputs& inputs) {
   std::string shapes;
@@ -20,11 +20,17 @@ constexpr int64_t kMost = INT32_MAX;  // of a stride, a dilation, a size
   throw Error(code::kInvalidArgument, std::string(name_of(op)) + ": " + message);
 }
 
+std::string list_text(const std::vector<int64_t>& values) {
+  std::string text;
+  for (const int64_t value : values) text += (text.empty() ? "[" : ", ") + std::to_string(value);
+  return text.empty() ? "[]" : text + "]";
+}
+
 /// Two positive numbers, y and x; `otherwise` where the attribute is absent.
 void read_pair(Op op, Attrs& attrs, const char* name, const std::vector<int64_t>& otherwise, int64_t (&to)[2]) {
   std::vector<int64_t> values = attrs.has(name) ? attrs.ints(name) : otherwise;
   if (values.size() != 2 || values[0] < 1 || values[1] < 1 || values[0] > kMost || values[1] > kMost)
-    invalid(op, std::string(name) + " must be two integers above 0.");
+    invalid(op, std::string(name) + " must be two integers from 1 to 2^28; received " + list_text(values) + ".");
   to[0] = values[0], to[1] = values[1];
   attrs.set(name, std::move(values));
 }
@@ -43,10 +49,13 @@ void slide(Op op, Attrs& attrs, bool dilates, Sizes& sizes, const Inputs& inputs
   const bool same = padding.size() == 1 && padding[0] == -1;
   if (!same && (padding.size() != 4 ||
                 std::any_of(padding.begin(), padding.end(), [](int64_t p) { return p < 0 || p > kMost; })))
-    invalid(op, "padding must be four integers, top, bottom, left and right, none of them negative.");
+    invalid(op, "padding must be 'valid', 'same' or [[top, bottom], [left, right]], each from 0 to 2^28; received " +
+                    list_text(padding) + ".");
   if (same) padding.assign(4, 0);
   for (int i = 0; i < 2; ++i) {
-    if (sizes.kernel[i] > kMost / dilation[i]) invalid(op, "the dilated kernel is too large.");
+    if (sizes.kernel[i] > kMost / dilation[i])
+      invalid(op, "a kernel of " + std::to_string(sizes.kernel[i]) + " with dilation " + std::to_string(dilation[i]) +
+                      " is larger than 2^28: use a smaller dilation.");
     const int64_t span = (sizes.kernel[i] - 1) * dilation[i] + 1;
     if (same) {
       const int64_t out = (sizes.in[i] + stride[i] - 1) / stride[i];
@@ -64,6 +73,10 @@ void slide(Op op, Attrs& attrs, bool dilates, Sizes& sizes, const Inputs& inputs
                inputs);
     sizes.out[i] = room / stride[i] + 1;
   }
+  const auto padded = [&](int i) { return sizes.in[i] + padding[2 * i] + padding[2 * i + 1]; };
+  if (dilates && padded(0) > 0 && padded(1) > kMost / padded(0))
+    invalid(op, "images of " + std::to_string(padded(0)) + " by " + std::to_string(padded(1)) +
+                    " pixels, padding included, are larger than 2^28 pixels: use less padding or a smaller dilation.");
   attrs.set("padding", std::move(padding));
 }
 
@@ -74,7 +87,8 @@ void need_images(Op op, const Inputs& inputs, const char* expected) {
 
 int64_t read_groups(Op op, Attrs& attrs) {
   const int64_t groups = attrs.integer("groups", 1);
-  if (groups < 1) invalid(op, "groups must be at least 1.");
+  if (groups < 1 || groups > kMost)
+    invalid(op, "groups must be from 1 to 2^28; received " + std::to_string(groups) + ".");
   attrs.set("groups", static_cast<double>(groups));
   return groups;
 }
@@ -121,6 +135,7 @@ Inferred shape_conv_transpose(Op op, const Inputs& inputs, Attrs& attrs) {
              "images of " + pair_text(sizes.in) + " would give " + pair_text(sizes.out) +
                  " under this kernel, which must be the height and width of x.",
              inputs);
+  if (w[2] > kMost / groups) mismatch(op, "the kernel has too many channels for its groups.", inputs);
   return {Shape({y[0], sizes.in[0], sizes.in[1], w[2] * groups}), DType::float32};
 }
 
@@ -145,9 +160,15 @@ Shape pooled(Op op, const Shape& x, Attrs& attrs, const Inputs& inputs) {
   if (!attrs.has("strides")) attrs.set("strides", attrs.ints("poolSize"));
   slide(op, attrs, false, sizes, inputs);
   const std::vector<int64_t> padding = attrs.ints("padding");
-  for (int i = 0; i < 2; ++i)
+  if (sizes.kernel[0] > kMost / sizes.kernel[1])
+    invalid(op, "poolSize " + pair_text(sizes.kernel) + " has more than 2^28 pixels.");
+  for (int i = 0; i < 2; ++i) {
     if (padding[2 * i] >= sizes.kernel[i] || padding[2 * i + 1] >= sizes.kernel[i])
-      invalid(op, "padding must be smaller than the pool, so that no window lies outside.");
+      invalid(op, "padding must be smaller than the pool, so that no window lies outside; received " +
+                      list_text(padding) + " for poolSize " + pair_text(sizes.kernel) + ".");
+    if (sizes.in[i] == 0 && sizes.out[i] > 0)
+      mismatch(op, "images without height or width have nothing to pool: use padding 'valid'.", inputs);
+  }
   return Shape({x[0], sizes.out[0], sizes.out[1], x[3]});
 }
 

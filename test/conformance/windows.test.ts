@@ -231,3 +231,26 @@ test('a convolution that does not fit', () => {
     }),
   );
 });
+
+test('sizes beyond all images are errors, and large strides cost nothing', async () => {
+  const zeros = (...shape: number[]) => tensor(new Float32Array(sizeOf(shape)), shape);
+  const pads: [[number, number], [number, number]] = [
+    [1, 1],
+    [1, 1],
+  ];
+  throwsAtOnce('SHAPE_MISMATCH', /nothing to pool/, () =>
+    ops.maxPool2d(zeros(2, 0, 4, 3), { poolSize: 2, strides: 1, padding: pads }),
+  );
+  throwsAtOnce('INVALID_ARGUMENT', /poolSize \[100000, 100000\] has more than 2\^28 pixels/, () =>
+    ops.maxPool2d(zeros(1, 4, 4, 1), { poolSize: 100_000, strides: 1, padding: 'same' }),
+  );
+  throwsAtOnce('INVALID_ARGUMENT', /padding included, are larger than 2\^28 pixels/, () =>
+    ops.conv2d(zeros(1, 8, 8, 4), zeros(3, 3, 4, 4), { dilation: 100_000, padding: 'same' }),
+  );
+  throwsAtOnce('INVALID_ARGUMENT', /strides must be two integers from 1 to 2\^28; received \[1000000000, 1\]/, () =>
+    ops.conv2d(zeros(1, 4, 4, 1), zeros(2, 2, 1, 1), { strides: [1e9, 1] }),
+  );
+  const ones = (...shape: number[]) => tensor(new Float32Array(sizeOf(shape)).fill(1), shape);
+  const spread = ops.conv2dTranspose(ones(1, 1, 1, 1), ones(1, 1, 1, 1), { size: [3, 2], strides: 100_000 });
+  expect([...(await spread.data())]).toEqual([1, 0, 0, 0, 0, 0]);
+});

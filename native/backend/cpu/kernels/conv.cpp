@@ -38,7 +38,7 @@ size_t scratch_bytes(const ConvShape& s, ConvPass pass) {
   if (pass == ConvPass::filter_gradient) return filter_scratch(s);
   if (pass == ConvPass::forward) return direct_scratch(forward_of(s));
   size_t most = 0;
-  for (int64_t i = 0; i < s.y.stride * s.x.stride; ++i) {
+  for (int64_t i = 0; i < parts_of_gradient(s); ++i) {
     const Direct part = part_of_gradient(s, i);
     if (part.empty()) continue;
     const size_t bytes = direct_scratch(part);
@@ -60,7 +60,7 @@ void fill_empty(const ConvArgs& args, int64_t size) {
 
 void run_input(const ConvArgs& args) {
   const ConvShape& s = args.shape;
-  const int64_t parts = s.y.stride * s.x.stride;
+  const int64_t parts = parts_of_gradient(s);
   bool whole = true;  // every pixel has taps
   for (int64_t i = 0; i < parts; ++i) {
     const Direct part = part_of_gradient(s, i);

@@ -187,11 +187,11 @@ inline void run_depthwise_input(const ConvArgs& args) {
           }
           ys[count] = y, ws[count] = w;
           if (++count < kTapsTogether) continue;
-          add_taps(ys, ws, count, channels, to);
+          add_taps(ys, ws, count, s.groups, to);
           count = 0;
         }
       }
-      if (count > 0) add_taps(ys, ws, count, channels, to);  // `to` has fewer channels where co > 1
+      add_taps(ys, ws, count, s.groups, to);
     }
   });
 }

@@ -26,9 +26,10 @@ DH_HOST_DEVICE Part part_of(const Axis& conv, int64_t a) {
     g = rest, rest = next;
   }
   const int64_t period = s / g;
+  const int64_t end = smaller(period, conv.kernel);
   int64_t first = 0;
-  while (first < period && (a + conv.before - first * d) % s != 0) ++first;
-  if (first == period || first >= conv.kernel) return part;
+  while (first < end && (a + conv.before - first * d) % s != 0) ++first;
+  if (first == end) return part;
   const int64_t count = (conv.kernel - first + period - 1) / period;
   const int64_t base = (a + conv.before - first * d) / s;
   part.axis.kernel = count;
@@ -61,8 +62,13 @@ inline Direct forward_of(const ConvShape& s) {
   return {s, s.groups, s.c, s.co, false, whole(s.y), whole(s.x), s.x.kernel, s.y.out, s.x.out};
 }
 
+/// Positions within a stride that images have, along an axis.
+inline int64_t positions(const Axis& axis) { return smaller(axis.stride, axis.in); }
+
+inline int64_t parts_of_gradient(const ConvShape& s) { return positions(s.y) * positions(s.x); }
+
 inline Direct part_of_gradient(const ConvShape& s, int64_t index) {
-  const Part y = part_of(s.y, index / s.x.stride), x = part_of(s.x, index % s.x.stride);
+  const Part y = part_of(s.y, index / positions(s.x)), x = part_of(s.x, index % positions(s.x));
   return {{s.n, y.axis, x.axis}, s.groups, s.co, s.c, true, y, x, s.x.kernel, s.y.in, s.x.in};
 }
 
