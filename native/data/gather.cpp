@@ -70,7 +70,6 @@ void BatchGatherer::operator()(const Column& column, int64_t room, std::byte* to
 void BatchPieces::clear() {
   stop();
   parts_.clear();
-  pieces_ = 0;
 }
 
 void BatchPieces::add(const Column& column, size_t offset) {
@@ -88,13 +87,13 @@ void BatchPieces::begin(int64_t first, const uint32_t* order, int64_t count, std
   order_ = order;
   count_ = count;
   to_ = to;
-  pieces_ = 0;
+  int64_t pieces = 0;
   for (Part& part : parts_) {
-    part.first = pieces_;
+    part.first = pieces;
     part.from = part.column->storage.host();
-    pieces_ += (count + part.rows - 1) / part.rows * part.across;
+    pieces += (count + part.rows - 1) / part.rows * part.across;
   }
-  left_.store(pieces_, std::memory_order_relaxed);
+  left_.store(pieces, std::memory_order_relaxed);
 }
 
 void BatchPieces::offer() { offered_ = cpu::offer(*this); }

@@ -63,7 +63,7 @@ class BatchPieces final : public cpu::IdleWork {
   void gather_piece(int64_t index, int64_t next) const;
 
   std::vector<Part> parts_;
-  int64_t begin_ = 0, count_ = 0, pieces_ = 0;
+  int64_t begin_ = 0, count_ = 0;
   const uint32_t* order_ = nullptr;
   std::byte* to_ = nullptr;
   bool offered_ = false;

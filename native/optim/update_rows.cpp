@@ -133,8 +133,9 @@ void Updater::settle() {
   for (RowVariable& at : row_variables_) {
     const UpdateSpan& span = by_variable_.spans[static_cast<size_t>(at.variable)];
     const GroupStep& group = steps_[static_cast<size_t>(span.group)];
-    bool rest = rows_rest_.load(std::memory_order_relaxed);
-    if (!at.now && at.rows->known) {
+    bool rest = rows_rest_.load(std::memory_order_relaxed) && at.rows->known && group.l2 == 0 && group.decay == 0 &&
+                rest_of(span.rule, group.rule) != Rest::never;
+    if (rest && !at.now) {
       const auto look = [&](const Storage& storage) {
         const auto* const values = reinterpret_cast<const float*>(storage.read(nullptr));
         for_runs(at.rows->rows.data(), at.rows->count, [&](int64_t first, int64_t rows) {
@@ -144,7 +145,7 @@ void Updater::settle() {
       look(span.parameter);
       for (const Storage& slot : span.slots) look(slot);
     }
-    at.settled = at.rows->known && rest && group.l2 == 0 && group.decay == 0;
+    at.settled = rest;
     at.rule = group.rule;
   }
   rows_rest_.store(true, std::memory_order_relaxed);
