@@ -172,14 +172,20 @@ function ratesOf(path: string, { compile }: Description): (number | null)[] {
 }
 
 interface LayerConfig {
-  config: { name: string; seed?: unknown; layers?: LayerConfig[] };
+  config: { name: string; seed?: unknown } & Record<string, unknown>;
+}
+
+/** Layers have names; nothing else with a config in it does. */
+function isLayer(value: unknown): value is LayerConfig {
+  const config: unknown = value && typeof value === 'object' && 'config' in value && value.config;
+  return typeof config === 'object' && config !== null && 'name' in config && typeof config.name === 'string';
 }
 
 /** By path of the layer: those that draw while they train go on with the seeds of the file. */
 function seedsOf(path: string, { model }: Description): Map<string, number> {
   const seeds = new Map<string, number>();
-  const visit = ({ config: { layers = [] } }: LayerConfig, prefix: string) => {
-    for (const layer of layers) {
+  const visit = (outer: LayerConfig, prefix: string) => {
+    for (const layer of Object.values(outer.config).flat().filter(isLayer)) {
       const { config } = layer;
       const at = `${prefix}${config.name}`;
       if (typeof config.seed === 'number') seeds.set(at, new Claims(`${path}: ${at}`, { ...config }).count('seed'));

@@ -11,7 +11,7 @@ import { Recurrent, reversed } from './recurrent-base.js';
 const modes = ['concat', 'sum', 'mul', 'ave'] as const;
 
 export interface BidirectionalOptions extends LayerOptions {
-  /** A recurrent layer; its weights become those of this layer. */
+  /** A recurrent layer; one with its options becomes part of this one, as forward_… */
   layer: Recurrent;
   /** The layer that reads from the end; by default one with the options of `layer`. */
   backwardLayer?: Recurrent | null;
@@ -19,11 +19,12 @@ export interface BidirectionalOptions extends LayerOptions {
   mergeMode?: (typeof modes)[number];
 }
 
-/** A layer with the same options, in the other direction. */
-function turned(layer: Recurrent): Recurrent {
-  const { name: _name, seed: _seed, ...options } = layer.given;
+/** A new layer with the same options, as Keras makes it, so that the given one stays what it is. */
+function copyOf(layer: Recurrent, direction: 'forward' | 'backward', options: object = {}): Recurrent {
+  const { name, trainable, seed } = layer.getConfig() as { name: string; trainable: boolean; seed: number };
   const make = { SimpleRNN: simpleRNN, LSTM: lstm, GRU: gru }[layer.type as 'LSTM'] as (options: object) => Recurrent;
-  return make({ ...options, goBackwards: !layer.goBackwards });
+  const own = name.startsWith(`${direction}_`) ? name : `${direction}_${name}`;
+  return make({ ...layer.given, name: own, trainable, seed, ...options });
 }
 
 export class Bidirectional extends Layer {
@@ -36,10 +37,11 @@ export class Bidirectional extends Layer {
     const read = layerOptions<BidirectionalOptions>('bidirectional', options, ['layer', 'backwardLayer', 'mergeMode']);
     super('bidirectional', read);
     this.mergeMode = read.oneOf('mergeMode', modes, 'concat');
-    this.#forward = recurrent(read.what('layer'), read.required('layer'));
-    const backward = read.raw.backwardLayer ?? null;
-    this.#backward = backward ? recurrent(read.what('backwardLayer'), backward) : turned(this.#forward);
-    const [a, b] = [this.#forward, this.#backward];
+    const a = recurrent(read.what('layer'), read.required('layer'));
+    const given = read.raw.backwardLayer ?? null;
+    const b = given
+      ? recurrent(read.what('backwardLayer'), given)
+      : copyOf(a, 'backward', { name: `backward_${a.name}`, seed: undefined, goBackwards: !a.goBackwards });
     if (a === b || a.goBackwards === b.goBackwards || a.returnSequences !== b.returnSequences)
       throw new DownhillError(
         'INVALID_ARGUMENT',
@@ -50,6 +52,8 @@ export class Bidirectional extends Layer {
         'INVALID_ARGUMENT',
         `${read.what('mergeMode')} '${this.mergeMode}' needs equal units in both directions; received ${a.units} and ${b.units}.`,
       );
+    this.#forward = this.addLayer(copyOf(a, 'forward'));
+    this.#backward = this.addLayer(given ? copyOf(b, 'backward') : b);
   }
 
   override getConfig(): Config {
@@ -70,21 +74,14 @@ export class Bidirectional extends Layer {
   }
 
   protected override declareWeights(inputShape: Shape): void {
-    for (const [direction, layer] of [
-      ['forward', this.#forward],
-      ['backward', this.#backward],
-    ] as const)
-      layer.declareIn(
-        (name, shape, initializer, { regularizer, constraint }) =>
-          this.addWeight(`${direction}_${name}`, shape, initializer, regularizer, constraint),
-        inputShape,
-      );
+    this.#forward.build(inputShape);
+    this.#backward.build(inputShape);
   }
 
   override call(x: Computed, context: CallContext): Computed {
-    const forward = this.#forward.call(x, context);
+    const forward = this.#forward.apply(x, context);
     const turns = this.#backward.returnSequences;
-    const backward = this.#backward.call(x, context);
+    const backward = this.#backward.apply(x, context);
     const pair = turns
       ? [
           this.#forward.goBackwards ? reversed(forward) : forward,
@@ -119,7 +116,7 @@ function recurrent(what: string, layer: unknown): Recurrent {
  * @param options layer; backwardLayer (made from layer), mergeMode ('concat'; 'sum', 'mul', 'ave'), name, inputShape, trainable,
  *   activityRegularizer
  * @returns a layer from [n, steps, features] to [n, 2 units], with returnSequences [n, steps, 2 units]; [n, units] and [n, steps, units] unless
- *   mergeMode is 'concat'. Weights: those of the layer, then those of the other, as forward_kernel, …, backward_bias
+ *   mergeMode is 'concat'. Weights: those of the layer, then those of the other, as forward_lstm/kernel, …, backward_lstm/bias
  * @throws INVALID_ARGUMENT for layers that do not fit together
  * @example
  * layers.bidirectional({ layer: layers.lstm({ units: 32 }) });

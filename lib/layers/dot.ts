@@ -1,7 +1,7 @@
 // Dot products of two inputs, example by example.
 import type { Config } from '../config/values.js';
-import { kEpsilon } from '../epsilon.js';
 import { DownhillError, show } from '../errors.js';
+import { direction } from '../graph/direction.js';
 import * as ops from '../graph/ops.js';
 import { checkCount } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
@@ -71,7 +71,7 @@ export class Dot extends Layer {
 
   override call([a, b]: readonly Computed[]): Computed {
     const axes = this.#axesOf([a.shape.length, b.shape.length]);
-    const [x, y] = [a, b].map((input, i) => (this.normalize ? this.#unit(input, axes[i]) : input));
+    const [x, y] = [a, b].map((input, i) => (this.normalize ? direction(input, axes[i]) : input));
     if (a.shape.length === 2 && b.shape.length === 2) return ops.sum(ops.mul(x, y), 1, { keepDims: true });
     const product = ops.matmul(lined(x, axes[0]), lined(y, axes[1]), { transposeB: true });
     return ops.reshape(product, [a.shape[0], ...this.computeOutputShape([a.shape.slice(1), b.shape.slice(1)])]);
@@ -84,12 +84,6 @@ export class Dot extends Layer {
       const at = axis < 0 ? axis + ranks[i] : axis;
       return at >= 1 && at < ranks[i] ? at : -1;
     });
-  }
-
-  /** As Keras's normalize: norms below its epsilon count as that. */
-  #unit(x: Computed, axis: number): Computed {
-    const squares = ops.sum(ops.square(x), axis, { keepDims: true });
-    return ops.mul(x, ops.rsqrt(ops.maximum(squares, kEpsilon ** 2)));
   }
 }
 

@@ -3,14 +3,13 @@ import type { Config } from '../config/values.js';
 import type { ConstraintLike } from '../constraints/resolve.js';
 import { call } from '../graph/call.js';
 import * as ops from '../graph/ops.js';
-import { SymbolicTensor } from '../graph/symbolic.js';
 import type { InitializerLike } from '../initializers/index.js';
 import type { Initializer } from '../initializers/initializer.js';
 import type { Options } from '../options.js';
-import { drawSeed } from '../random.js';
 import type { RegularizerLike } from '../regularizers/resolve.js';
 import type { Shape } from '../tensor/shape.js';
 import { type Activation, type ActivationFunction, activationConfig, resolveActivation } from './activations.js';
+import { Draws } from './draws.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 import type { Weight } from './weight.js';
 import { WeightOptions } from './weight-options.js';
@@ -61,9 +60,6 @@ const keys = [
   'goBackwards',
 ] as const;
 
-/** Declares a weight in a layer. */
-export type Declare = (name: string, shape: Shape, initializer: Initializer, options: WeightOptions) => Weight;
-
 export abstract class Recurrent extends Layer {
   readonly units: number;
   readonly useBias: boolean;
@@ -75,8 +71,7 @@ export abstract class Recurrent extends Layer {
   protected readonly options: { kernel: WeightOptions; recurrent: WeightOptions; bias: WeightOptions };
   /** What it was made from, for another one. @internal */
   readonly given: Readonly<RecurrentOptions>;
-  #key: number;
-  #calls = 0;
+  readonly #draws: Draws;
   #kernel!: Weight; // (features, gates · units)
   #recurrent!: Weight; // (units, gates · units)
   #bias: Weight | null = null;
@@ -100,7 +95,7 @@ export abstract class Recurrent extends Layer {
     };
     this.dropout = read.number('dropout', 0, { min: 0, below: 1 });
     this.recurrentDropout = read.number('recurrentDropout', 0, { min: 0, below: 1 });
-    this.#key = read.optionalCount('seed', { min: 0 }) ?? drawSeed();
+    this.#draws = new Draws(read.optionalCount('seed', { min: 0 }));
     this.returnSequences = read.flag('returnSequences', false);
     this.goBackwards = read.flag('goBackwards', false);
   }
@@ -117,14 +112,14 @@ export abstract class Recurrent extends Layer {
       ...this.options.bias.getConfig(),
       dropout: this.dropout,
       recurrentDropout: this.recurrentDropout,
-      seed: this.#key,
+      seed: this.#draws.seed,
       returnSequences: this.returnSequences,
       goBackwards: this.goBackwards,
     };
   }
 
   override restoreSeed(seed: number): void {
-    this.#key = seed;
+    this.#draws.seed = seed;
   }
 
   override computeOutputShape(inputShape: Shape): Shape {
@@ -135,13 +130,12 @@ export abstract class Recurrent extends Layer {
   }
 
   protected override declareWeights(inputShape: Shape): void {
-    this.declareIn((name, shape, initializer, { regularizer, constraint }) => {
-      return this.addWeight(name, shape, initializer, regularizer, constraint);
-    }, inputShape);
-  }
-
-  /** Declares the weights in whatever layer this one is part of. @internal */
-  declareIn(declare: Declare, inputShape: Shape): void {
+    const declare = (
+      name: string,
+      shape: Shape,
+      initializer: Initializer,
+      { regularizer, constraint }: WeightOptions,
+    ) => this.addWeight(name, shape, initializer, regularizer, constraint);
     const { kernel, recurrent, bias } = this.options;
     const width = this.gates * this.units;
     this.#kernel = declare('kernel', [inputShape.at(-1)!, width], kernel.initializer, kernel);
@@ -161,10 +155,9 @@ export abstract class Recurrent extends Layer {
     const [n, steps] = x.shape as [number, number, number];
     const { units } = this;
     let input = this.goBackwards ? reversed(x) : x;
-    const draw = x instanceof SymbolicTensor ? 0 : ++this.#calls;
-    const mask = (rate: number, shape: Shape, key: number) =>
-      call('dropout', [ops.broadcastTo(1, shape)], { rate, key: this.#key + draw * 2 + key });
-    if (training && this.dropout > 0) input = ops.mul(input, mask(this.dropout, [n, 1, x.shape[2]!], 0));
+    const mask = (rate: number, shape: Shape) =>
+      call('dropout', [ops.broadcastTo(1, shape)], { rate, key: this.#draws.keyFor(x) });
+    if (training && this.dropout > 0) input = ops.mul(input, mask(this.dropout, [n, 1, x.shape[2]!]));
     const bias = this.#bias ? this.#bias.variable : null;
     const rows = ops.reshape(input, [n * steps, x.shape[2]!]);
     const drops = training && this.recurrentDropout > 0;
@@ -175,7 +168,7 @@ export abstract class Recurrent extends Layer {
       if (this.returnSequences) return ops.slice(states, [0, 0, 0], [-1, -1, units]);
       return ops.reshape(ops.slice(states, [0, steps - 1, 0], [-1, 1, units]), [n, units]);
     }
-    const kept = drops ? mask(this.recurrentDropout, [n, units], 1) : null;
+    const kept = drops ? mask(this.recurrentDropout, [n, units]) : null;
     let states = Array.from({ length: this.carried }, () => ops.broadcastTo(0, [n, units]) as Computed);
     const hidden: Computed[] = [];
     for (let t = 0; t < steps; t++) {

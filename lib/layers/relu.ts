@@ -39,7 +39,7 @@ export class Relu extends Layer {
   override call(x: Computed): Computed {
     const { maxValue, negativeSlope: slope, threshold } = this;
     if (threshold === 0 && maxValue === null) return slope === 0 ? ops.relu(x) : ops.leakyRelu(x, { alpha: slope });
-    let y = threshold === 0 ? ops.relu(x) : ops.mul(x, ops.cast(ops.greater(x, threshold), 'float32'));
+    let y = threshold === 0 ? ops.relu(x) : ops.where(ops.lessEqual(x, threshold), 0, x);
     if (maxValue !== null) y = ops.clip(y, 0, maxValue);
     return slope === 0 ? y : ops.sub(y, ops.mul(ops.relu(ops.sub(threshold, x)), slope));
   }

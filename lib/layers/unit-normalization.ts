@@ -1,12 +1,12 @@
 // Examples of unit length.
 import type { Config } from '../config/values.js';
-import * as ops from '../graph/ops.js';
+import { direction } from '../graph/direction.js';
 import type { Shape } from '../tensor/shape.js';
 import { axesOf, checkAxes } from './axes.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
-/** Of squares: lengths below 1e-12 count as that, as in Keras. */
-const kLeast = 1e-24;
+/** Shorter lengths count as that, as in Keras. */
+const kLeast = 1e-12;
 
 export interface UnitNormalizationOptions extends LayerOptions {
   /** The axis or axes, of a batch [n, …], of which the length becomes 1; −1 by default. */
@@ -34,8 +34,7 @@ export class UnitNormalization extends Layer {
   }
 
   override call(x: Computed): Computed {
-    const squares = ops.sum(ops.square(x), axesOf(this.#axes, x.shape.length), { keepDims: true });
-    return ops.mul(x, ops.rsqrt(ops.maximum(squares, kLeast)));
+    return direction(x, axesOf(this.#axes, x.shape.length)!, kLeast);
   }
 }
 

@@ -133,11 +133,11 @@ const rows: Record<string, Record<string, Row>> = {
       factory: 'bidirectional',
       options: {
         ...base,
-        layer: layers.lstm({ ...drawn, units: 3 }),
-        backwardLayer: layers.gru({ ...drawn, units: 3, goBackwards: true }),
+        layer: layers.lstm({ ...drawn, name: 'forward_a', units: 3 }),
+        backwardLayer: layers.gru({ ...drawn, name: 'backward_b', units: 3, goBackwards: true }),
         mergeMode: 'ave',
       },
-      also: [{ layer: layers.simpleRNN({ ...drawn, units: 2, returnSequences: true }) }],
+      also: [{ layer: layers.simpleRNN({ ...drawn, name: 'forward_c', units: 2, returnSequences: true }) }],
     },
     GRU: {
       factory: 'gru',

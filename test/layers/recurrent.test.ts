@@ -2,18 +2,31 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { layers, loadModel, type Model, ops, sequential, setThreads, type Tensor, tensor } from 'downhill';
+import {
+  callbacks,
+  compile,
+  layers,
+  loadModel,
+  type Model,
+  ops,
+  type SymbolicTensor,
+  seed,
+  sequential,
+  setThreads,
+  type Tensor,
+  tensor,
+} from 'downhill';
 import { afterAll, describe, expect, it } from 'vitest';
 import { goHome } from '../support-devices.js';
 import { randomArray } from '../support.js';
 
 afterAll(goHome);
 
-const input = (shape: number[], seed = 3) =>
+const input = (shape: number[], draw = 3) =>
   tensor(
     randomArray(
       shape.reduce((a, b) => a * b, 1),
-      seed,
+      draw,
       -1,
       1,
     ),
@@ -76,21 +89,89 @@ describe.each(Object.entries(makers))('%s', (_, make) => {
     }
   });
 
-  it('drops the same features at all steps while training, and nothing else', async () => {
-    const layer = make({ units: 3, dropout: 0.5, seed: 5, returnSequences: true });
+  it('drops other parts of the state in every sequence while training, from the second step on', async () => {
+    const layer = make({ units: 3, recurrentDropout: 0.5, seed: 5, returnSequences: true });
     const x = input([2, 3, 4]);
-    const trained = await (layer.apply(x, { training: true }) as Tensor).data();
-    expect(trained).not.toEqual(await (layer.apply(x) as Tensor).data());
-    const recurrent = make({ units: 3, recurrentDropout: 0.5, seed: 5, returnSequences: true });
-    const [first, still] = await Promise.all(
-      [true, false].map(async (training) => (recurrent.apply(x, { training }) as Tensor).data()),
+    const [dropped, still] = await Promise.all(
+      [true, false].map(async (training) => (layer.apply(x, { training }) as Tensor).data()),
     );
+    const first = (values: ArrayLike<number>) => [0, 1, 2, 9, 10, 11].map((i) => values[i]!);
     // The state that enters the first step is zeros, with a mask or without.
-    expect(first!.slice(0, 3).map((v) => Math.fround(v * 1e4) | 0)).toEqual(
-      still!.slice(0, 3).map((v) => Math.fround(v * 1e4) | 0),
-    );
-    expect(first).not.toEqual(still);
+    first(dropped!).forEach((value, i) => {
+      expect(value).toBeCloseTo(first(still!)[i]!, 5);
+    });
+    expect(dropped).not.toEqual(still);
   });
+
+  it('draws anew where it is applied twice in one function', async () => {
+    const layer = make({ units: 3, dropout: 0.5, seed: 5 });
+    const both = compile((x: SymbolicTensor) => [1, 2].map(() => layer.apply(x, { training: true }) as SymbolicTensor));
+    const [one, other] = (await both(input([4, 3, 4]))) as Tensor[];
+    expect(await one!.data()).not.toEqual(await other!.data());
+  });
+
+  it('a fit is resumed with its masks, also within a bidirectional layer', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'recurrent-'));
+    try {
+      const network = () => {
+        const net = sequential([
+          layers.bidirectional({ layer: make({ units: 2, dropout: 0.5 }) as layers.LSTM, inputShape: [4, 3] }),
+          layers.dense({ units: 1 }),
+        ]);
+        net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+        return net;
+      };
+      const [x, y] = [input([12, 4, 3]), input([12, 1])];
+      const options = { batchSize: 4, epochs: 2 };
+      seed(3);
+      const saved = network();
+      const path = join(folder, 'step-{step}');
+      await saved.fit(x, y, { ...options, callbacks: [callbacks.modelCheckpoint({ path, everySteps: 2 })] });
+      seed(8);
+      const other = network();
+      await other.fit(x, y, { ...options, resume: path.replace('{step}', '2') });
+      const values = (net: Model) => net.getWeights().map((weight) => [...weight.dataSync()]);
+      expect(values(other)).toEqual(values(saved));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+it('linear states show the mask of the inputs: one for all steps, another for every sequence', async () => {
+  const layer = layers.simpleRNN({
+    units: 8,
+    activation: 'linear',
+    useBias: false,
+    kernelInitializer: 'identity',
+    recurrentInitializer: 'zeros',
+    dropout: 0.5,
+    seed: 5,
+    returnSequences: true,
+  });
+  const steps = 3;
+  const y = (await (
+    layer.apply(ops.broadcastTo(1, [2, steps, 8]), { training: true }) as Tensor
+  ).array()) as number[][][];
+  for (const row of y) {
+    for (const step of row) expect(step).toEqual(row[0]);
+    expect([...new Set(row[0])].sort()).toEqual([0, 2]);
+  }
+  expect(y[0]).not.toEqual(y[1]);
+});
+
+it('the layers of a bidirectional one are its own, and frozen with it', () => {
+  const inner = layers.lstm({ units: 2 });
+  const both = layers.bidirectional({ layer: inner });
+  const net = sequential([layers.input({ shape: [4, 3] }), both]);
+  expect(net.parameters.map(({ name }) => name)).toEqual(
+    ['forward_lstm', 'backward_lstm'].flatMap((layer) =>
+      ['kernel', 'recurrent_kernel', 'bias'].map((name) => `bidirectional/${layer}/${name}`),
+    ),
+  );
+  expect([inner.name, inner.built]).toEqual(['lstm', false]);
+  both.trainable = false;
+  expect(both.weights.some(({ trainable }) => trainable)).toBe(false);
 });
 
 it('the bias of the forget gate begins at 1', async () => {
