@@ -9,6 +9,7 @@ import { type CallContext, type Computed, Layer } from '../layers/layer.js';
 import { connect, type LayerOutput, type OneOrMore, shapesOf } from '../layers/output.js';
 import { checkShape, Options } from '../options.js';
 import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
+import { checkNoneTwice } from './functional-config.js';
 import { Model, type ModelOptions, type Precision } from './model.js';
 import { nameApart } from '../layers/names.js';
 import { type Port, Ports } from './ports.js';
@@ -74,6 +75,7 @@ export class Sequential extends Model {
   }
 
   override getConfig(): Config {
+    checkNoneTwice(this);
     const layers = this.#input ? [this.#input, ...this.#layers] : this.#layers;
     return {
       name: this.name,

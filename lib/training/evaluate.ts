@@ -52,7 +52,7 @@ export function evaluationFeed(
   sampleWeight?: unknown,
   names?: [string, string, string],
 ): Feed {
-  if (isBatches(x, y)) {
+  if (isBatches(trainer, x, y)) {
     refuseWeights('evaluate', sampleWeight);
     return new StreamFeed(trainer, x as Batches, options);
   }

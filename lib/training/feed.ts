@@ -357,9 +357,13 @@ function walkedOnce(source: Batches, iterator: object): boolean {
   return iterator === source || 'pipe' in source || 'getReader' in source;
 }
 
-/** Whether data is an iterable of batches: anything that can be iterated and is no array of numbers. */
-export function isBatches(x: unknown, y: unknown): x is Batches {
+/**
+ * Whether data is an iterable of batches: anything that can be iterated and is no array of numbers. A step of one's own does without targets, so that its
+ * array is one of batches only where they are lists that hold data.
+ */
+export function isBatches({ compiled }: Trainer, x: unknown, y: unknown): x is Batches {
   if (typeof x !== 'object' || x === null || ArrayBuffer.isView(x)) return false;
-  if (Array.isArray(x)) return y === undefined;
+  if (Array.isArray(x))
+    return y === undefined && (!compiled.step || x.every((item) => Array.isArray(item) && typeof item[0] === 'object'));
   return Symbol.asyncIterator in x || Symbol.iterator in x;
 }

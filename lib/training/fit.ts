@@ -134,7 +134,7 @@ class Fit {
       const names: [string, string, string] = ['validationData[0]', 'validationData[1]', 'validationData[2]'];
       return evaluationFeed(trainer, vx, vy, testing, weights, names);
     };
-    if (isBatches(x, y)) {
+    if (isBatches(trainer, x, y)) {
       refuseWeights('fit', sampleWeight);
       if (validationSplit > 0)
         throw new DownhillError(

@@ -164,15 +164,20 @@ export function weighted(
       'INVALID_ARGUMENT',
       `${where}: classWeight needs a model with one output; give sampleWeight for each output in its place.`,
     );
+  if (given && compiled.step)
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${where}: classWeight needs a loss; a trainStep weighs rows itself. Give sampleWeight, which it receives.`,
+    );
   const each = isGiven(sampleWeight) ? byOutput(outputPorts, name, sampleWeight) : [];
   const weights = targets.map((target, i): Column | null => {
     const loss = compiled.losses[i];
-    if (!target) return null;
+    if (!target && !compiled.step) return null;
     const { shape } = outputPorts.all[i];
     const label = outputPorts.label(name, i);
     const elements = loss ? elementShape(loss.label, shape, loss.axis) : shape;
     let found = isGiven(each[i]) ? givenWeights(label, each[i], rows, elements) : null;
-    if (given && loss) {
+    if (given && loss && target) {
       const byClass = classWeights(where, shape, loss, target, classWeight, held);
       found = found ? product(found, byClass, rows) : byClass;
     }

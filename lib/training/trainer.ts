@@ -91,6 +91,7 @@ export class Trainer {
     this.#checkFree('change');
     this.#gradients = null;
     this.#programs.clear();
+    this.#latest = { ...this.#latest, types: null, room: null };
     this.position = () => null;
   }
 

@@ -318,3 +318,11 @@ describe('what a config cannot hold, and configs that are none', () => {
     }
   });
 });
+
+test('a stack whose models share a layer is refused when it is saved', async () => {
+  const shared = dense({ units: 2 });
+  const [a, b] = [1, 2].map(() => sequential([layers.input({ shape: [2] }), shared]));
+  await fails('UNSUPPORTED', /one layer is .* a config cannot hold a layer that is shared/, () =>
+    sequential([a!, b!]).save(join(folder, 'shared.safetensors')),
+  );
+});

@@ -206,3 +206,24 @@ test('what is wrong', async () => {
     ),
   );
 });
+
+test('lists of inputs without targets are no batches; weights by class are refused', async () => {
+  const [a, b] = [input({ shape: [2] }), input({ shape: [2] })];
+  const shared = dense({ units: 2 });
+  const both = model({ inputs: [a, b], outputs: [shared.apply(a), shared.apply(b)] });
+  both.compile({
+    optimizer: 'sgd',
+    trainStep: ({ x }: StepBatch, net: Model) => {
+      const [left, right] = net.apply(x as never) as unknown as SymbolicTensor[];
+      return { loss: ops.mean(ops.square(ops.sub(left!, right!))) };
+    },
+  } as never);
+  const values = [randomArray(12, 3), randomArray(12, 4)].map((flat) => tensor(flat, [6, 2]));
+  const { history } = await both.fit(values as never, undefined as never, { epochs: 1, batchSize: 3 });
+  expect(history.loss).toHaveLength(1);
+
+  const single = net();
+  await fails('INVALID_ARGUMENT', /classWeight needs a loss; a trainStep weighs rows itself/, () =>
+    single.fit(x, y, { classWeight: { 0: 2 } }),
+  );
+});
