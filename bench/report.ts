@@ -1,5 +1,5 @@
 // What a run prints and keeps.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { commit, type Machine, slug } from './machine.js';
 import type { Row } from './measure.js';
 import { format } from './stats.js';
@@ -37,12 +37,27 @@ export interface Result {
   cases: readonly Row[];
 }
 
-/** Writes bench/results/<date>-<machine>.json. */
-export function save(result: Result): void {
+/**
+ * Writes bench/results/<date>-<machine>.json. With `add`, the cases of today's earlier run stay, but for those measured
+ * again: a long run can be made in parts. Its machine, threads and rounds must be the same.
+ */
+export function save(result: Result, add = false): void {
   const date = new Date().toISOString().slice(0, 10);
   const folder = new URL('./results/', import.meta.url);
   const file = new URL(`${date}-${slug(result.machine)}${result.quick ? '-quick' : ''}.json`, folder);
+  const whole = add && existsSync(file) ? joined(JSON.parse(readFileSync(file, 'utf8')), result) : result;
   mkdirSync(folder, { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ date, commit: commit(), ...result }, rounded, 1)}\n`);
+  writeFileSync(file, `${JSON.stringify({ date, commit: commit(), ...whole }, rounded, 1)}\n`);
   console.log(`Written: bench/results/${file.pathname.split('/').at(-1)}`);
+}
+
+function joined(earlier: Result & { commit: string }, later: Result): Result {
+  const way = (one: Result) => JSON.stringify([slug(one.machine), one.threads, one.rounds]);
+  if (earlier.commit !== commit() || way(earlier) !== way(later))
+    throw new Error(
+      "--add: today's file is of another commit, machine, number of threads or of rounds; run without --add",
+    );
+  const again = new Set(later.cases.map(({ name }) => name));
+  const kept = earlier.cases.filter(({ name }) => !again.has(name));
+  return { ...later, versions: { ...earlier.versions, ...later.versions }, cases: [...kept, ...later.cases] };
 }

@@ -20,11 +20,12 @@ const { values: options, positionals } = parseArgs({
     threads: { type: 'string', default: '2' },
     wait: { type: 'boolean', default: false },
     'no-save': { type: 'boolean', default: false },
+    add: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
-const help = `npm run bench -- [--quick] [--case NAMES]... [--peer NAMES]... [--python PATH] [--rounds N] [--threads N] [--wait] [--no-save]
+const help = `npm run bench -- [--quick] [--case NAMES]... [--peer NAMES]... [--python PATH] [--rounds N] [--threads N] [--wait] [--no-save | --add]
 npm run bench -- --profile [--case NAMES]... [--threads N]
 npm run bench -- --list
 NAMES are separated by commas; of cases also patterns (matmul-*) and beginnings (update).
@@ -86,7 +87,8 @@ async function main(): Promise<void> {
   );
   print(rows);
   const { versions } = measurement;
-  if (!options['no-save']) save({ machine: about, threads, rounds, quick: options.quick, versions, cases: rows });
+  if (!options['no-save'])
+    save({ machine: about, threads, rounds, quick: options.quick, versions, cases: rows }, options.add);
 }
 
 try {

@@ -27,6 +27,12 @@ Registry& registry() {
   return *instance;
 }
 
+/// A reader's hold. Its release pairs with the look at `readers`; the count of a shared_ptr gives no such order.
+std::shared_ptr<const Snapshot> held(const std::shared_ptr<Snapshot>& snapshot) {
+  snapshot->readers.fetch_add(1, std::memory_order_relaxed);
+  return {snapshot.get(), [snapshot](const Snapshot*) { snapshot->readers.fetch_sub(1, std::memory_order_release); }};
+}
+
 }  // namespace
 
 TrainingMark::TrainingMark(std::vector<std::shared_ptr<Buffer>> buffers) : buffers_(std::move(buffers)) {
@@ -67,8 +73,8 @@ std::shared_ptr<const Snapshot> snapshot_if_training(const std::shared_ptr<Buffe
     const auto entry = all.entries.find(buffer.get());
     if (entry == all.entries.end()) return nullptr;
     const auto& latest = entry->second.latest;
-    if (latest && latest->version == buffer->version.load(std::memory_order_acquire)) return latest;
-    if (latest && latest.use_count() == 1 && latest->copy.home() == buffer->home())
+    if (latest && latest->version == buffer->version.load(std::memory_order_acquire)) return held(latest);
+    if (latest && latest->readers.load(std::memory_order_acquire) == 0 && latest->copy.home() == buffer->home())
       snapshot =
           std::exchange(entry->second.latest, nullptr);  // nobody reads the old copy: the new one takes its place
   }
@@ -82,7 +88,7 @@ std::shared_ptr<const Snapshot> snapshot_if_training(const std::shared_ptr<Buffe
   const std::lock_guard<std::mutex> lock(all.mutex);
   const auto entry = all.entries.find(buffer.get());
   if (entry != all.entries.end()) previous = std::exchange(entry->second.latest, snapshot);
-  return snapshot;
+  return held(snapshot);
 }
 
 std::shared_ptr<const Snapshot> snapshot_if_training(const std::vector<std::shared_ptr<Buffer>>& buffers) {

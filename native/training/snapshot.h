@@ -1,6 +1,7 @@
 // Copies of variables for readers while training changes them, so that a prediction sees one finished step and training
 // goes on.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -14,7 +15,8 @@ struct Snapshot {
   Snapshot(const std::shared_ptr<Buffer>& source, DeviceMemory* where) : source(source), copy(source->bytes(), where) {}
   const std::shared_ptr<Buffer> source;
   uint64_t version = 0;
-  Buffer copy;  // where the source is
+  Buffer copy;                  // where the source is
+  std::atomic<int> readers{0};  // the memory may be taken over while there are none
 };
 
 /// Marks buffers as being trained for as long as it lives.
