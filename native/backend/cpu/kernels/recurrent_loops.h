@@ -2,7 +2,6 @@
 // step waits. The recurrent kernel is packed once; per step a product of the chunk's states with it, then the cells.
 // `Product` is how that kernel is packed and multiplied with.
 #pragma once
-#include <cstdlib>
 #include "backend/cpu/kernels/matmul_finish.h"
 #include "backend/cpu/kernels/matmul_vec.h"
 #include "backend/cpu/kernels/recurrent.h"
@@ -12,12 +11,11 @@ namespace downhill::cpu::DH_ISA {
 namespace {
 
 constexpr int64_t kLine = 16;  // floats of 64 bytes
-inline const int kTry = getenv("DH_TRY") ? atoi(getenv("DH_TRY")) : 0;
 
 int64_t rounded(int64_t floats) { return ceil_div(floats, kLine) * kLine; }
 
 /// Rows of a chunk: a function of the batch alone.
-int64_t chunk_rows(int64_t n) { if ((kTry & 4) && n >= 64) return 32; if ((kTry & 8) && n >= 32 && n < 64) return 16; return n >= 256 ? 32 : n >= 64 ? 16 : n >= 16 ? 8 : 4; }
+int64_t chunk_rows(int64_t n) { return n >= 256 ? 32 : n >= 64 ? 16 : n >= 16 ? 8 : 4; }
 
 /// The recurrent kernel (units, gates), or transposed.
 template <typename Product>
@@ -49,13 +47,6 @@ struct Layout {
 
 void set_zero(float* to, int64_t count) {
   for (int64_t i = 0; i < count; ++i) to[i] = 0.0f;
-}
-/// The next step's of a row, which lies behind this one's.
-void fetch(const float* from, int64_t count) {
-  for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i);
-}
-void fetch_to_write(const float* from, int64_t count) {
-  for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(from + i, 1);
 }
 void copy(const float* from, float* to, int64_t count) {
   for (int64_t i = 0; i < count; ++i) to[i] = from[i];
@@ -107,7 +98,6 @@ void forward_rows(const RecurrentArgs& args, const Layout<Product>& layout, cons
       float *const own_h = h + r * layout.unit_row, *const to = args.to + at * states;
       // Before the first step h is zeros, and so is the cell state, if none is given.
       const float* const c = t > 0 ? to - states + units : args.c ? args.c + (rows.begin + r) * units : own_h;
-      if ((kTry & 1) && t + 1 < args.steps) fetch(args.x + (at + 1) * gates, gates), fetch_to_write(to + states, states);
       cells_forward<C>(args.x + at * gates, m + r * layout.gate_row, own_h, c, own_h, to, units);
     }
   }
@@ -159,7 +149,6 @@ void backward_rows(const RecurrentArgs& args, const Layout<Product>& layout, con
       const int64_t u = r * layout.unit_row;
       float* const to = args.to + (row * steps_out + t) * width;
       for (int64_t j = 0; j < units; ++j) d_h[u + j] += product[u + j];
-      if ((kTry & 1) && t > 0) fetch(s - states, states), fetch(args.d + (at - 1) * args.width, args.width), fetch_to_write(to - width, width);
       (full ? cells_backward<C, true> : cells_backward<C, false>)(s, h, c, args.d + at * args.width, d_h + u, d_c + u,
                                                                   to, recurrent + r * layout.gate_row, units);
     }

@@ -87,10 +87,15 @@ struct DeepProduct {
         strip.b = packed_b + static_cast<size_t>(j) * cut.strip_bytes;
         strip.ahead = to, strip.ahead_ld = kStrip, strip.ahead_rows = kStrip;
         if (!accumulate) strip.c = to;
-        multiply_pair(strip, args.m - i * kStrip > kTile, args.n - j * kStrip > kTile);
-        if (!accumulate) continue;
-        for (int64_t at = 0; at < kPair; at += kWidth) store(to + at, add(load(to + at), load(own + at)));
+        const bool tall = args.m - i * kStrip > kTile, wide = args.n - j * kStrip > kTile;
+        multiply_pair(strip, tall, wide);
+        if (accumulate) add_sums(own, to, tall ? kStrip : kTile, wide ? kStrip : kTile);
       }
+  }
+
+  static void add_sums(const float* from, float* to, int64_t rows, int64_t cols) {
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t at = row * kStrip; at < row * kStrip + cols; at += kWidth) store(to + at, add(load(to + at), load(from + at)));
   }
 
   static void multiply_pair(const StripArgs& strip, bool tall, bool wide) {

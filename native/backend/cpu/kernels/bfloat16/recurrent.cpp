@@ -113,8 +113,8 @@ void run_rounded(const RecurrentArgs& args) {
 }
 
 #if defined(__AMX_BF16__)
-/// Tiles of few rows, or of few k, are mostly empty.
-bool pays(const RecurrentArgs& args) { return args.n >= 16 && args.units >= 32; }
+/// Where chunks fill the rows of a tile, and three parts of the kernel stay in the second-level cache.
+bool pays(const RecurrentArgs& args) { return args.n >= 64 && args.units >= 64 && args.units <= 256; }
 
 size_t split_scratch(const RecurrentArgs& args, bool backward) {
   const size_t plain = avx512::recurrent_kernels.scratch_bytes(args, backward);

@@ -1,6 +1,5 @@
 // Two strips multiplied in the tile registers of AMX, 32 by 32 sums at a time.
 #pragma once
-#include <cstdlib>
 #include "backend/cpu/kernels/bfloat16/strips.h"
 
 namespace downhill::cpu::DH_ISA {
@@ -92,7 +91,6 @@ void multiply_strips(const StripArgs& args) {
   if constexpr (Rows == 2 && Cols == 2) _tile_stored(3, c2 + kTile, row);
 }
 
-inline const bool kTryAhead = getenv("DH_TRY") && (atoi(getenv("DH_TRY")) & 2);
 /// Tiles 0 to 3 += tile 4 · those of b.
 template <int Cols>
 DH_HOST_DEVICE void add_row(const std::byte* b, size_t b_strip) {
@@ -126,25 +124,13 @@ void multiply_row(const RowArgs& args) {
   if constexpr (Parts == 3) {
     const std::byte *a = args.a, *b = args.b;
     for (int64_t d = args.depths; d > 0; --d, a += kStep, b += kStep) {
-      const std::byte* const next = b + kStep;
-      const auto ahead = [&](const std::byte* from) {
-        if (!kTryAhead) return;
-#pragma GCC unroll 4
-        for (int i = 0; i < 32; ++i) __builtin_prefetch(from + i * 64);
-        if (Cols > 2)
-#pragma GCC unroll 4
-          for (int i = 0; i < 32; ++i) __builtin_prefetch(from + strip + i * 64);
-      };
       _tile_loadd(4, a + 2 * kPartBytes, 64);
-      ahead(next);
       add_row<Cols>(b, strip);
       _tile_loadd(4, a + kPartBytes, 64);
       add_row<Cols>(b, strip);
-      ahead(next + kPartBytes);
       add_row<Cols>(b + kPartBytes, strip);
       _tile_loadd(4, a, 64);
       add_row<Cols>(b + kPartBytes, strip);
-      ahead(next + 2 * kPartBytes);
       add_row<Cols>(b + 2 * kPartBytes, strip);
     }
   }
