@@ -22,9 +22,9 @@ void run_rounded(const MatmulArgs& args) {
 /// Where splitting and packing, once for each element of a and b, cost less than they save; in shorter products than
 /// these the way of packed operands from one core to others eats that up.
 bool pays(int64_t m, int64_t n, int64_t k) {
-  if (is_deep(m, n, k)) return true;
   constexpr int64_t kLong = 48;
   if (k < 16 || m * n <= 40 * (m + n)) return false;
+  if (is_deep(m, n, k)) return true;
   return cut_of<Split::kParts>(m, n, k).cost >= kLong;
 }
 
