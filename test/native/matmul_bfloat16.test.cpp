@@ -228,7 +228,8 @@ void whole_range() {
       {"positive", [](std::mt19937& r) { return std::fmax(0.0f, std::normal_distribution<float>()(r)); }, wide(-2, 2)},
   };
   for (const auto& row : rows)
-    for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{{256, 300, 520}, {256, 610, 520}, {256, 1100, 520}, {96, 1100, 90}}) {
+    for (const auto& [m, k, n] :
+         std::vector<std::array<int64_t, 3>>{{256, 300, 520}, {256, 610, 520}, {256, 1100, 520}, {96, 1100, 90}}) {
       std::mt19937 random(static_cast<uint32_t>(k));
       Problem problem({m, k, n, false, false, 0, 1}, random, row.a, row.b), chain = problem;
       set_threads(2);

@@ -67,8 +67,10 @@ struct Problem {
   Problem(Cell which, int64_t rows, int64_t length, int64_t width, uint32_t seed, float scale = 0.3f)
       : cell(which), n(rows), steps(length), units(width), sizes(sizes_of(which)) {
     std::mt19937 random(seed);
-    x = uniform(random, n * steps * sizes.gates * units, 1), kernel = uniform(random, units * sizes.gates * units, scale);
-    bias = uniform(random, sizes.gates * units, 1), h = uniform(random, n * units, 1), c = uniform(random, n * units, 1);
+    x = uniform(random, n * steps * sizes.gates * units, 1),
+    kernel = uniform(random, units * sizes.gates * units, scale);
+    bias = uniform(random, sizes.gates * units, 1), h = uniform(random, n * units, 1),
+    c = uniform(random, n * units, 1);
     d = uniform(random, n * steps * units, 1);
   }
 
@@ -110,8 +112,8 @@ double worst_state(const Problem& p, bool rounds) {
       const double before = static_cast<double>(p.h[r * p.units + j]), c = static_cast<double>(p.c[r * p.units + j]);
       double expected = std::tanh(x[0] + m[0]);
       if (p.cell == Cell::lstm)
-        expected = sigmoid(x[3] + m[3]) *
-                   std::tanh(sigmoid(x[1] + m[1]) * c + sigmoid(x[0] + m[0]) * std::tanh(x[2] + m[2]));
+        expected =
+            sigmoid(x[3] + m[3]) * std::tanh(sigmoid(x[1] + m[1]) * c + sigmoid(x[0] + m[0]) * std::tanh(x[2] + m[2]));
       if (p.cell == Cell::gru) {
         const double z = sigmoid(x[0] + m[0]);
         expected = z * before + (1 - z) * std::tanh(x[2] + sigmoid(x[1] + m[1]) * m[2]);
@@ -145,7 +147,8 @@ void products() {
       for (const Cell cell : {Cell::simpleRNN, Cell::lstm, Cell::gru}) {
         Problem problem(cell, shape[0], 1, shape[1], 5);
         problem.run(*engine.kernels, false);
-        CHECK(worst_state(problem, engine.rounds) < 4e-6, "%s, %d rows: states", engine.name, static_cast<int>(shape[0]));
+        CHECK(worst_state(problem, engine.rounds) < 4e-6, "%s, %d rows: states", engine.name,
+              static_cast<int>(shape[0]));
         problem.run(*engine.kernels, true);
         if (cell == Cell::gru) continue;
         CHECK(worst_gradient(problem, engine.rounds) < 4e-6, "%s, %d rows: gradient", engine.name,

@@ -32,7 +32,8 @@ KernelTable with_products(KernelTable table, const char* isa, const MatmulKernel
 
 const KernelTable* bfloat16_of_avx512() {
   if (!avx512_bf16_is_fast()) return nullptr;
-  static const KernelTable table = with_products(table_of_avx512(), "avx512", avx512_bf16::bfloat16_kernels, avx512_bf16::bfloat16_recurrent_kernels);
+  static const KernelTable table = with_products(table_of_avx512(), "avx512", avx512_bf16::bfloat16_kernels,
+                                                 avx512_bf16::bfloat16_recurrent_kernels);
   return &table;
 }
 
@@ -42,7 +43,8 @@ const KernelTable& table_of_amx() {
 }
 
 const KernelTable* bfloat16_of_amx() {
-  static const KernelTable table = with_products(table_of_avx512(), "amx", amx::bfloat16_kernels, amx::bfloat16_recurrent_kernels);
+  static const KernelTable table =
+      with_products(table_of_avx512(), "amx", amx::bfloat16_kernels, amx::bfloat16_recurrent_kernels);
   return &table;
 }
 #else

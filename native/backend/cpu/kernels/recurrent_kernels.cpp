@@ -34,8 +34,7 @@ struct Packed {
   }
 
   /// c (rows, n) = a (rows, k) · b, plus bias; leading dimensions a_row and c_row.
-  void multiply(const float* a, int64_t a_row, int64_t rows, float* c, int64_t c_row, const float* bias,
-                float*) const {
+  void multiply(const float* a, int64_t a_row, int64_t rows, float* c, int64_t c_row, const float* bias, float*) const {
     const int64_t tiles = ceil_div(rows, kTileRows);
     TileArgs tile;
     tile.a_row = a_row, tile.a_step = 1, tile.b_step = kTileCols, tile.ldc = c_row;

@@ -29,7 +29,7 @@ Product product_of(const RecurrentArgs& args, bool backward, float* at) {
 template <typename Product>
 struct Layout {
   int64_t rows, chunks;
-  int64_t unit_row, gate_row;   // floats
+  int64_t unit_row, gate_row;    // floats
   int64_t packed, product, own;  // floats: in all; of a chunk, what the product needs and all
 
   Layout(const RecurrentArgs& args, bool backward) {
@@ -132,7 +132,7 @@ void backward_rows(const RecurrentArgs& args, const Layout<Product>& layout, con
   constexpr CellSizes kSizes = sizes_of(C::kCell);
   const int64_t units = args.units, states = kSizes.states * units, width = kSizes.gradients * units;
   const int64_t count = rows.size(), area = layout.rows * layout.unit_row, steps_out = args.steps + args.initial;
-  float *const own = memory + layout.product;
+  float* const own = memory + layout.product;
   float *const d_h = own, *const d_c = own + area, *const product = own + 2 * area, *const recurrent = own + 3 * area;
   set_zero(own, 3 * area);
   const bool full = args.width != units;
@@ -152,7 +152,8 @@ void backward_rows(const RecurrentArgs& args, const Layout<Product>& layout, con
       (full ? cells_backward<C, true> : cells_backward<C, false>)(s, h, c, args.d + at * args.width, d_h + u, d_c + u,
                                                                   to, recurrent + r * layout.gate_row, units);
     }
-    if (t > 0 || args.initial) kernel.multiply(recurrent, layout.gate_row, count, product, layout.unit_row, nullptr, memory);
+    if (t > 0 || args.initial)
+      kernel.multiply(recurrent, layout.gate_row, count, product, layout.unit_row, nullptr, memory);
   }
   if (!args.initial) return;
   for (int64_t r = 0; r < count; ++r) {

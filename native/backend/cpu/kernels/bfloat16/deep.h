@@ -1,15 +1,16 @@
-// Products of a long inner dimension, as gradients of weights are: a chunk is a range of k, of which it packs a block of
-// both operands at a time, reading them from end to end, and adds to sums of its own. These are added up in order.
+// Products of a long inner dimension, as gradients of weights are: a chunk is a range of k, of which it packs a block
+// of both operands at a time, reading them from end to end, and adds to sums of its own. These are added up in order.
 #pragma once
 #include "backend/cpu/kernels/bfloat16/product.h"
 
 namespace downhill::cpu::DH_ISA {
 namespace {
 
-constexpr int64_t kDeepSums = 1 << 17;         // elements of c, at most
-constexpr int64_t kDeepBlock = 3 << 18;        // bytes of both operands that are packed at once
-constexpr int64_t kDeepChunk = 256;            // of k, at least
-constexpr int64_t kPair = kStrip * kStrip;     // sums of two strips
+constexpr int64_t kDeepSums = 1 << 17;      // elements of c, at most
+constexpr int64_t kDeepBlock = 3 << 18;     // bytes of both operands that are packed at once
+constexpr int64_t kDeepChunk = 256;         // of k, at least
+constexpr int64_t kDeepChunks = 8;          // each has memory for a block and sums
+constexpr int64_t kPair = kStrip * kStrip;  // sums of two strips
 
 template <int Parts>
 struct DeepCut {
@@ -21,7 +22,7 @@ struct DeepCut {
   DeepCut(int64_t m, int64_t n, int64_t k) : a_strips(ceil_div(m, kStrip)), b_strips(ceil_div(n, kStrip)) {
     const int64_t most = kDeepBlock / ((a_strips + b_strips) * Parts * kPartBytes);
     depth = larger(1, smaller(most, kPiece)) * kDepth;
-    chunks = larger(1, smaller(kMostChunks, k / larger(depth, kDeepChunk)));
+    chunks = larger(1, smaller(kDeepChunks, k / larger(depth, kDeepChunk)));
     strip_bytes = static_cast<size_t>(depth / kDepth * Parts * kPartBytes);
   }
   int64_t pairs() const { return a_strips * b_strips; }
@@ -95,7 +96,8 @@ struct DeepProduct {
 
   static void add_sums(const float* from, float* to, int64_t rows, int64_t cols) {
     for (int64_t row = 0; row < rows; ++row)
-      for (int64_t at = row * kStrip; at < row * kStrip + cols; at += kWidth) store(to + at, add(load(to + at), load(from + at)));
+      for (int64_t at = row * kStrip; at < row * kStrip + cols; at += kWidth)
+        store(to + at, add(load(to + at), load(from + at)));
   }
 
   static void multiply_pair(const StripArgs& strip, bool tall, bool wide) {

@@ -1,5 +1,5 @@
-// What matmul.cpp and recurrent.cpp give to the kernel tables of processors with instructions for bfloat16: DH_ISA is amx or
-// avx512_bf16.
+// What matmul.cpp and recurrent.cpp give to the kernel tables of processors with instructions for bfloat16: DH_ISA is
+// amx or avx512_bf16.
 #pragma once
 #include "backend/cpu/kernels/matmul.h"
 #include "backend/cpu/kernels/recurrent.h"
@@ -20,6 +20,6 @@ extern const RecurrentKernels bfloat16_recurrent_kernels;
 namespace avx512_bf16 {
 extern const MatmulKernels bfloat16_kernels;
 extern const RecurrentKernels bfloat16_recurrent_kernels;
-}
+}  // namespace avx512_bf16
 
 }  // namespace downhill::cpu
