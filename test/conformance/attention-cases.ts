@@ -46,12 +46,12 @@ const sizes = fc
   .record({
     n: fc.constantFrom(1, 2, 3),
     heads: fc.constantFrom(1, 1, 2, 9),
-    steps: fc.constantFrom(1, 2, 3, 5, 17, 64, 65, 70),
+    steps: fc.constantFrom(1, 2, 3, 5, 17, 32, 33, 70),
     keys: fc.constantFrom(1, 2, 5, 16, 33, 64, 67, 130),
     dim: fc.constantFrom(1, 3, 8, 16, 17, 32),
     valueDim: fc.constantFrom(1, 2, 5, 16, 19, 32),
   })
-  .filter((s) => cubed(s) <= 40_000);
+  .filter((s) => cubed(s) <= 16_000);
 
 const shapesOf = ({ n, heads, steps, keys, dim, valueDim }: Sizes) => [
   [n, steps, heads, dim],

@@ -13,7 +13,7 @@ namespace {
 
 namespace formula = downhill::DH_ISA::attention;
 
-constexpr int64_t kQueries = 64, kKeys = 64;  // of a block; lanes behind the last query repeat it
+constexpr int64_t kQueries = 32, kKeys = 64;  // of a block; lanes behind the last query repeat it
 
 int64_t whole(int64_t columns) { return ceil_div(columns, kWidth) * kWidth; }
 
