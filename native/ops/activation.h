@@ -49,26 +49,53 @@ struct SeluGrad {
 inline constexpr float kSqrtHalf = 0.70710678118654752f;
 inline constexpr float kSqrt2OverPi = 0.79788456080286536f;
 inline constexpr float kGeluCubic = 0.044715f;
-struct Gelu {
-  float approximate;
+template <bool kApproximate>
+struct GeluBy {
   DH_HOST_DEVICE float operator()(float x) const {
-    const float z =
-        approximate != 0.0f ? math::tanh(kSqrt2OverPi * x * (1.0f + kGeluCubic * x * x)) : math::erf(kSqrtHalf * x);
+    float z;
+    if constexpr (kApproximate)
+      z = math::tanh(kSqrt2OverPi * x * (1.0f + kGeluCubic * x * x));
+    else
+      z = math::erf(kSqrtHalf * x);
     const float y = 0.5f * x * (1.0f + z);
     return x < -20.0f ? -0.0f : y;
   }
 };
-struct GeluGrad {
-  float approximate;
+template <bool kApproximate>
+struct GeluGradBy {
   DH_HOST_DEVICE float operator()(float x, float d_y) const {
     const float low = x < -20.0f ? -20.0f : x, a = low > 20.0f ? 20.0f : low, a2 = a * a;
-    if (approximate != 0.0f) {
+    if constexpr (kApproximate) {
       const float t = math::tanh(kSqrt2OverPi * a * (1.0f + kGeluCubic * a2));
       const float slope = kSqrt2OverPi * (1.0f + 3.0f * kGeluCubic * a2);
       return d_y * (0.5f * (1.0f + t) + 0.5f * a * (1.0f - t * t) * slope);
+    } else {
+      const float density = 0.5f * kSqrt2OverPi * math::exp(-0.5f * a2);
+      return d_y * (0.5f * (1.0f + math::erf(kSqrtHalf * a)) + a * density);
     }
-    const float density = 0.5f * kSqrt2OverPi * math::exp(-0.5f * a2);
-    return d_y * (0.5f * (1.0f + math::erf(kSqrtHalf * a)) + a * density);
+  }
+};
+/// One of two formulas: loops ask for it first, since with both in it a loop computes both.
+struct Gelu {
+  static constexpr bool kChooses = true;
+  float approximate;
+  template <typename Body>
+  DH_HOST_DEVICE void choose(Body&& body) const {
+    approximate != 0.0f ? body(GeluBy<true>{}) : body(GeluBy<false>{});
+  }
+  DH_HOST_DEVICE float operator()(float x) const {
+    return approximate != 0.0f ? GeluBy<true>{}(x) : GeluBy<false>{}(x);
+  }
+};
+struct GeluGrad {
+  static constexpr bool kChooses = true;
+  float approximate;
+  template <typename Body>
+  DH_HOST_DEVICE void choose(Body&& body) const {
+    approximate != 0.0f ? body(GeluGradBy<true>{}) : body(GeluGradBy<false>{});
+  }
+  DH_HOST_DEVICE float operator()(float x, float d_y) const {
+    return approximate != 0.0f ? GeluGradBy<true>{}(x, d_y) : GeluGradBy<false>{}(x, d_y);
   }
 };
 

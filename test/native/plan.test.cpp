@@ -77,6 +77,17 @@ void fuses_the_network() {
   CHECK(plan.steps.size() <= 10, "%zu steps", plan.steps.size());
 }
 
+void adds_a_bias_in_front_of_a_reshape() {
+  Graph g;
+  const NodeId x = g.input(Shape{2, 4, 3}, DType::float32), w = variable(g, {3, 2}), b = variable(g, {2});
+  const Plan plan = plan_of(g, {g.add(Op::add, {b, g.add(Op::matmul, {x, w})})});
+  CHECK(plan.steps.size() == 1 && plan.steps[0].epilogue.bias, "%s", describe(plan).c_str());
+  CHECK(plan.values[static_cast<size_t>(plan.outputs[0])].shape == Shape({2, 4, 2}));
+  const NodeId wide = variable(g, {4, 2});
+  const Plan other = plan_of(g, {g.add(Op::add, {g.add(Op::matmul, {x, w}), wide})});
+  CHECK(count(other, Op::add) + count(other, Op::matmul) == 2 && !other.steps[0].epilogue.bias);
+}
+
 void keeps_what_others_read() {
   Graph g;
   const NodeId x = g.input(Shape{4, 3}, DType::float32), w = variable(g, {3, 2}), b = variable(g, {2});
@@ -398,6 +409,7 @@ void shape_errors_name_op_and_shapes() {
 
 int main() {
   fuses_the_network();
+  adds_a_bias_in_front_of_a_reshape();
   keeps_what_others_read();
   fuses_gradients_of_activations();
   sums_columns_beside_the_product();

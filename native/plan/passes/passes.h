@@ -27,8 +27,9 @@ struct Ir {
 Ir needed_part(const Graph& graph, const PlanOptions& options);
 Ir needed_part(const Ir& ir);
 
-/// Removes operations that change nothing (identity, · 1, reshape of reshape), folds transposes into matmul flags and
-/// broadcasts into the elementwise ops that broadcast by themselves. May edit the node in place; an id replaces it.
+/// Removes operations that change nothing (identity, · 1, reshape of reshape), moves a bias in front of a reshape,
+/// folds transposes into matmul flags and broadcasts into the elementwise ops that broadcast by themselves. May edit
+/// the node in place; an id replaces it.
 NodeId simplify(Ir& ir, Node& node);
 
 /// Evaluates a node whose operands are all constants, when the result is small.

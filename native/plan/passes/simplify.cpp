@@ -69,6 +69,31 @@ void read_dropped(Ir& ir, Node& node) {
   }
 }
 
+/// A product of rows that is shown in another shape, with the same columns; -1: none.
+NodeId product_behind(const Ir& ir, const Node& reshape) {
+  if (reshape.op != Op::reshape) return -1;
+  const Node& product = ir.nodes[reshape.inputs[0]];
+  const int rank = reshape.shape.rank();
+  const bool same =
+      product.op == Op::matmul && product.shape.rank() == 2 && rank > 0 && product.shape[1] == reshape.shape[rank - 1];
+  return same ? reshape.inputs[0] : -1;
+}
+
+/// reshape(product) + bias becomes reshape(product + bias), so that the bias is added to the product's blocks.
+void add_before_reshape(Ir& ir, Node& node) {
+  for (size_t side = 0; side < 2; ++side) {
+    const NodeId product = product_behind(ir, ir.nodes[node.inputs[side]]), bias = node.inputs[1 - side];
+    if (product < 0 || ir.nodes[node.inputs[side]].shape != node.shape) continue;
+    const Shape shape = ir.nodes[product].shape;
+    if (ir.nodes[bias].shape != Shape({shape[1]}) || ir.nodes[bias].dtype != DType::float32) continue;
+    const NodeId sum = ir.push({Op::add, {product, bias}, {}, shape, DType::float32, nullptr, -1, node.label});
+    node.op = Op::reshape;
+    node.inputs = {sum};
+    node.attrs = Attrs().set("shape", node.shape.to_vector());
+    return;
+  }
+}
+
 bool in_order(const std::vector<int64_t>& permutation) {
   for (size_t i = 0; i < permutation.size(); ++i)
     if (permutation[i] != static_cast<int64_t>(i)) return false;
@@ -102,6 +127,9 @@ NodeId simplify(Ir& ir, Node& node) {
       return in(1).shape == node.shape && is_scalar_constant(in(0), 1) ? node.inputs[1] : kKeep;
     case Op::div:
       return in(0).shape == node.shape && is_scalar_constant(in(1), 1) ? node.inputs[0] : kKeep;
+    case Op::add:
+      add_before_reshape(ir, node);
+      return kKeep;
     case Op::reluGrad:
       read_dropped(ir, node);
       return kKeep;

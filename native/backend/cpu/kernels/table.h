@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/cpu/kernels/attention.h"
 #include "backend/cpu/kernels/conv.h"
 #include "backend/cpu/kernels/matmul.h"
 #include "backend/cpu/kernels/recurrent.h"
@@ -130,6 +131,7 @@ struct KernelTable {
   MovementKernels movement;
   NoiseKernels noise;
   SparseKernels sparse;
+  AttentionKernels attention;
   RecurrentKernels recurrent;
   ConvKernels conv;
   PoolKernels pool;

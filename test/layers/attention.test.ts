@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import {
+  compile,
+  grad,
+  input,
+  layers,
+  loadModel,
+  model,
+  ops,
+  type SymbolicTensor,
+  type Tensor,
+  tensor,
+} from 'downhill';
+import { describe, expect, it } from 'vitest';
+import { failure } from '../errors.js';
+import { temporaryFolder } from '../io/files.js';
+import { randomArray } from '../support.js';
+
+const random = (shape: number[], seed: number) =>
+  tensor(
+    randomArray(
+      shape.reduce<number>((a, b) => a * b, 1),
+      seed,
+    ),
+    shape,
+  );
+
+describe('multiHeadAttention', () => {
+  it('of three inputs that are one gives what it gives of that one', async () => {
+    const layer = layers.multiHeadAttention({ numHeads: 2, keyDim: 3 });
+    const x = random([2, 5, 4], 1);
+    const alone = await (layer.apply(x) as Tensor).data();
+    const again = tensor(await x.data(), x.shape);
+    const apart = await (layer.apply([x, again, again]) as Tensor).data();
+    apart.forEach((value, i) => {
+      expect(value).toBeCloseTo(alone[i]!, 5);
+    });
+  });
+
+  it('drops probabilities in training alone, the same for one seed', async () => {
+    const make = () =>
+      layers.multiHeadAttention({ numHeads: 2, keyDim: 3, dropout: 0.5, seed: 4, kernelInitializer: 'ones' });
+    const x = random([2, 5, 4], 1);
+    const run = async (training: boolean) => [...(await (make().apply(x, { training }) as Tensor).data())];
+    expect(await run(true)).toEqual(await run(true));
+    expect(await run(true)).not.toEqual(await run(false));
+  });
+
+  it('in a graph of layers is saved with its several inputs', async () => {
+    const query = input({ shape: [3, 4], name: 'query' });
+    const value = input({ shape: [5, 2], name: 'value' });
+    const mask = input({ shape: [3, 5], name: 'mask' });
+    const layer = layers.multiHeadAttention({ numHeads: 2, keyDim: 3, valueDim: 2 });
+    const net = model({ inputs: [query, value, mask], outputs: layer.apply([query, value, value, mask]) });
+    const xs = [random([2, 3, 4], 1), random([2, 5, 2], 2), ops.cast(ops.greater(random([2, 3, 5], 3), 0), 'float32')];
+    const path = join(temporaryFolder(), 'attention.safetensors');
+    await net.save(path);
+    const loaded = await loadModel(path);
+    const before = (await net.predict(xs as Tensor[])) as Tensor;
+    const after = (await loaded.predict(xs as Tensor[])) as Tensor;
+    expect(await after.data()).toEqual(await before.data());
+  });
+
+  it('says what does not fit', () => {
+    const layer = layers.multiHeadAttention({ numHeads: 2, keyDim: 3 });
+    layer.apply(random([2, 5, 4], 1));
+    const x = random([2, 5, 4], 1);
+    const cases: [() => unknown, string, RegExp][] = [
+      [() => layer.apply(random([2, 5, 3], 1)), 'SHAPE_MISMATCH', /4, 4, 4 features, as when it was built/],
+      [() => layer.apply(random([2, 5], 1)), 'SHAPE_MISMATCH', /sequences \[n, steps, features\]/],
+      [() => layer.apply([x, x, random([2, 6, 4], 1)]), 'SHAPE_MISMATCH', /as many keys as values/],
+      [() => layer.apply([x, x, x, random([2, 5, 6], 1)]), 'SHAPE_MISMATCH', /broadcasts to \[n, 2, 5, 5\]/],
+      [() => layer.apply([x, x, x, x, x]), 'INVALID_ARGUMENT', /received 5/],
+      [() => layers.multiHeadAttention({ numHeads: 2, keyDim: 3, dropout: 1 }), 'OUT_OF_RANGE', /dropout/],
+    ];
+    for (const [body, code, message] of cases)
+      expect(failure(body)).toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+});
+
+it('no step holds the scores, neither forward nor backward', () => {
+  const x = random([1, 700, 1, 2], 1);
+  const gradient = compile((q: SymbolicTensor) => grad((a) => ops.sum(ops.attention(a, a, a)))(q) as never);
+  const text = gradient.program(x).describe();
+  expect(text).toContain('attentionGrad');
+  expect(text).not.toContain('700, 700');
+});
