@@ -183,7 +183,9 @@ export abstract class ModelLayer extends Layer {
 
   override applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
     if (!this.built) this.build(inputs[0].shape.slice(1));
-    return this.run(inputs, context);
+    const symbolic = this.recompute && inputs.find((input) => input instanceof SymbolicTensor);
+    if (!symbolic) return this.run(inputs, context);
+    return symbolic.trace.unit(true, () => this.run(inputs, context));
   }
 
   /** A layer of this model: its weights are named so. */
