@@ -77,7 +77,7 @@ for (const [title, { batchSize, row, build }] of Object.entries(networks)) {
     const least = Number(/at least (\d+)/.exec((error as Error).message)?.[1]);
     contenders.push(contender('the least', make(false, least)));
   }
-  const steps = 6;
+  const steps = 4;
   const [x, y] = [data(steps * batchSize * row), data(steps * batchSize)];
   for (let round = 0; round <= rounds; round++)
     for (const { net, times } of contenders) {

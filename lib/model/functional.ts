@@ -168,7 +168,7 @@ export class Functional<O extends LayerOutputs = LayerOutputs> extends Model {
   }
 
   override applySparse(x: SymbolicSparse, context: CallContext): Computed {
-    return this.run([x], context)[0];
+    return this.asRegion(x.indptr.trace, () => this.run([x], context)[0]);
   }
 
   override apply<T extends Packed<LayerOutput> = Formed<O, LayerOutput>>(

@@ -5,7 +5,7 @@ import type { Config } from '../config/values.js';
 import { DownhillError, show, unknownName } from '../errors.js';
 import type { SymbolicSparse } from '../graph/sparse.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
-import type { Value } from '../graph/trace.js';
+import type { Trace, Value } from '../graph/trace.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
 import { connect, type LayerOutput, layerOutputs, type OneOrMore } from '../layers/output.js';
 import { placeWeights, type Weight } from '../layers/weight.js';
@@ -183,9 +183,13 @@ export abstract class ModelLayer extends Layer {
 
   override applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
     if (!this.built) this.build(inputs[0].shape.slice(1));
-    const symbolic = this.recompute && inputs.find((input) => input instanceof SymbolicTensor);
-    if (!symbolic) return this.run(inputs, context);
-    return symbolic.trace.unit(true, () => this.run(inputs, context));
+    const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
+    return this.asRegion(symbolic?.trace, () => this.run(inputs, context));
+  }
+
+  /** What `body` adds is computed again together, where this model says so as a layer. */
+  protected asRegion<T>(trace: Trace | undefined, body: () => T): T {
+    return this.recompute && trace ? trace.unit(true, body) : body();
   }
 
   /** A layer of this model: its weights are named so. */

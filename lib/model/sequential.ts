@@ -203,7 +203,7 @@ export class Sequential extends Model {
   }
 
   override applySparse(x: SymbolicSparse, context: CallContext): Computed {
-    return this.run([x], context)[0];
+    return this.asRegion(x.indptr.trace, () => this.run([x], context)[0]);
   }
 
   protected override rows(): SummaryRow[] {

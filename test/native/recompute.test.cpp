@@ -150,6 +150,29 @@ void a_gradient_within_a_layer_is_part_of_it() {
   }
 }
 
+void elementwise_layers_wait_for_their_turn() {
+  // All of it could be one pass: what is computed again may not be part of the one that goes forward.
+  Graph g;
+  const NodeId x = g.input(Shape{kRows, kUnits}, DType::float32), w = variable(g, {kUnits});
+  const NodeId scaled = g.add(Op::mul, {g.add(Op::abs, {x}), w});
+  g.enter(true);
+  const NodeId y = g.add(Op::square, {g.add(Op::silu, {scaled})});
+  g.leave();
+  PlanOptions options;
+  options.outputs = gradients(g, g.add(Op::sum, {y}), {w});
+  options.outputs.push_back(y);
+  const Plan plan = make_plan(g, options);
+  CHECK(recomputed_steps(plan) == 1, "%s", describe(plan).c_str());
+  for (const Step& step : plan.steps) {
+    bool forward = false, again = false;
+    for (const Step& part : step.chain) {
+      forward |= part.phase == Phase::forward;
+      again |= part.phase == Phase::again;
+    }
+    CHECK(!forward || !again, "%s", describe(plan).c_str());
+  }
+}
+
 void a_limit_chooses() {
   const Net net = deep(std::vector<bool>(32, false));
   const size_t kept = plan_of(net).arena_bytes;
@@ -190,6 +213,7 @@ int main() {
   what_is_read_anyway_is_kept();
   state_is_written_once();
   a_gradient_within_a_layer_is_part_of_it();
+  elementwise_layers_wait_for_their_turn();
   a_limit_chooses();
   calls_end();
   return test::report("recompute");

@@ -135,7 +135,9 @@ const cases: Record<string, (recompute: boolean, device: string) => Case> = {
     compile: {
       loss: undefined,
       trainStep: ({ x, y, training }: Record<'x' | 'y', SymbolicTensor> & { training: boolean }, net: Model) => {
-        const slope = grad((at: SymbolicTensor) => ops.sum(net.apply(at, { training })))(x) as SymbolicTensor;
+        const slope = grad((at: SymbolicTensor) => ops.sum(net.apply(at, { training })))(
+          ops.mul(x, 0.5),
+        ) as SymbolicTensor;
         const error = ops.mean(ops.square(ops.sub(net.apply(x, { training }), y)));
         return ops.add(error, ops.mean(ops.square(slope)));
       },

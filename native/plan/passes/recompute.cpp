@@ -105,7 +105,7 @@ Regions regions_of(const Graph& graph) {
   return regions;
 }
 
-Ir recompute(const Ir& ir, const Regions& regions) {
+Ir recompute(Ir ir, const Regions& regions) {
   for (const int region : regions)
     if (region >= 0) return Recomputer(ir, regions).run();
   return ir;
