@@ -59,7 +59,8 @@ class Search {
     const auto first = [&](int count) {
       Regions regions = own_;
       for (size_t i = 0; i < units_.size(); ++i)
-        if (group_of[i] < count) regions[units_[i]] = static_cast<int>(units_[static_cast<size_t>(start_[group_of[i]])]);
+        if (group_of[i] < count)
+          regions[units_[i]] = static_cast<int>(units_[static_cast<size_t>(start_[group_of[i]])]);
       return try_regions(regions);
     };
     int few = 0, enough = groups - 1;  // the last group's derivative comes right after it

@@ -146,7 +146,8 @@ void a_gradient_within_a_layer_is_part_of_it() {
       const int root = value.alias_of >= 0 ? value.alias_of : input;
       CHECK(value.place != Place::arena || made[root], "read before it is made:\n%s", describe(plan).c_str());
     }
-    for (int output : step.outputs()) made[plan.values[output].alias_of >= 0 ? plan.values[output].alias_of : output] = true;
+    for (int output : step.outputs())
+      made[plan.values[output].alias_of >= 0 ? plan.values[output].alias_of : output] = true;
   }
 }
 
@@ -182,7 +183,8 @@ void a_limit_chooses() {
   for (const double share : {0.9, 0.6, 0.4}) {
     const auto limit = static_cast<size_t>(share * static_cast<double>(kept));
     const Limited found = plan_within(net.graph, net.options, limit, arena_of);
-    CHECK(found.fits && found.bytes <= limit && found.bytes == found.plan.arena_bytes, "%zu of %zu", found.bytes, limit);
+    CHECK(found.fits && found.bytes <= limit && found.bytes == found.plan.arena_bytes, "%zu of %zu", found.bytes,
+          limit);
     CHECK(recomputed_steps(found.plan) > before, "%zu", recomputed_steps(found.plan));
     before = recomputed_steps(found.plan);
   }
