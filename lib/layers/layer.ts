@@ -32,6 +32,11 @@ export interface LayerOptions {
   inputShape?: readonly number[];
   /** Whether training changes its weights; true by default. */
   trainable?: boolean;
+  /**
+   * Whether the backward pass of training computes again what the layer makes, in place of keeping it; false by default. The results are the same to the
+   * bit; docs/memory.md.
+   */
+  recompute?: boolean;
   /** A penalty on the layer's output, divided by the rows of the batch, that is added to the loss. */
   activityRegularizer?: RegularizerLike | null;
 }
@@ -57,7 +62,7 @@ export function observeLayers<T>(see: LayerObserver, body: () => T): T {
   }
 }
 
-const baseKeys = ['name', 'inputShape', 'trainable', 'activityRegularizer'] as const;
+const baseKeys = ['name', 'inputShape', 'trainable', 'recompute', 'activityRegularizer'] as const;
 
 /** Reads the options of a layer: its own keys and those that all layers have. */
 export function layerOptions<T extends LayerOptions>(
@@ -101,6 +106,8 @@ export abstract class Layer {
   readonly named: boolean;
   /** @internal */
   readonly place: Place;
+  /** Whether training computes again for the backward pass what the layer makes. */
+  readonly recompute: boolean;
   readonly activityRegularizer: Regularizer | null;
   readonly #inputShape: Shape | null;
   readonly #weights: Weight[] = [];
@@ -117,6 +124,7 @@ export abstract class Layer {
     this.#name = read.text('name', kind);
     this.#inputShape = read.has('inputShape') ? read.shape('inputShape', undefined, 1) : null;
     this.#trainable = read.flag('trainable', true);
+    this.recompute = read.flag('recompute', false);
     this.activityRegularizer = resolveRegularizer(read.what('activityRegularizer'), read.raw.activityRegularizer);
   }
 
@@ -210,10 +218,11 @@ export abstract class Layer {
    * a static fromConfig, takes the result.
    */
   getConfig(): Config {
-    const { inputShape, activityRegularizer } = this;
+    const { inputShape, recompute, activityRegularizer } = this;
     return {
       name: this.#name,
       trainable: this.#trainable,
+      ...(recompute && { recompute }),
       ...(inputShape && { inputShape: [...inputShape] }),
       ...(activityRegularizer && { activityRegularizer: serialize(activityRegularizer) }),
     };
@@ -317,12 +326,13 @@ export abstract class Layer {
     );
   }
 
-  #scoped<T>({ graph }: Trace, body: () => T): T {
+  #scoped<T>(trace: Trace, body: () => T): T {
+    const { graph } = trace;
     const outer = scope;
     scope = this.path;
     binding.graphScope(graph, scope);
     try {
-      return body();
+      return trace.unit(this.recompute, body);
     } finally {
       scope = outer;
       binding.graphScope(graph, scope);

@@ -5,7 +5,7 @@ import type { Config } from '../config/values.js';
 import { DownhillError, show, unknownName } from '../errors.js';
 import { SymbolicSparse } from '../graph/sparse.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
-import type { Value } from '../graph/trace.js';
+import type { Trace, Value } from '../graph/trace.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
 import { connect, type LayerOutput, layerOutputs, type OneOrMore } from '../layers/output.js';
 import { placeWeights, type Weight } from '../layers/weight.js';
@@ -183,11 +183,17 @@ export abstract class ModelLayer extends Layer {
 
   override applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
     if (!this.built) this.build(inputs[0].shape.slice(1));
-    return this.run(inputs, context);
+    const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
+    return this.asRegion(symbolic?.trace, () => this.run(inputs, context));
+  }
+
+  /** What `body` adds is computed again together, where this model says so as a layer. */
+  protected asRegion<T>(trace: Trace | undefined, body: () => T): T {
+    return this.recompute && trace ? trace.unit(true, body) : body();
   }
 
   override applySparse(x: SymbolicSparse, context: CallContext): Computed {
-    return this.run([x], context)[0];
+    return this.asRegion(x.indptr.trace, () => this.run([x], context)[0]);
   }
 
   /** The value of an output. Throws UNSUPPORTED for sparse rows. */

@@ -12,6 +12,7 @@ import { penaltyFor } from '../regularizers/regularizer.js';
 import type { Variable } from '../tensor/variable.js';
 import type { Columns, RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
+import { limitOf } from './memory.js';
 import type { Network } from './network.js';
 import { type OwnStep, type StepBatch, stepNumbers } from './train-step.js';
 
@@ -144,6 +145,7 @@ function build(
   { device, precision }: Network,
   body: (trace: Trace) => { outputs: SymbolicTensor[]; targets?: (Storage | null)[] },
   training = false,
+  limit: ReturnType<typeof limitOf> = null,
 ): Program {
   const trace = new Trace();
   try {
@@ -151,7 +153,7 @@ function build(
     const nodes = outputs.map((output) => output.node);
     // Evaluation and prediction leave the state of layers as it is, also of those that always behave as in training.
     const writes = training ? trace.writes : [];
-    return binding.compile(trace.graph, nodes, targets ?? [], writes, device, precision);
+    return binding.compile(trace.graph, nodes, targets ?? [], writes, device, precision, limit);
   } finally {
     trace.ended = true;
   }
@@ -175,7 +177,7 @@ export function trainProgram(
     const outputs = [...logs, ...trace.gradients(loss, leaves, compiled.optimizer.lossSeed(trace))];
     return { outputs, targets: [...logs.map(() => null), ...gradients] };
   };
-  return build(network, body, true);
+  return build(network, body, true, limitOf(network, compiled, trained));
 }
 
 /** The logs of a batch, without training. */

@@ -39,6 +39,7 @@ const base = {
   name: 'mine',
   trainable: false,
   inputShape: [2, 3],
+  recompute: true,
   activityRegularizer: regularizers.l1({ l1: 0.75 }),
 };
 
