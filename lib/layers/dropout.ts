@@ -19,6 +19,7 @@ export interface DropoutOptions extends LayerOptions {
 
 export class Dropout extends Layer {
   override readonly type = 'Dropout';
+  override readonly supportsMasking = true;
   readonly rate: number;
   readonly #draws: Draws;
 

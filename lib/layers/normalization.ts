@@ -23,6 +23,7 @@ export interface NormalizationOptions extends LayerOptions {
 
 export class Normalization extends Layer {
   override readonly type = 'Normalization';
+  override readonly supportsMasking = true;
   readonly invert: boolean;
   readonly #axes: readonly number[];
   readonly #given: { mean: PerFeature; variance: PerFeature } | null;

@@ -1,9 +1,10 @@
 // Softmax as a layer.
 import type { Config } from '../config/values.js';
 import * as ops from '../graph/ops.js';
-import type { Shape } from '../tensor/shape.js';
+import { type Shape, sameShape } from '../tensor/shape.js';
 import { axesOf, checkAxes } from './axes.js';
-import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { masksOf } from './mask.js';
+import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export interface SoftmaxOptions extends LayerOptions {
   /** The axis or axes, of a batch [n, …], over which the result sums to 1; −1 by default. */
@@ -12,6 +13,7 @@ export interface SoftmaxOptions extends LayerOptions {
 
 export class Softmax extends Layer {
   override readonly type = 'Softmax';
+  override readonly supportsMasking = true;
   readonly #axes: readonly number[];
 
   constructor(options?: SoftmaxOptions) {
@@ -30,7 +32,14 @@ export class Softmax extends Layer {
     return inputShape;
   }
 
-  override call(x: Computed): Computed {
+  /** A mask with the shape of x leaves out what does not count; one of steps passes. */
+  override call(x: Computed, { mask }: CallContext): Computed {
+    const [counts] = masksOf(mask);
+    if (!counts || !sameShape(counts.shape, x.shape)) return this.#softmax(x);
+    return ops.where(counts, this.#softmax(ops.where(counts, x, -1e9)), 0);
+  }
+
+  #softmax(x: Computed): Computed {
     const axes = axesOf(this.#axes, x.shape.length)!;
     if (axes.length === 1) return ops.softmax(x, axes[0]);
     const powers = ops.exp(ops.sub(x, ops.stopGradient(ops.max(x, axes, { keepDims: true }))));

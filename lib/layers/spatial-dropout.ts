@@ -23,6 +23,7 @@ export type AlphaDropoutOptions = SpatialDropout1dOptions;
 
 /** Base of layers that draw masks of their own shape. */
 abstract class Masking extends Layer {
+  override readonly supportsMasking = true;
   readonly rate: number;
   readonly #draws: Draws;
 

@@ -15,6 +15,7 @@ export interface UnitNormalizationOptions extends LayerOptions {
 
 export class UnitNormalization extends Layer {
   override readonly type = 'UnitNormalization';
+  override readonly supportsMasking = true;
   readonly #axes: readonly number[];
 
   constructor(options?: UnitNormalizationOptions) {

@@ -68,7 +68,7 @@ function reference(cell: Cell, [x, kernel, ...rest]: Nd[], mask: readonly number
         ),
       );
       if (mask?.[row * steps + t] === 0)
-        for (const [j, state] of states.entries()) state.forEach((_, s) => (state[s] = before[s]?.[j] ?? 0));
+        for (const [j, state] of states.entries()) for (const s of state.keys()) state[s] = before[s]?.[j] ?? 0;
       const count = states[0]?.length ?? 0;
       const columns = Array.from({ length: count }, (_, s) => states.map((state) => state[s]!));
       rows.push(...columns.flat());
@@ -83,7 +83,8 @@ function reference(cell: Cell, [x, kernel, ...rest]: Nd[], mask: readonly number
 const call = (cell: Cell, [x, kernel, ...rest]: Computed[], hidden: number | null, mask: Tensor | null): Computed => {
   const bias = cell.bias ? [rest.shift()!] : [];
   const initial = rest.length > 0 ? rest : undefined;
-  const states = cell.op === 'gru' ? ops.gru(x!, kernel!, bias[0]!, initial, mask) : ops[cell.op](x!, kernel!, initial, mask);
+  const states =
+    cell.op === 'gru' ? ops.gru(x!, kernel!, bias[0]!, initial, mask) : ops[cell.op](x!, kernel!, initial, mask);
   return hidden === null ? states : ops.slice(states, [0, 0, 0], [-1, -1, hidden]);
 };
 

@@ -15,9 +15,27 @@ interface Recurrence {
 }
 
 interface BiasedRecurrence {
-  (x: TensorLike, kernel: TensorLike, bias: TensorLike, initial?: readonly TensorLike[] | null, mask?: TensorLike | null): Tensor;
-  (x: SymbolicTensor, kernel: Value, bias: Value, initial?: readonly Value[] | null, mask?: Value | null): SymbolicTensor;
-  (x: Value, kernel: SymbolicTensor, bias: Value, initial?: readonly Value[] | null, mask?: Value | null): SymbolicTensor;
+  (
+    x: TensorLike,
+    kernel: TensorLike,
+    bias: TensorLike,
+    initial?: readonly TensorLike[] | null,
+    mask?: TensorLike | null,
+  ): Tensor;
+  (
+    x: SymbolicTensor,
+    kernel: Value,
+    bias: Value,
+    initial?: readonly Value[] | null,
+    mask?: Value | null,
+  ): SymbolicTensor;
+  (
+    x: Value,
+    kernel: SymbolicTensor,
+    bias: Value,
+    initial?: readonly Value[] | null,
+    mask?: Value | null,
+  ): SymbolicTensor;
   (x: Value, kernel: Value, bias: Value, initial?: readonly Value[] | null, mask?: Value | null): Result;
 }
 
