@@ -17,7 +17,7 @@ import { asTensor } from '../tensor/make.js';
 import type { Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { penalizeActivity } from './activity.js';
-import { type Mask, maskOf, masksOf, setMask } from './mask.js';
+import { type Mask, maskOf, masksOf, noMaskInGraphs, setMask } from './mask.js';
 import { nameApart } from './names.js';
 import { connect, type LayerOutput, layerOutputs, type OneOrMore, shapesOf } from './output.js';
 import { Place } from './place.js';
@@ -72,15 +72,6 @@ export function layerOptions<T extends LayerOptions>(
   keys: readonly (keyof T & string)[],
 ): Options<T> {
   return new Options<T>(`layers.${factory}`, options, [...keys, ...baseKeys] as (keyof T & string)[]);
-}
-
-/** Throws UNSUPPORTED for a mask among symbolic values of layers. */
-export function noMaskInGraphs(layer: string, mask: OneOrMore<Mask> | undefined): void {
-  if (mask === undefined || mask === null) return;
-  throw new DownhillError(
-    'UNSUPPORTED',
-    `"${layer}": values of a graph of layers bring their masks: make them by layers.masking or layers.embedding({ maskZero: true }), not by apply(x, { mask }).`,
-  );
 }
 
 function baseOf(options: LayerOptions): LayerOptions {

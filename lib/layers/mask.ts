@@ -1,4 +1,5 @@
 // Masks: which time steps of a value count. They travel with values, from the layer that makes them to those that use them.
+import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { Result } from '../graph/signatures.js';
 import { type Shape, sameShape } from '../tensor/shape.js';
@@ -56,4 +57,13 @@ export function spread(mask: Result, rank: number): Result {
 /** Whether a mask speaks of the first axes of values of this shape. */
 export function fits(mask: Result, shape: Shape): boolean {
   return sameShape(mask.shape, shape.slice(0, mask.shape.length));
+}
+
+/** Throws UNSUPPORTED for a mask among symbolic values of layers. */
+export function noMaskInGraphs(layer: string, mask: OneOrMore<Mask> | undefined): void {
+  if (mask === undefined || mask === null) return;
+  throw new DownhillError(
+    'UNSUPPORTED',
+    `"${layer}": values of a graph of layers bring their masks: make them by layers.masking or layers.embedding({ maskZero: true }), not by apply(x, { mask }).`,
+  );
 }

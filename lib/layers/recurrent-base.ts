@@ -232,7 +232,8 @@ export abstract class Recurrent extends Layer {
     if (!drops && this.fuses()) {
       const states = this.fused(products, this.#recurrent.variable, bias, initial.length > 0 ? initial : null, counts);
       const last = (i: number) => ops.reshape(ops.slice(states, [0, steps - 1, i * units], [-1, 1, units]), [n, units]);
-      const ends = this.returnState || !this.returnSequences ? this.stateSizes.map((_, i) => last(i)) : [];
+      const count = this.returnState ? this.carried : Number(!this.returnSequences);
+      const ends = Array.from({ length: count }, (_, i) => last(i));
       return this.#given(this.returnSequences ? ops.slice(states, [0, 0, 0], [-1, -1, units]) : null, ends, counts);
     }
     const kept = drops ? mask(this.recurrentDropout, [n, units]) : null;

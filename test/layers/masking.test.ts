@@ -249,6 +249,19 @@ it('initial states are what the steps before would have left', async () => {
   }
 });
 
+it('a bidirectional layer begins each direction with states of its own', () => {
+  const both = layers.bidirectional({ layer: layers.lstm({ units: 2 }) });
+  const x = tensor(randomArray(12, 4), [1, 4, 3]);
+  const states = Array.from({ length: 4 }, () => ops.broadcastTo(0, [1, 2]) as Tensor);
+  const outputs = [null, 0, 1, 2, 3].map((changed) =>
+    numbers(both.apply(x, { initialState: states.map((state, i) => (i === changed ? ops.add(state, 1) : state)) })),
+  );
+  for (const [i, output] of outputs.slice(1).entries()) {
+    const same = output.map((value, k) => value === outputs[0]![k]);
+    expect(same).toEqual(i < 2 ? [false, false, true, true] : [true, true, false, false]);
+  }
+});
+
 describe('timeDistributed', () => {
   it('gives masks within steps to its layer, and passes on which steps have any', () => {
     const ids = tensor([1, 2, 0, 3, 0, 0, 2, 2, 1, 0, 0, 0], [2, 2, 3], 'int32');
