@@ -7,6 +7,7 @@ import type { SymbolicTensor } from '../graph/symbolic.js';
 import { Trace } from '../graph/trace.js';
 import { withActivityPenalties } from '../layers/activity.js';
 import type { Weight } from '../layers/weight.js';
+import { maskedWeight } from '../losses/weights.js';
 import type { Model } from '../model/model.js';
 import { penaltyFor } from '../regularizers/regularizer.js';
 import type { Variable } from '../tensor/variable.js';
@@ -115,9 +116,11 @@ function lossSums(network: Network, compiled: Compiled, { x, y, w, rows, trainin
   const sum = compiled.outputs
     .map(({ weight }, i) => (weight === 1 ? sums[i] : ops.mul(sums[i], weight)))
     .reduce((total, part) => ops.add(total, part));
-  const metrics = compiled.metrics.flatMap(({ measure, output, weighted }) =>
-    measure.contribute(y[output]!, predictions[output], (weighted ? w[output] : null) ?? null),
-  );
+  const metrics = compiled.metrics.flatMap(({ measure, output, weighted }) => {
+    const weight = (weighted ? w[output] : null) ?? null;
+    const prediction = predictions[output];
+    return measure.contribute(y[output]!, prediction, measure.masks ? weight : maskedWeight(prediction, weight));
+  });
   const parts = [...(sums.length > 1 ? sums : []), ...metrics.map((part) => trace.lift('metric', part))];
   return { predictions, mean: ops.div(sum, rows), sum, parts };
 }

@@ -52,6 +52,20 @@ void copy(const float* from, float* to, int64_t count) {
   for (int64_t i = 0; i < count; ++i) to[i] = from[i];
 }
 
+void add(const float* x, float* to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] += x[i];
+}
+
+bool is_masked(const RecurrentArgs& args, int64_t row, int64_t t) {
+  return args.mask && args.mask[row * args.steps + t] == 0.0f;
+}
+/// Whether no row has that step: nothing is to be computed.
+bool all_masked(const RecurrentArgs& args, Range rows, int64_t t) {
+  for (int64_t row = rows.begin; row < rows.end; ++row)
+    if (!is_masked(args, row, t)) return false;
+  return true;
+}
+
 template <typename C>
 void cells_forward(const float* x, const float* m, const float* h, const float* c, float* h_next, float* states,
                    int64_t units) {
@@ -83,7 +97,9 @@ void forward_rows(const RecurrentArgs& args, const Layout<Product>& layout, cons
       set_zero(to, units);
   }
   for (int64_t t = 0; t < args.steps; ++t) {
-    if (t > 0 || args.h) {
+    if (all_masked(args, rows, t)) {
+      // Nothing to multiply.
+    } else if (t > 0 || args.h) {
       kernel.multiply(h, layout.unit_row, count, m, layout.gate_row, args.bias, memory);
     } else {
       for (int64_t r = 0; r < count; ++r) {
@@ -98,6 +114,12 @@ void forward_rows(const RecurrentArgs& args, const Layout<Product>& layout, cons
       float *const own_h = h + r * layout.unit_row, *const to = args.to + at * states;
       // Before the first step h is zeros, and so is the cell state, if none is given.
       const float* const c = t > 0 ? to - states + units : args.c ? args.c + (rows.begin + r) * units : own_h;
+      if (is_masked(args, rows.begin + r, t)) {
+        copy(own_h, to, units);
+        if (kSizes.carried > 1) copy(c, to + units, units);
+        set_zero(to + kSizes.carried * units, states - kSizes.carried * units);
+        continue;
+      }
       cells_forward<C>(args.x + at * gates, m + r * layout.gate_row, own_h, c, own_h, to, units);
     }
   }
@@ -148,11 +170,21 @@ void backward_rows(const RecurrentArgs& args, const Layout<Product>& layout, con
       const float* const c = t > 0 && kSizes.carried > 1 ? h + units : t == 0 && args.c ? args.c + row * units : h;
       const int64_t u = r * layout.unit_row;
       float* const to = args.to + (row * steps_out + t) * width;
-      for (int64_t j = 0; j < units; ++j) d_h[u + j] += product[u + j];
+      add(product + u, d_h + u, units);
+      if (is_masked(args, row, t)) {  // the step before has all of what this one was given
+        const float* const d = args.d + at * args.width;
+        add(d, d_h + u, units);
+        if (full && kSizes.carried > 1) add(d + units, d_c + u, units);
+        set_zero(to, width);
+        set_zero(recurrent + r * layout.gate_row, kSizes.gates * units);
+        continue;
+      }
       (full ? cells_backward<C, true> : cells_backward<C, false>)(s, h, c, args.d + at * args.width, d_h + u, d_c + u,
                                                                   to, recurrent + r * layout.gate_row, units);
     }
-    if (t > 0 || args.initial)
+    if (all_masked(args, rows, t))
+      set_zero(product, area);
+    else if (t > 0 || args.initial)
       kernel.multiply(recurrent, layout.gate_row, count, product, layout.unit_row, nullptr, memory);
   }
   if (!args.initial) return;
