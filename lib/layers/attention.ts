@@ -2,7 +2,7 @@
 import type { Config } from '../config/values.js';
 import * as ops from '../graph/ops.js';
 import { attend } from '../graph/ops/attention.js';
-import { dropout as drop } from '../graph/ops/dropout.js';
+import { dropout as drop } from '../graph/ops/noise.js';
 import { resolveInitializer } from '../initializers/index.js';
 import type { Options } from '../options.js';
 import type { Shape } from '../tensor/shape.js';

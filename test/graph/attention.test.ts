@@ -2,7 +2,7 @@
 import { compile, grad, ops, setDevice, type Tensor, tensor } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attend } from '../../lib/graph/ops/attention.js';
-import { dropout } from '../../lib/graph/ops/dropout.js';
+import { dropout } from '../../lib/graph/ops/noise.js';
 import { failure } from '../errors.js';
 import { goHome, testDevices } from '../support-devices.js';
 import { randomArray } from '../support.js';
