@@ -6,6 +6,7 @@ import { callbacks, type FitOptions, type History, layers, type Model, seed, seq
 import { afterAll, describe, expect, test } from 'vitest';
 import { fails, quadrants } from '../support.js';
 import { net, type OptimizerName, optimizersByName, stateOf, withThreads } from './models.js';
+import { count } from '../thin.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'downhill-resume-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -38,7 +39,7 @@ test.each(Object.keys(optimizersByName) as OptimizerName[])('after every step, %
   expect(ended(watched)).toEqual(expected);
   const { steps } = watched.net.compiled!.optimizer;
   expect(steps % 6).toBe(0);
-  for (let step = 1; step <= steps; step++) {
+  for (let step = 1; step <= steps; step += count(1, 5)) {
     const more = {
       resume: path.replace('{step}', `${step}`),
       callbacks: [callbacks.modelCheckpoint({ path: fresh() })],
@@ -285,4 +286,38 @@ test('sparse labels, an unbuilt model, no validation', async () => {
   const history = await second.fit(points, labels, { epochs: 2, callbacks: again, resume: path });
   expect(ended({ history, net: second })).toEqual(ended(expected));
   expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+});
+
+test('seeds of layers within a layer of the user’s own', async () => {
+  class Block extends layers.Layer {
+    override readonly type = 'Block';
+    readonly #drop = this.addLayer(layers.dropout({ rate: 0.5 }));
+    readonly #noise = this.addLayer(layers.gaussianNoise({ stddev: 0.5 }));
+    override computeOutputShape(shape: readonly number[]) {
+      return shape;
+    }
+    override call(x: layers.Computed, context: layers.CallContext) {
+      return this.#noise.apply(this.#drop.apply(x, context), context);
+    }
+  }
+  const make = (from: number) => {
+    seed(from);
+    const made = sequential([
+      layers.dense({ units: 8, inputShape: [2] }),
+      new Block('block'),
+      layers.dense({ units: 2, activation: 'softmax' }),
+    ]);
+    made.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
+    return made;
+  };
+  const path = fresh();
+  const first = make(1);
+  await first.fit(x, oneHot, {
+    batchSize: 16,
+    callbacks: [callbacks.modelCheckpoint({ path, everySteps: 4, keep: 1 })],
+  });
+  const second = make(2);
+  const again = callbacks.modelCheckpoint({ path: fresh() });
+  await second.fit(x, oneHot, { batchSize: 16, resume: path, callbacks: [again] });
+  expect(stateOf(second)).toEqual(stateOf(first));
 });
