@@ -18,6 +18,7 @@ const kBudgets = {
   'elementwise.cu': 40,
   'indexing.cu': 40,
   'movement.cu': 40,
+  'noise.cu': 40,
   'step.cu': 40,
   'matmul.cu': 64, // blocks of 128
   'rows.cu': 128, // a thread keeps its part of a row

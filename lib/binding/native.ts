@@ -241,11 +241,10 @@ export interface NativeBinding {
   limits(): Promise<{ flops: number; bytes: number; cachedBytes: number; cache: number }>;
 
   // ---- updates --------------------------------------------------------------------------------
-  /**
-   * Names and slot counts of the rules of native/optim/rules.def, how many scalars of a step their programs read, and whether a gradient of 0 may leave
-   * everything as it is.
-   */
-  rules(): { name: string; slots: number; scalars: number; rests: boolean }[];
+  /** Names and slot counts of the rules of native/optim/rules.def, and how many scalars of a step their programs read. */
+  rules(): { name: string; slots: number; scalars: number }[];
+  /** Whether a rule with these hyperparameters may leave elements whose gradient is 0 as they are. */
+  ruleRests(rule: string, hyper: Record<string, number | boolean>): boolean;
   /**
    * One update of many variables: segments in arena order, adjacent ones are merged. groups: a rule, and hyperparameters by the names of
    * native/optim/rule.cpp. graphs: what follows the pass; slot 0 of a segment whose rule is a program takes the gradient to it. Segments have an accumulator where

@@ -76,12 +76,12 @@ export async function initialSpread(
   const compiled = compiledOf(where, net);
   const data = await Data.of(where, net, compiled, x, y, read.raw);
   const probe = new Probe(where, net, compiled, data.types, chosen);
-  const { layers, loss } = await layerSpreads(probe, data.batch(0, Math.min(batchSize, data.rows)));
+  const { layers, ends, loss } = await layerSpreads(probe, data.batch(0, Math.min(batchSize, data.rows)));
   const weighted = new Set<string>();
   walkLayers(net, (layer) => {
     if (layer.declaredWeights.length > 0) weighted.add(layer.path);
   });
-  const hidden = layers.slice(0, -1).filter((layer) => weighted.has(layer.name));
+  const hidden = layers.filter((layer, i) => !ends.has(i) && weighted.has(layer.name));
   const [first, last] = [hidden[0], hidden[hidden.length - 1]];
   const measured = hidden.length >= 2;
   const activationGrowth = measured ? last.activation.standardDeviation / first.activation.standardDeviation : 1;

@@ -112,8 +112,15 @@ function lastLayers(ends: ReadonlySet<number>): Kind {
   };
 }
 
+/** `ends`: places of the layers whose outputs are the model's. */
+interface Spreads {
+  layers: LayerSpread[];
+  ends: ReadonlySet<number>;
+  loss: number;
+}
+
 /** The spread in each layer that the model applies, on one batch, and the batch's loss. */
-export async function layerSpreads(probe: Probe, batch: Batch): Promise<{ layers: LayerSpread[]; loss: number }> {
+export async function layerSpreads(probe: Probe, batch: Batch): Promise<Spreads> {
   const seen: Seen[] = [];
   const ends = new Set<number>();
   const read = (tensor: Tensor) => [...tensor.dataSync()];
@@ -130,5 +137,5 @@ export async function layerSpreads(probe: Probe, batch: Batch): Promise<{ layers
       gradient: { mean: at[0], standardDeviation: sizeOf(output.shape) > 0 ? at[1] : 0 },
     };
   });
-  return { layers, loss: sum[0] / weight[0] };
+  return { layers, ends, loss: sum[0] / weight[0] };
 }

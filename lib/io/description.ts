@@ -5,6 +5,7 @@ import type { RandomState } from '../random.js';
 import { Claims } from '../training/position.js';
 import type { Head } from './head.js';
 import { metadataJson } from './metadata.js';
+import { readSeeds, type Seeds } from './seeds.js';
 import { type Content, formatVersion } from './snapshot.js';
 
 export interface Description {
@@ -25,6 +26,8 @@ export interface Description {
   /** What the precision came to where it trained; undefined for float32 and in older files. */
   products?: string;
   random: RandomState | null;
+  /** Of layers that draw while they train, by path. */
+  seeds: Seeds;
   /** Where its fit stood, as position.ts reads it; undefined when no fit had begun. */
   training: unknown;
 }
@@ -81,6 +84,7 @@ export function describeModel(path: string, head: Head): Description {
     }),
     ...(state.values.products !== undefined && { products: productsOf(state) }),
     random: state.values.random === undefined ? null : randomOf(state.object('random')),
+    seeds: state.values.seeds === undefined ? {} : readSeeds(state.object('seeds')),
     training: state.values.training,
   };
 }

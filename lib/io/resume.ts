@@ -4,7 +4,7 @@ import { compileConfig } from '../config/model.js';
 import { DownhillError } from '../errors.js';
 import { arenaLike, type Weight } from '../layers/weight.js';
 import type { Model } from '../model/model.js';
-import { walkLayers, weightNames } from '../layers/names.js';
+import { weightNames } from '../layers/names.js';
 import { setRandomState } from '../random.js';
 import type { Slot } from '../optimizers/slots.js';
 import { storageOf } from '../tensor/tensor.js';
@@ -15,6 +15,7 @@ import { type Description, describeModel } from './description.js';
 import { differences, listed } from './differences.js';
 import { checkAllKnown, slotEntries, StateTensors, weightEntries } from './entries.js';
 import { readHead, readTensors } from './safetensors.js';
+import { restoreSeeds } from './seeds.js';
 
 export interface Resume {
   /** Null: the file was saved before its model was in a fit, so that the fit begins at its start. */
@@ -43,7 +44,6 @@ export async function readResume(
   checkSame(path, net, description);
   checkProducts(path, net, description);
   const [rate, ...groupRates] = ratesOf(path, description);
-  const seeds = seedsOf(path, description);
   const { optimizer } = trainer.compiled;
   const state = new StateTensors(path, head);
   const position =
@@ -71,10 +71,7 @@ export async function readResume(
       await put(net, trainer, slots.weights, staged, description);
       if (rate !== null) optimizer.learningRate = rate;
       for (const [i, value] of groupRates.entries()) if (value !== null) optimizer.groups[i].learningRate = value;
-      walkLayers(net, (layer, at) => {
-        const seed = seeds.get(at);
-        if (seed !== undefined) layer.restoreSeed?.(seed);
-      });
+      restoreSeeds(net, description.seeds);
       trainer.retrace();
     },
   };
@@ -169,31 +166,6 @@ function ratesOf(path: string, { compile }: Description): (number | null)[] {
       new Claims(`${path}: ${where}`, {}).fail('learningRate', 'a finite number at least 0');
     return rate;
   });
-}
-
-interface LayerConfig {
-  config: { name: string; seed?: unknown } & Record<string, unknown>;
-}
-
-/** Layers have names; nothing else with a config in it does. */
-function isLayer(value: unknown): value is LayerConfig {
-  const config: unknown = value && typeof value === 'object' && 'config' in value && value.config;
-  return typeof config === 'object' && config !== null && 'name' in config && typeof config.name === 'string';
-}
-
-/** By path of the layer: those that draw while they train go on with the seeds of the file. */
-function seedsOf(path: string, { model }: Description): Map<string, number> {
-  const seeds = new Map<string, number>();
-  const visit = (outer: LayerConfig, prefix: string) => {
-    for (const layer of Object.values(outer.config).flat().filter(isLayer)) {
-      const { config } = layer;
-      const at = `${prefix}${config.name}`;
-      if (typeof config.seed === 'number') seeds.set(at, new Claims(`${path}: ${at}`, { ...config }).count('seed'));
-      visit(layer, `${at}/`);
-    }
-  };
-  visit(model as LayerConfig, '');
-  return seeds;
 }
 
 interface Staged {

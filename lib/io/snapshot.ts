@@ -9,6 +9,7 @@ import { randomState } from '../random.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';
 import { type Position, positionToJson } from '../training/position.js';
 import { libraryVersion } from '../version.js';
+import { seedsOf } from './seeds.js';
 import { prepareFile, type TensorToWrite, writeFile } from './safetensors.js';
 
 /** Version of what our files hold; it grows when older versions of the library cannot read newer files. */
@@ -121,7 +122,7 @@ function addTraining(
   sources: TensorToWrite[],
   metadata: Metadata,
 ): void {
-  const state: Config = { random: randomState() };
+  const state: Config = { random: randomState(), seeds: { ...seedsOf(net) } };
   if (net.precision !== 'float32') state.products = binding.products(net.device, net.precision);
   metadata.model = JSON.stringify(net.toJSON());
   const { compiled } = net;

@@ -6,8 +6,8 @@ import type { InitializerLike } from '../initializers/index.js';
 import type { Options } from '../options.js';
 import type { RegularizerLike } from '../regularizers/resolve.js';
 import { type Shape, sameShape } from '../tensor/shape.js';
-import { axesOf, checkAxes } from './axes.js';
-import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { AxisLayer } from './axis-layer.js';
+import { type Computed, type LayerOptions, layerOptions } from './layer.js';
 import type { Weight } from './weight.js';
 import { WeightOptions } from './weight-options.js';
 
@@ -48,12 +48,10 @@ export function affineOptions<T extends AffineOptions>(
 }
 
 /** Base of normalizations with gamma and beta. */
-export abstract class AffineLayer extends Layer {
+export abstract class AffineLayer extends AxisLayer {
   readonly epsilon: number;
   readonly center: boolean;
   readonly scale: boolean;
-  /** As given: of a batch [n, …]. */
-  protected readonly axes: readonly number[];
   protected gamma: Weight | null = null;
   protected beta: Weight | null = null;
   readonly #options: { gamma: WeightOptions; beta: WeightOptions };
@@ -61,10 +59,7 @@ export abstract class AffineLayer extends Layer {
   #shape: Shape | null = null;
 
   constructor(kind: string, read: Options<AffineOptions>, several: boolean) {
-    super(kind, read);
-    const { axis } = read.raw as { axis?: unknown };
-    const what = `${read.where}: axis`;
-    this.axes = several ? checkAxes(what, axis, -1) : checkAxes(what, Array.isArray(axis) ? null : axis, -1);
+    super(kind, read, { several });
     this.epsilon = read.number('epsilon', 1e-3, { min: 0 });
     this.center = read.flag('center', true);
     this.scale = read.flag('scale', true);
@@ -72,10 +67,9 @@ export abstract class AffineLayer extends Layer {
   }
 
   override getConfig(): Config {
-    const { axes, epsilon, center, scale } = this;
-    const axis = axes.length === 1 ? axes[0] : [...axes];
+    const { epsilon, center, scale } = this;
     const { gamma, beta } = this.#options;
-    return { ...super.getConfig(), axis, epsilon, center, scale, ...beta.getConfig(), ...gamma.getConfig() };
+    return { ...super.getConfig(), epsilon, center, scale, ...beta.getConfig(), ...gamma.getConfig() };
   }
 
   override computeOutputShape(inputShape: Shape): Shape {
@@ -90,14 +84,6 @@ export abstract class AffineLayer extends Layer {
     const { gamma, beta } = this.#options;
     if (this.scale) this.gamma = this.#declare(gamma, this.#shape);
     if (this.center) this.beta = this.#declare(beta, this.#shape);
-  }
-
-  /** Dimensions of the axes, of one example. */
-  protected featureShape(inputShape: Shape): Shape {
-    const rank = inputShape.length + 1;
-    const axes = axesOf(this.axes, rank);
-    if (!axes) throw this.mismatch(`an input with axis ${this.axes.join(' and ')}, other than the batch's`, inputShape);
-    return axes.map((axis) => inputShape[axis - 1]);
   }
 
   /** x · factor · gamma + beta, these two under a shape that broadcasts; the smaller product first where it is smaller. */

@@ -1,5 +1,6 @@
 // Axes that layers take as options: those of a batch [n, …], as Keras counts them.
 import { DownhillError, show } from '../errors.js';
+import { checkCount } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
 
 /** An axis or a list of distinct ones, never that of the batch; `fallback` where none is given. */
@@ -11,6 +12,13 @@ export function checkAxes(what: string, given: unknown, fallback: number): reado
     'INVALID_ARGUMENT',
     `${what} must be an axis of a batch [n, …], counted from 1, or from the end with −1, or a list of different ones; received ${show(given)}.`,
   );
+}
+
+/** One axis, or one of several, counted with that of the batch, which it must not be. */
+export function checkAxis(what: string, given: unknown): number {
+  const axis = checkCount(what, given, { min: -8, max: 8 });
+  if (axis === 0) throw new DownhillError('OUT_OF_RANGE', `${what} must not be 0, the axis of the batch.`);
+  return axis;
 }
 
 /** Counted from the front and ascending, for batches of this rank; null where one of them is none of an example's. */

@@ -5,7 +5,7 @@ import * as ops from '../graph/ops.js';
 import { type Initializer, type InitializerLike, resolveInitializer } from '../initializers/index.js';
 import type { Shape } from '../tensor/shape.js';
 import { AffineLayer, type AffineOptions, affineOptions } from './affine.js';
-import { axesOf, onAxes, otherAxes } from './axes.js';
+import { onAxes, otherAxes } from './axes.js';
 import type { CallContext, Computed } from './layer.js';
 import { momentsOf } from './moments.js';
 import type { Weight } from './weight.js';
@@ -61,7 +61,7 @@ export class BatchNormalization extends AffineLayer {
 
   override call(x: Computed, { training }: CallContext): Computed {
     const { shape } = x;
-    const axes = axesOf(this.axes, shape.length)!;
+    const axes = this.axesIn(x);
     const wide = onAxes(shape, axes);
     // A layer that is frozen infers, as in Keras.
     if (!training || !this.trainable) {

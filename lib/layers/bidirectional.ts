@@ -5,6 +5,7 @@ import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { Shape } from '../tensor/shape.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import type { OneOrMore } from './output.js';
 import { gru, lstm, simpleRNN } from './recurrent.js';
 import { Recurrent, reversed } from './recurrent-base.js';
 
@@ -15,8 +16,8 @@ export interface BidirectionalOptions extends LayerOptions {
   layer: Recurrent;
   /** The layer that reads from the end; by default one with the options of `layer`. */
   backwardLayer?: Recurrent | null;
-  /** How both outputs become one: side by side ('concat', the default), their sum, product or mean. */
-  mergeMode?: (typeof modes)[number];
+  /** How both outputs become one: side by side ('concat', the default), their sum, product or mean; null: they stay two. */
+  mergeMode?: (typeof modes)[number] | null;
 }
 
 /** A new layer with the same options, as Keras makes it, so that the given one stays what it is. */
@@ -29,14 +30,14 @@ function copyOf(layer: Recurrent, direction: 'forward' | 'backward', options: ob
 
 export class Bidirectional extends Layer {
   override readonly type = 'Bidirectional';
-  readonly mergeMode: (typeof modes)[number];
+  readonly mergeMode: (typeof modes)[number] | null;
   readonly #forward: Recurrent;
   readonly #backward: Recurrent;
 
   constructor(options: BidirectionalOptions) {
     const read = layerOptions<BidirectionalOptions>('bidirectional', options, ['layer', 'backwardLayer', 'mergeMode']);
     super('bidirectional', read);
-    this.mergeMode = read.oneOf('mergeMode', modes, 'concat');
+    this.mergeMode = read.raw.mergeMode === null ? null : read.oneOf('mergeMode', modes, 'concat');
     const a = recurrent(read.what('layer'), read.required('layer'));
     const given = read.raw.backwardLayer ?? null;
     const b = given
@@ -47,7 +48,7 @@ export class Bidirectional extends Layer {
         'INVALID_ARGUMENT',
         `${read.what('backwardLayer')} must be another layer than \`layer\`, with the other goBackwards and the same returnSequences.`,
       );
-    if (this.mergeMode !== 'concat' && a.units !== b.units)
+    if (this.mergeMode && this.mergeMode !== 'concat' && a.units !== b.units)
       throw new DownhillError(
         'INVALID_ARGUMENT',
         `${read.what('mergeMode')} '${this.mergeMode}' needs equal units in both directions; received ${a.units} and ${b.units}.`,
@@ -65,10 +66,11 @@ export class Bidirectional extends Layer {
     };
   }
 
-  override computeOutputShape(inputShape: Shape): Shape {
+  override computeOutputShape(inputShape: Shape): OneOrMore<Shape> {
     if (inputShape.length !== 2) throw this.mismatch('sequences, [n, steps, features]', inputShape);
     this.checkFeatures(inputShape);
     const [forward, backward] = [this.#forward, this.#backward].map((layer) => layer.computeOutputShape(inputShape));
+    if (this.mergeMode === null) return [forward!, backward!];
     if (this.mergeMode !== 'concat') return forward!;
     return [...forward!.slice(0, -1), forward!.at(-1)! + backward!.at(-1)!];
   }
@@ -78,7 +80,7 @@ export class Bidirectional extends Layer {
     this.#backward.build(inputShape);
   }
 
-  override call(x: Computed, context: CallContext): Computed {
+  override call(x: Computed, context: CallContext): OneOrMore<Computed> {
     const forward = this.#forward.apply(x, context);
     const turns = this.#backward.returnSequences;
     const backward = this.#backward.apply(x, context);
@@ -90,6 +92,8 @@ export class Bidirectional extends Layer {
       : [forward, backward];
     const [a, b] = pair as [Computed, Computed];
     switch (this.mergeMode) {
+      case null:
+        return [a, b];
       case 'concat':
         return ops.concat([a, b], a.shape.length - 1);
       case 'sum':
@@ -113,10 +117,10 @@ function recurrent(what: string, layer: unknown): Recurrent {
 /**
  * A recurrent layer, and another that reads the sequence from its end.
  *
- * @param options layer; backwardLayer (made from layer), mergeMode ('concat'; 'sum', 'mul', 'ave'), name, inputShape, trainable,
+ * @param options layer; backwardLayer (made from layer), mergeMode ('concat'; 'sum', 'mul', 'ave'; null), name, inputShape, trainable,
  *   activityRegularizer
  * @returns a layer from [n, steps, features] to [n, 2 units], with returnSequences [n, steps, 2 units]; [n, units] and [n, steps, units] unless
- *   mergeMode is 'concat'. Weights: those of the layer, then those of the other, as forward_lstm/kernel, …, backward_lstm/bias
+ *   mergeMode is 'concat'; with null a list of two, forward and backward, both in the order of the steps. Weights: those of the layer, then those of the other, as forward_lstm/kernel, …, backward_lstm/bias
  * @throws INVALID_ARGUMENT for layers that do not fit together
  * @example
  * layers.bidirectional({ layer: layers.lstm({ units: 32 }) });

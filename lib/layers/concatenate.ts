@@ -1,9 +1,8 @@
 // Inputs side by side.
 import type { Config } from '../config/values.js';
-import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
-import { checkCount } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
+import { checkAxis } from './axes.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export interface ConcatenateOptions extends LayerOptions {
@@ -19,10 +18,7 @@ export class Concatenate extends Layer {
   constructor(options?: ConcatenateOptions) {
     const read = layerOptions<ConcatenateOptions>('concatenate', options, ['axis']);
     super('concatenate', read);
-    const axis = checkCount(read.what('axis'), read.raw.axis ?? -1, { min: -8, max: 8 });
-    if (axis === 0)
-      throw new DownhillError('OUT_OF_RANGE', `${read.what('axis')} must not be 0, the axis of the batch.`);
-    this.axis = axis;
+    this.axis = checkAxis(read.what('axis'), read.raw.axis ?? -1);
   }
 
   override getConfig(): Config {

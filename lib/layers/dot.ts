@@ -3,8 +3,8 @@ import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import { direction } from '../graph/direction.js';
 import * as ops from '../graph/ops.js';
-import { checkCount } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
+import { checkAxis } from './axes.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export interface DotOptions extends LayerOptions {
@@ -15,18 +15,13 @@ export interface DotOptions extends LayerOptions {
 }
 
 function checkAxes(what: string, given: unknown): number | [number, number] {
-  const one = (name: string, axis: unknown) => {
-    const checked = checkCount(name, axis, { min: -8, max: 8 });
-    if (checked === 0) throw new DownhillError('OUT_OF_RANGE', `${name} must not be 0, the axis of the batch.`);
-    return checked;
-  };
-  if (typeof given === 'number') return one(what, given);
+  if (typeof given === 'number') return checkAxis(what, given);
   if (!Array.isArray(given) || given.length !== 2)
     throw new DownhillError(
       'INVALID_ARGUMENT',
       `${what} must be an axis, or a list with one of each input; received ${show(given)}.`,
     );
-  return [one(`${what}[0]`, given[0]), one(`${what}[1]`, given[1])];
+  return [checkAxis(`${what}[0]`, given[0]), checkAxis(`${what}[1]`, given[1])];
 }
 
 /** x [n, …] with an axis of the examples last, and the others as one: [n, others, length]. */

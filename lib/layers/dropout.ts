@@ -1,45 +1,30 @@
 // Dropout: zeroes random elements while training.
 import type { DType } from '../binding/native.js';
 import type { Config } from '../config/values.js';
-import { call } from '../graph/call.js';
 import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
-import { sparseDropout } from '../graph/ops/dropout.js';
+import { dropout as dropoutOp, sparseDropout } from '../graph/ops/noise.js';
 import type { SymbolicSparse } from '../graph/sparse.js';
-import type { Shape } from '../tensor/shape.js';
-import { Draws } from './draws.js';
-import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { type CallContext, type Computed, layerOptions } from './layer.js';
+import { RandomLayer, type RandomOptions } from './random-layer.js';
 
-export interface DropoutOptions extends LayerOptions {
+export interface DropoutOptions extends RandomOptions {
   /** Fraction of the elements that is dropped, in [0, 1]. */
   rate: number;
-  /** Fixes the masks; by default drawn from the library's seed. */
-  seed?: number;
 }
 
-export class Dropout extends Layer {
+export class Dropout extends RandomLayer {
   override readonly type = 'Dropout';
   readonly rate: number;
-  readonly #draws: Draws;
 
   constructor(options: DropoutOptions) {
     const read = layerOptions<DropoutOptions>('dropout', options, ['rate', 'seed']);
     super('dropout', read);
     this.rate = read.number('rate', undefined, { min: 0, max: 1 });
-    this.#draws = new Draws(read.optionalCount('seed', { min: 0 }));
   }
 
-  /** With the seed in use, so that a rebuilt layer draws the same masks. */
   override getConfig(): Config {
-    return { ...super.getConfig(), rate: this.rate, seed: this.#draws.seed };
-  }
-
-  override restoreSeed(seed: number): void {
-    this.#draws.seed = seed;
-  }
-
-  override computeOutputShape(inputShape: Shape): Shape {
-    return inputShape;
+    return { ...super.getConfig(), rate: this.rate };
   }
 
   override computeOutputDtype([dtype]: readonly DType[]): DType {
@@ -49,7 +34,7 @@ export class Dropout extends Layer {
   override call(x: Computed, { training }: CallContext): Computed {
     if (!training || this.rate === 0) return x;
     if (this.rate === 1) return ops.mul(x, 0);
-    return call('dropout', [x], { rate: this.rate, key: this.#draws.keyFor(x) });
+    return dropoutOp(x, { rate: this.rate, key: this.draws.keyFor(x) });
   }
 
   /** The masks are those of the dense rows. */
@@ -63,7 +48,7 @@ export class Dropout extends Layer {
     return x.with(
       this.rate === 1
         ? ops.mul(x.values, 0)
-        : sparseDropout(x, { rate: this.rate, key: this.#draws.keyIn(x.indptr.trace) }),
+        : sparseDropout(x, { rate: this.rate, key: this.draws.keyIn(x.indptr.trace) }),
     );
   }
 }

@@ -4,7 +4,6 @@ import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { Shape } from '../tensor/shape.js';
 import { AffineLayer, type AffineOptions, affineOptions } from './affine.js';
-import { axesOf } from './axes.js';
 import type { Computed } from './layer.js';
 import { momentsOf } from './moments.js';
 
@@ -40,7 +39,7 @@ export class GroupNormalization extends AffineLayer {
 
   override call(x: Computed): Computed {
     const { shape } = x;
-    const [axis] = axesOf(this.axes, shape.length)!;
+    const [axis] = this.axesIn(x);
     const groups = this.groups < 0 ? shape[axis] : this.groups;
     const split = [...shape.slice(0, axis), groups, shape[axis] / groups, ...shape.slice(axis + 1)];
     const others = split.map((_, i) => i).filter((i) => i > 0 && i !== axis);

@@ -11,6 +11,7 @@ import { Dot, dot } from './dot.js';
 import { Dropout, dropout } from './dropout.js';
 import { Embedding, embedding } from './embedding.js';
 import { Flatten, flatten } from './flatten.js';
+import { GaussianDropout, GaussianNoise, gaussianDropout, gaussianNoise } from './gaussian.js';
 import { InputLayer, input } from './input.js';
 import { Lambda, lambda } from './lambda.js';
 import { Layer } from './layer.js';
@@ -62,6 +63,14 @@ export { Dot, type DotOptions, dot } from './dot.js';
 export { Dropout, type DropoutOptions, dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions, embedding } from './embedding.js';
 export { Flatten, type FlattenOptions, flatten } from './flatten.js';
+export {
+  GaussianDropout,
+  type GaussianDropoutOptions,
+  GaussianNoise,
+  type GaussianNoiseOptions,
+  gaussianDropout,
+  gaussianNoise,
+} from './gaussian.js';
 export { InputLayer, type InputOptions, input } from './input.js';
 export { Lambda, type LambdaFunction, type LambdaOptions, lambda } from './lambda.js';
 export { type CallContext, type Computed, Layer, type LayerOptions } from './layer.js';
@@ -115,6 +124,7 @@ export {
   subtract,
 } from './merge.js';
 export * from './normalizations.js';
+export type { RandomOptions } from './random-layer.js';
 export type { OneOrMore } from './output.js';
 export { Permute, type PermuteOptions, permute } from './permute.js';
 export { RepeatVector, type RepeatVectorOptions, repeatVector } from './repeat-vector.js';
@@ -188,6 +198,8 @@ register('layer', (value) => value instanceof Layer, {
     },
   },
   Flatten: { type: Flatten, make: flatten },
+  GaussianDropout: { type: GaussianDropout, make: gaussianDropout },
+  GaussianNoise: { type: GaussianNoise, make: gaussianNoise },
   InputLayer: { type: InputLayer, make: input },
   Bidirectional: { type: Bidirectional, make: bidirectional, nested: { layer: 'layer', backwardLayer: 'layer' } },
   SimpleRNN: { type: SimpleRNN, make: simpleRNN, nested: recurrent },

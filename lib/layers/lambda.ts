@@ -1,11 +1,12 @@
 // A function of ops as a layer.
 import { serialize } from '../config/registry.js';
+import type { DType } from '../binding/native.js';
 import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import { callTraced, Trace } from '../graph/trace.js';
 import { checkFunction, checkShape } from '../options.js';
-import type { Shape } from '../tensor/shape.js';
+import { type Shape, sameShape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 import { type OneOrMore, shapesOf } from './output.js';
@@ -23,10 +24,18 @@ export interface LambdaOptions extends LayerOptions {
 /** Rows of the values that find out the shape. */
 const kRows = 3;
 
+interface Inferred {
+  key: string;
+  /** Of one example. */
+  shape: Shape;
+  dtype: DType;
+}
+
 export class Lambda extends Layer {
   override readonly type = 'Lambda';
   readonly #function: LambdaFunction;
   readonly #outputShape: Shape | null;
+  #latest: Inferred | null = null;
 
   constructor(options: LambdaOptions | LambdaFunction) {
     const given = typeof options === 'function' ? { function: options } : options;
@@ -56,18 +65,33 @@ export class Lambda extends Layer {
     };
   }
 
-  override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
-    if (this.#outputShape) return this.#outputShape;
-    const shapes = shapesOf(inputShape);
+  override get built(): boolean {
+    return true;
+  }
+
+  /** It has no weights, and call() looks at what the function gives. */
+  override build(): void {}
+
+  override computeOutputShape(inputShape: OneOrMore<Shape>, inputDtypes?: readonly DType[]): Shape {
+    return this.#outputShape ?? this.#inferred(shapesOf(inputShape), inputDtypes).shape;
+  }
+
+  override computeOutputDtype(inputDtypes: readonly DType[], inputShape?: OneOrMore<Shape>): DType {
+    return inputShape ? this.#inferred(shapesOf(inputShape), inputDtypes).dtype : 'float32';
+  }
+
+  /** What the function makes of symbolic values; found out once for the latest shapes and dtypes. */
+  #inferred(shapes: readonly Shape[], dtypes?: readonly DType[]): Inferred {
+    const key = JSON.stringify([shapes, dtypes]);
+    if (this.#latest?.key === key) return this.#latest;
     const trace = new Trace();
     try {
-      const inputs = shapes.map((shape) => trace.input([kRows, ...shape], 'float32'));
-      const { shape } = trace.run(() => this.call(inputs.length === 1 ? inputs[0] : inputs, { training: false }));
-      if (shape[0] === kRows) return shape.slice(1);
-      throw new DownhillError(
-        'SHAPE_MISMATCH',
-        `Layer "${this.name}" (Lambda): its function must keep the axis of the batch, the first; from ${kRows} rows it made [${shape.join(', ')}].`,
+      const inputs = shapes.map((shape, i) => trace.input([kRows, ...shape], dtypes?.[i] ?? 'float32'));
+      const { shape, dtype } = trace.run(() =>
+        this.call(inputs.length === 1 ? inputs[0] : inputs, { training: false }),
       );
+      this.#latest = { key, shape: shape.slice(1), dtype };
+      return this.#latest;
     } finally {
       trace.ended = true;
     }
@@ -79,11 +103,23 @@ export class Lambda extends Layer {
       x,
       context,
     ]);
-    if (result instanceof SymbolicTensor || result instanceof Tensor) return result;
-    throw new DownhillError(
-      'INVALID_ARGUMENT',
-      `${what}: its function must return a value made by ops; it returned ${show(result)}.`,
-    );
+    if (!(result instanceof SymbolicTensor || result instanceof Tensor))
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${what}: its function must return a value made by ops; it returned ${show(result)}.`,
+      );
+    const [rows] = [x].flat()[0].shape;
+    if (result.shape[0] !== rows)
+      throw new DownhillError(
+        'SHAPE_MISMATCH',
+        `Layer "${this.name}" (Lambda): its function must keep the axis of the batch, the first; from ${rows} rows it made [${result.shape.join(', ')}].`,
+      );
+    if (this.#outputShape && !sameShape(result.shape.slice(1), this.#outputShape))
+      throw new DownhillError(
+        'SHAPE_MISMATCH',
+        `Layer "${this.name}" (Lambda): its function must give [${['n', ...this.#outputShape].join(', ')}], as outputShape says; it gave [${result.shape.join(', ')}].`,
+      );
+    return result;
   }
 }
 

@@ -1,7 +1,7 @@
 // Layer normalization: each example by its own statistics.
 import * as ops from '../graph/ops.js';
 import { AffineLayer, type AffineOptions, affineOptions } from './affine.js';
-import { axesOf, onAxes } from './axes.js';
+import { onAxes } from './axes.js';
 import type { Computed } from './layer.js';
 import { momentsOf } from './moments.js';
 
@@ -22,7 +22,7 @@ export class LayerNormalization extends AffineLayer {
   }
 
   override call(x: Computed): Computed {
-    const axes = axesOf(this.axes, x.shape.length)!;
+    const axes = this.axesIn(x);
     const { variance, centered } = momentsOf(x, axes);
     return this.affine(centered, ops.rsqrt(ops.add(variance, this.epsilon)), onAxes(x.shape, axes), false);
   }

@@ -219,11 +219,14 @@ export abstract class Layer {
     };
   }
 
-  /** Shape of the output for one example, or of several outputs. Throws SHAPE_MISMATCH for an input that the layer cannot take. */
-  abstract computeOutputShape(inputShape: OneOrMore<Shape>): OneOrMore<Shape>;
+  /**
+   * Shape of the output for one example, or of several outputs; of inputs of these dtypes, where it depends on them. Throws SHAPE_MISMATCH for an input
+   * that the layer cannot take.
+   */
+  abstract computeOutputShape(inputShape: OneOrMore<Shape>, inputDtypes?: readonly DType[]): OneOrMore<Shape>;
 
   /** dtype of the output for inputs of these, 'float32' unless a subclass says otherwise. */
-  computeOutputDtype(_inputDtypes: readonly DType[]): OneOrMore<DType> {
+  computeOutputDtype(_inputDtypes: readonly DType[], _inputShape?: OneOrMore<Shape>): OneOrMore<DType> {
     return 'float32';
   }
 
@@ -234,8 +237,8 @@ export abstract class Layer {
   protected declareWeights(_inputShape: OneOrMore<Shape>): void {}
 
   /** Checks the shape and declares the weights; again with the same shape it does nothing. */
-  build(inputShape: OneOrMore<Shape>): void {
-    this.computeOutputShape(inputShape);
+  build(inputShape: OneOrMore<Shape>, inputDtypes?: readonly DType[]): void {
+    this.computeOutputShape(inputShape, inputDtypes);
     if (this.#built) return;
     this.declareWeights(inputShape);
     this.#built = [...inputShape] as OneOrMore<Shape>;
@@ -268,7 +271,10 @@ export abstract class Layer {
       throw new DownhillError('SHAPE_MISMATCH', `Layer "${this.#name}" expects a batch, [n, …]; received a scalar.`);
     const shapes = inputs.map(({ shape }) => shape.slice(1));
     const several = this.severalInputs || inputs.length > 1;
-    this.build(several ? shapes : shapes[0]);
+    this.build(
+      several ? shapes : shapes[0],
+      inputs.map(({ dtype }) => dtype),
+    );
     const call = () => [this.call(several ? inputs : inputs[0], context)].flat() as Computed[];
     const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
     if (!symbolic) return call();

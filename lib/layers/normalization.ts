@@ -4,10 +4,12 @@ import { DownhillError } from '../errors.js';
 import { kEpsilon } from '../epsilon.js';
 import * as ops from '../graph/ops.js';
 import { resolveInitializer } from '../initializers/index.js';
+import type { Options } from '../options.js';
 import { type TensorLike, toSource } from '../tensor/convert.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
-import { axesOf, checkAxes, onAxes } from './axes.js';
-import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { onAxes } from './axes.js';
+import { AxisLayer } from './axis-layer.js';
+import { type Computed, type LayerOptions, layerOptions } from './layer.js';
 import { checkPerFeature, type PerFeature } from './rescaling.js';
 import type { Weight } from './weight.js';
 
@@ -21,10 +23,9 @@ export interface NormalizationOptions extends LayerOptions {
   invert?: boolean;
 }
 
-export class Normalization extends Layer {
+export class Normalization extends AxisLayer {
   override readonly type = 'Normalization';
   readonly invert: boolean;
-  readonly #axes: readonly number[];
   readonly #given: { mean: PerFeature; variance: PerFeature } | null;
   #mean: Weight | null = null; // (…axes)
   #variance: Weight | null = null; // (…axes)
@@ -32,9 +33,8 @@ export class Normalization extends Layer {
   constructor(options?: NormalizationOptions) {
     const keys = ['axis', 'mean', 'variance', 'invert'] as const;
     const read = layerOptions<NormalizationOptions>('normalization', options, keys);
-    super('normalization', read);
-    const { axis, mean, variance } = read.raw;
-    this.#axes = axis === null ? [] : checkAxes(read.what('axis'), axis, -1);
+    super('normalization', read as Options<LayerOptions>, { none: true });
+    const { mean, variance } = read.raw;
     this.invert = read.flag('invert', false);
     if ((mean ?? null) === null && (variance ?? null) === null) {
       this.#given = null;
@@ -45,19 +45,17 @@ export class Normalization extends Layer {
       variance: checkPerFeature(read.what('variance'), read.required('variance')),
     };
     const lists = Object.values(this.#given).filter((value) => typeof value !== 'number');
-    if (lists.length > 0 && this.#axes.length !== 1)
+    if (lists.length > 0 && this.axes.length !== 1)
       throw new DownhillError(
         'INVALID_ARGUMENT',
-        `${read.what('mean')} and variance are lists for one axis only; for ${this.#axes.length} axes give numbers, or call adapt(data).`,
+        `${read.what('mean')} and variance are lists for one axis only; for ${this.axes.length} axes give numbers, or call adapt(data).`,
       );
   }
 
   override getConfig(): Config {
     const plain = (value: PerFeature) => (typeof value === 'number' ? value : [...value]);
-    const axes = this.#axes;
     return {
       ...super.getConfig(),
-      axis: axes.length === 0 ? null : axes.length === 1 ? axes[0] : [...axes],
       mean: this.#given && plain(this.#given.mean),
       variance: this.#given && plain(this.#given.variance),
       invert: this.invert,
@@ -65,7 +63,7 @@ export class Normalization extends Layer {
   }
 
   override computeOutputShape(inputShape: Shape): Shape {
-    const shape = this.#shapeOf(inputShape);
+    const shape = this.featureShape(inputShape);
     const known = this.#mean?.shape;
     if (known?.some((dim, i) => dim !== shape[i]))
       throw this.mismatch(`[${known.join(', ')}] along the axis, as when it was built`, inputShape);
@@ -77,7 +75,7 @@ export class Normalization extends Layer {
 
   protected override declareWeights(inputShape: Shape): void {
     if (this.#given) return;
-    const shape = this.#shapeOf(inputShape);
+    const shape = this.featureShape(inputShape);
     this.#mean = this.addState('mean', shape, resolveInitializer('mean', 'zeros'));
     this.#variance = this.addState('variance', shape, resolveInitializer('variance', 'ones'));
   }
@@ -106,27 +104,20 @@ export class Normalization extends Layer {
       );
     if (values.length === 0) throw new DownhillError('EMPTY_DATA', `${what}: the data have no rows.`);
     this.build(example);
-    const { mean, variance } = statistics(values, [rows, ...example], axesOf(this.#axes, example.length + 1)!);
+    const shape = [rows, ...example];
+    const { mean, variance } = statistics(values, shape, this.axesIn({ shape }));
     this.#mean!.variable.assign(Float32Array.from(mean));
     this.#variance!.variable.assign(Float32Array.from(variance));
   }
 
   override call(x: Computed): Computed {
-    const rank = x.shape.length;
-    const wide = onAxes(x.shape, axesOf(this.#axes, rank)!);
+    const wide = onAxes(x.shape, this.axesIn(x));
     const given = (value: PerFeature) => (typeof value === 'number' ? value : ops.reshape(value, wide));
     const mean = this.#given ? given(this.#given.mean) : ops.reshape(this.#mean!.variable, wide);
     const variance = this.#given ? given(this.#given.variance) : ops.reshape(this.#variance!.variable, wide);
     const deviation = ops.maximum(ops.sqrt(variance), kEpsilon);
     const values = x.dtype === 'float32' ? x : ops.cast(x, 'float32');
     return this.invert ? ops.add(ops.mul(values, deviation), mean) : ops.div(ops.sub(values, mean), deviation);
-  }
-
-  #shapeOf(inputShape: Shape): Shape {
-    const axes = axesOf(this.#axes, inputShape.length + 1);
-    if (!axes)
-      throw this.mismatch(`an input with axis ${this.#axes.join(' and ')}, other than the batch's`, inputShape);
-    return axes.map((axis) => inputShape[axis - 1]);
   }
 }
 

@@ -87,13 +87,14 @@ export function connect(
 ): readonly LayerOutput[] {
   const shapes = inputs.map(({ shape }) => shape);
   const given = layer.severalInputs || shapes.length > 1 ? shapes : shapes[0];
-  layer.build(given);
-  const dtypes = layer.computeOutputDtype(inputs.map(({ dtype }) => dtype));
+  const inputDtypes = inputs.map(({ dtype }) => dtype);
+  layer.build(given, inputDtypes);
+  const dtypes = layer.computeOutputDtype(inputDtypes, given);
   const call = new LayerCall(
     layer,
     inputs,
     training,
-    shapesOf(layer.computeOutputShape(given)),
+    shapesOf(layer.computeOutputShape(given, inputDtypes)),
     typeof dtypes === 'string' ? [dtypes] : dtypes,
   );
   layer.place.calls.push(call);

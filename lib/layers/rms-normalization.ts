@@ -3,8 +3,9 @@ import type { Config } from '../config/values.js';
 import * as ops from '../graph/ops.js';
 import { resolveInitializer } from '../initializers/index.js';
 import { type Shape, sameShape } from '../tensor/shape.js';
-import { axesOf, checkAxes, onAxes } from './axes.js';
-import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { onAxes } from './axes.js';
+import { AxisLayer } from './axis-layer.js';
+import { type Computed, type LayerOptions, layerOptions } from './layer.js';
 import type { Weight } from './weight.js';
 
 export interface RmsNormalizationOptions extends LayerOptions {
@@ -14,47 +15,37 @@ export interface RmsNormalizationOptions extends LayerOptions {
   epsilon?: number;
 }
 
-export class RmsNormalization extends Layer {
+export class RmsNormalization extends AxisLayer {
   override readonly type = 'RMSNormalization';
   readonly epsilon: number;
-  readonly #axes: readonly number[];
   #scale!: Weight; // (…axes)
 
   constructor(options?: RmsNormalizationOptions) {
     const read = layerOptions<RmsNormalizationOptions>('rmsNormalization', options, ['axis', 'epsilon']);
     super('rms_normalization', read);
-    this.#axes = checkAxes(read.what('axis'), read.raw.axis, -1);
     this.epsilon = read.number('epsilon', 1e-6, { min: 0 });
   }
 
   override getConfig(): Config {
-    const axis = this.#axes.length === 1 ? this.#axes[0] : [...this.#axes];
-    return { ...super.getConfig(), axis, epsilon: this.epsilon };
+    return { ...super.getConfig(), epsilon: this.epsilon };
   }
 
   override computeOutputShape(inputShape: Shape): Shape {
-    const shape = this.#shapeOf(inputShape);
+    const shape = this.featureShape(inputShape);
     if (this.built && !sameShape(shape, this.#scale.shape))
       throw this.mismatch(`[${this.#scale.shape.join(', ')}] along the axis, as when it was built`, inputShape);
     return inputShape;
   }
 
   protected override declareWeights(inputShape: Shape): void {
-    this.#scale = this.addWeight('scale', this.#shapeOf(inputShape), resolveInitializer('scale', 'ones'));
+    this.#scale = this.addWeight('scale', this.featureShape(inputShape), resolveInitializer('scale', 'ones'));
   }
 
   override call(x: Computed): Computed {
-    const axes = axesOf(this.#axes, x.shape.length)!;
+    const axes = this.axesIn(x);
     const square = ops.mean(ops.square(x), axes, { keepDims: true });
     const normalized = ops.mul(x, ops.rsqrt(ops.add(square, this.epsilon)));
     return ops.mul(normalized, ops.reshape(this.#scale.variable, onAxes(x.shape, axes)));
-  }
-
-  #shapeOf(inputShape: Shape): Shape {
-    const axes = axesOf(this.#axes, inputShape.length + 1);
-    if (!axes)
-      throw this.mismatch(`an input with axis ${this.#axes.join(' and ')}, other than the batch's`, inputShape);
-    return axes.map((axis) => inputShape[axis - 1]);
   }
 }
 

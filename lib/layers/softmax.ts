@@ -1,37 +1,23 @@
 // Softmax as a layer.
-import type { Config } from '../config/values.js';
 import * as ops from '../graph/ops.js';
-import type { Shape } from '../tensor/shape.js';
-import { axesOf, checkAxes } from './axes.js';
-import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { AxisLayer } from './axis-layer.js';
+import { type Computed, type LayerOptions, layerOptions } from './layer.js';
 
 export interface SoftmaxOptions extends LayerOptions {
   /** The axis or axes, of a batch [n, …], over which the result sums to 1; −1 by default. */
   axis?: number | readonly number[];
 }
 
-export class Softmax extends Layer {
+export class Softmax extends AxisLayer {
   override readonly type = 'Softmax';
-  readonly #axes: readonly number[];
 
   constructor(options?: SoftmaxOptions) {
     const read = layerOptions<SoftmaxOptions>('softmax', options, ['axis']);
     super('softmax', read);
-    this.#axes = checkAxes(read.what('axis'), read.raw.axis, -1);
-  }
-
-  override getConfig(): Config {
-    return { ...super.getConfig(), axis: this.#axes.length === 1 ? this.#axes[0] : [...this.#axes] };
-  }
-
-  override computeOutputShape(inputShape: Shape): Shape {
-    if (!axesOf(this.#axes, inputShape.length + 1))
-      throw this.mismatch(`an input with axis ${this.#axes.join(' and ')}, other than the batch's`, inputShape);
-    return inputShape;
   }
 
   override call(x: Computed): Computed {
-    const axes = axesOf(this.#axes, x.shape.length)!;
+    const axes = this.axesIn(x);
     if (axes.length === 1) return ops.softmax(x, axes[0]);
     const powers = ops.exp(ops.sub(x, ops.stopGradient(ops.max(x, axes, { keepDims: true }))));
     return ops.div(powers, ops.sum(powers, axes, { keepDims: true }));

@@ -1,17 +1,15 @@
 // Dropout of whole channels, and the one that keeps mean and variance of selu's outputs.
 import type { Config } from '../config/values.js';
-import { call } from '../graph/call.js';
 import * as ops from '../graph/ops.js';
+import { dropout } from '../graph/ops/noise.js';
 import type { Options } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
-import { Draws } from './draws.js';
-import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { type CallContext, type Computed, layerOptions } from './layer.js';
+import { RandomLayer, type RandomOptions } from './random-layer.js';
 
-export interface SpatialDropout1dOptions extends LayerOptions {
+export interface SpatialDropout1dOptions extends RandomOptions {
   /** Fraction that is dropped, in [0, 1]. */
   rate: number;
-  /** Fixes the masks; by default drawn from the library's seed. */
-  seed?: number;
 }
 
 export interface SpatialDropout2dOptions extends SpatialDropout1dOptions {
@@ -21,37 +19,26 @@ export interface SpatialDropout2dOptions extends SpatialDropout1dOptions {
 
 export type AlphaDropoutOptions = SpatialDropout1dOptions;
 
-/** Base of layers that draw masks of their own shape. */
-abstract class Masking extends Layer {
+/** Base of layers that draw masks of a shape of their own. */
+abstract class Masked extends RandomLayer {
   readonly rate: number;
-  readonly #draws: Draws;
 
   constructor(kind: string, read: Options<SpatialDropout1dOptions>) {
-    super(kind, read);
+    super(kind, read as Options<RandomOptions>);
     this.rate = read.number('rate', undefined, { min: 0, max: 1 });
-    this.#draws = new Draws(read.optionalCount('seed', { min: 0 }));
   }
 
-  /** With the seed in use, so that a rebuilt layer draws the same masks. */
   override getConfig(): Config {
-    return { ...super.getConfig(), rate: this.rate, seed: this.#draws.seed };
-  }
-
-  override restoreSeed(seed: number): void {
-    this.#draws.seed = seed;
-  }
-
-  override computeOutputShape(inputShape: Shape): Shape {
-    return inputShape;
+    return { ...super.getConfig(), rate: this.rate };
   }
 
   /** 1/(1 − rate) where values are kept, 0 elsewhere; rate below 1. */
   protected mask(x: Computed, shape: Shape): Computed {
-    return call('dropout', [ops.broadcastTo(1, shape)], { rate: this.rate, key: this.#draws.keyFor(x) });
+    return dropout(ops.broadcastTo(1, shape) as Computed, { rate: this.rate, key: this.draws.keyFor(x) });
   }
 }
 
-abstract class SpatialDropout extends Masking {
+abstract class SpatialDropout extends Masked {
   /** Axes of an example that share a decision. */
   protected abstract shared(): readonly number[];
 
@@ -133,7 +120,7 @@ export function spatialDropout2d(options: SpatialDropout2dOptions): SpatialDropo
 /** Where selu goes for x → −∞: −scale · alpha (Klambauer et al. 2017). */
 const kFloor = -1.7580993408473766;
 
-export class AlphaDropout extends Masking {
+export class AlphaDropout extends Masked {
   override readonly type = 'AlphaDropout';
 
   constructor(options: AlphaDropoutOptions) {

@@ -1,9 +1,7 @@
 // Examples of unit length.
-import type { Config } from '../config/values.js';
 import { direction } from '../graph/direction.js';
-import type { Shape } from '../tensor/shape.js';
-import { axesOf, checkAxes } from './axes.js';
-import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { AxisLayer } from './axis-layer.js';
+import { type Computed, type LayerOptions, layerOptions } from './layer.js';
 
 /** Shorter lengths count as that, as in Keras. */
 const kLeast = 1e-12;
@@ -13,28 +11,16 @@ export interface UnitNormalizationOptions extends LayerOptions {
   axis?: number | readonly number[];
 }
 
-export class UnitNormalization extends Layer {
+export class UnitNormalization extends AxisLayer {
   override readonly type = 'UnitNormalization';
-  readonly #axes: readonly number[];
 
   constructor(options?: UnitNormalizationOptions) {
     const read = layerOptions<UnitNormalizationOptions>('unitNormalization', options, ['axis']);
     super('unit_normalization', read);
-    this.#axes = checkAxes(read.what('axis'), read.raw.axis, -1);
-  }
-
-  override getConfig(): Config {
-    return { ...super.getConfig(), axis: this.#axes.length === 1 ? this.#axes[0] : [...this.#axes] };
-  }
-
-  override computeOutputShape(inputShape: Shape): Shape {
-    if (!axesOf(this.#axes, inputShape.length + 1))
-      throw this.mismatch(`an input with axis ${this.#axes.join(' and ')}, other than the batch's`, inputShape);
-    return inputShape;
   }
 
   override call(x: Computed): Computed {
-    return direction(x, axesOf(this.#axes, x.shape.length)!, kLeast);
+    return direction(x, this.axesIn(x), kLeast);
   }
 }
 

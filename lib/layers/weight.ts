@@ -57,7 +57,7 @@ export class Weight {
   }
 
   get trainable(): boolean {
-    return this.learned && this.owner.trainable && (this.#variable?.trainable ?? true);
+    return this.#variable?.trainable ?? (this.learned && this.owner.trainable);
   }
 
   /** Where its values live. Places the weight by itself when no model has done so. */
@@ -73,7 +73,8 @@ export class Weight {
       this.#initial.dispose();
       this.#initial = null;
     }
-    this.#variable = new Variable(storage, this.shape, 'float32', () => this.path, this.learned, this.constraint);
+    const { shape, learned, constraint, owner } = this;
+    this.#variable = new Variable(storage, shape, 'float32', () => this.path, learned, constraint, owner);
   }
 }
 

@@ -19,7 +19,7 @@ import { callIndices, checkNoneTwice, type FunctionalConfig, graphConfig, struct
 import { graphBetween } from './graph.js';
 import { Model, type ModelOptions } from './model.js';
 import { nameAllApart } from '../layers/names.js';
-import { type ByPort, type Form, type Packed, Ports } from './ports.js';
+import { type ByPort, type Form, livePort, type Packed, Ports } from './ports.js';
 import type { SummaryRow } from './summary.js';
 
 /** Symbolic values: one, a list, or an object by name. */
@@ -155,18 +155,7 @@ export class Functional<O extends LayerOutputs = LayerOutputs> extends Model {
         values.set(output, results[i]);
       });
     }
-    return this.outputs.map((output) => {
-      const value = values.get(output)!;
-      if (!(value instanceof SymbolicSparse)) return value;
-      throw new DownhillError(
-        'UNSUPPORTED',
-        `The output "${output.name}" of model "${this.name}" would be sparse rows. End it with a dense layer, or pass dense rows.`,
-      );
-    });
-  }
-
-  override applySparse(x: SymbolicSparse, context: CallContext): Computed {
-    return this.run([x], context)[0];
+    return this.outputs.map((output) => this.dense(output.name, values.get(output)!));
   }
 
   override apply<T extends Packed<LayerOutput> = Formed<O, LayerOutput>>(
@@ -229,15 +218,21 @@ function portsOf(
   { form, keys }: { form: Form; keys: readonly string[] | null },
   values: readonly LayerOutput[],
 ): Ports {
-  const taken = new Set<string>();
-  const apart = (name: string) => {
-    let label = name;
-    for (let i = 1; taken.has(label); i++) label = `${name}_${i}`;
-    taken.add(label);
-    return label;
+  const names = () => {
+    const taken = new Set<string>();
+    return values.map((value, at) => {
+      const name = keys?.[at] ?? value.name;
+      let label = name;
+      for (let i = 1; taken.has(label); i++) label = `${name}_${i}`;
+      taken.add(label);
+      return label;
+    });
   };
-  const ports = values.map(({ name, shape, dtype }, i) => ({ name: apart(keys?.[i] ?? name), shape, dtype }));
-  return new Ports(side, form, ports);
+  return new Ports(
+    side,
+    form,
+    values.map((value, i) => livePort(() => names()[i], value)),
+  );
 }
 
 function applied(

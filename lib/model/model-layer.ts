@@ -3,7 +3,7 @@ import type { DType } from '../binding/native.js';
 import { type Serialized, serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { DownhillError, show, unknownName } from '../errors.js';
-import type { SymbolicSparse } from '../graph/sparse.js';
+import { SymbolicSparse } from '../graph/sparse.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
@@ -184,6 +184,19 @@ export abstract class ModelLayer extends Layer {
   override applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
     if (!this.built) this.build(inputs[0].shape.slice(1));
     return this.run(inputs, context);
+  }
+
+  override applySparse(x: SymbolicSparse, context: CallContext): Computed {
+    return this.run([x], context)[0];
+  }
+
+  /** The value of an output. Throws UNSUPPORTED for sparse rows. */
+  protected dense(output: string, value: Computed | SymbolicSparse): Computed {
+    if (!(value instanceof SymbolicSparse)) return value;
+    throw new DownhillError(
+      'UNSUPPORTED',
+      `The output "${output}" of model "${this.name}" would be sparse rows. End it with a dense layer, or pass dense rows.`,
+    );
   }
 
   /** A layer of this model: its weights are named so. */

@@ -13,6 +13,17 @@ export interface Port {
   readonly dtype: DType;
 }
 
+/** Whose name is asked for anew each time: models that have its layer, too, may give that another one. */
+export function livePort(name: () => string, { shape, dtype }: Omit<Port, 'name'>): Port {
+  return {
+    shape,
+    dtype,
+    get name() {
+      return name();
+    },
+  };
+}
+
 export type Form = 'one' | 'list' | 'record';
 
 /** A value for each, in their form. */

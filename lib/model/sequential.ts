@@ -12,7 +12,7 @@ import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
 import { checkNoneTwice } from './functional-config.js';
 import { Model, type ModelOptions, type Precision } from './model.js';
 import { nameApart } from '../layers/names.js';
-import { type Port, Ports } from './ports.js';
+import { livePort, type Port, Ports } from './ports.js';
 import type { SummaryRow } from './summary.js';
 
 interface SequentialConfig {
@@ -129,10 +129,9 @@ export class Sequential extends Model {
     const first = this.#input ?? this.#layers[0];
     const last = this.#layers.at(-1);
     const { shape, dtype } = this.#outputs.at(-1) ?? { shape: [], dtype: 'float32' as const };
-    const input = { name: this.#input?.name ?? 'input', shape: this.#inputShape ?? [], dtype: inputDtypeOf(first) };
-    // Models that have the layer, too, may give it another name.
-    const output = { name: '', shape, dtype };
-    Object.defineProperty(output, 'name', { get: () => last?.name ?? 'output' });
+    const begin = { shape: this.#inputShape ?? [], dtype: inputDtypeOf(first) };
+    const input = livePort(() => this.#input?.name ?? 'input', begin);
+    const output = livePort(() => last?.name ?? 'output', { shape, dtype });
     return { inputs: new Ports('input', 'one', [input]), outputs: new Ports('output', 'one', [output]) };
   }
 
@@ -174,16 +173,29 @@ export class Sequential extends Model {
     this.#ports = null;
   }
 
-  override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
+  override computeOutputShape(inputShape: OneOrMore<Shape>, inputDtypes?: readonly DType[]): Shape {
     const [shape, ...more] = shapesOf(inputShape);
     if (more.length > 0) throw this.mismatch('one input', inputShape);
     if (this.#inputShape && !sameShape(shape, this.#inputShape))
       throw this.mismatch(`[${['n', ...this.#inputShape].join(', ')}]`, shape);
-    return this.#layers.reduce<Shape>((current, layer) => layer.computeOutputShape(current) as Shape, shape);
+    return this.#end(shape, inputDtypes).shape;
   }
 
-  override computeOutputDtype(inputDtypes: readonly DType[]): OneOrMore<DType> {
+  override computeOutputDtype(inputDtypes: readonly DType[], inputShape?: OneOrMore<Shape>): OneOrMore<DType> {
+    const [shape] = inputShape ? shapesOf(inputShape) : [this.#inputShape];
+    if (shape) return this.#end(shape, inputDtypes).dtype;
     return this.#layers.reduce((dtypes, layer) => [layer.computeOutputDtype(dtypes)].flat(), [...inputDtypes]);
+  }
+
+  /** What the last layer gives for an input of this shape and dtype. */
+  #end(shape: Shape, [dtype = this.inputPorts.all[0].dtype]: readonly DType[] = []): Output {
+    return this.#layers.reduce<Output>(
+      (current, layer) => ({
+        shape: layer.computeOutputShape(current.shape, [current.dtype]) as Shape,
+        dtype: [layer.computeOutputDtype([current.dtype], current.shape)].flat()[0],
+      }),
+      { shape, dtype },
+    );
   }
 
   override run([x]: readonly (Computed | SymbolicSparse)[], context: CallContext): readonly Computed[] {
@@ -192,15 +204,7 @@ export class Sequential extends Model {
     for (const layer of this.#layers)
       value =
         value instanceof SymbolicSparse ? layer.applySparse(value, context) : layer.applyEach([value], context)[0];
-    if (!(value instanceof SymbolicSparse)) return [value];
-    throw new DownhillError(
-      'UNSUPPORTED',
-      `The output of model "${this.name}" would be sparse rows. End it with a dense layer, or pass dense rows.`,
-    );
-  }
-
-  override applySparse(x: SymbolicSparse, context: CallContext): Computed {
-    return this.run([x], context)[0];
+    return [this.dense(this.outputPorts.all[0].name, value)];
   }
 
   protected override rows(): SummaryRow[] {
@@ -240,14 +244,14 @@ export class Sequential extends Model {
 
   /** Builds a layer for what the one before it gives; its own output. */
   #grow(layer: Layer, { shape, dtype }: Output): Output {
-    layer.build(shape);
-    const outputs = shapesOf(layer.computeOutputShape(shape));
+    layer.build(shape, [dtype]);
+    const outputs = shapesOf(layer.computeOutputShape(shape, [dtype]));
     if (outputs.length > 1)
       throw new DownhillError(
         'INVALID_ARGUMENT',
         `sequential: the layer "${layer.name}" (${layer.type}) has ${outputs.length} outputs. Connect it by apply() and model({ inputs, outputs }).`,
       );
-    return { shape: outputs[0], dtype: [layer.computeOutputDtype([dtype])].flat()[0] };
+    return { shape: outputs[0], dtype: [layer.computeOutputDtype([dtype], shape)].flat()[0] };
   }
 }
 

@@ -180,9 +180,7 @@ function rowOfRule(rule: string) {
 /** Whether updates of a variable without a constraint leave elements whose gradient is 0 as they are (native/optim/update_rows.cpp). */
 export function restsAtZero({ rule }: VariableRule, hyper: Common['hyper'], options: UpdaterOptions): boolean {
   const { accumulationSteps, emaMomentum } = options;
-  return (
-    rowOfRule(rule).rests && accumulationSteps === 1 && emaMomentum === null && !hyper.weightDecay && !hyper.shrinkage
-  );
+  return accumulationSteps === 1 && emaMomentum === null && binding.ruleRests(rule, hyper);
 }
 
 /** Compares what a class says of its rule with the row of native/optim/rules.def. */

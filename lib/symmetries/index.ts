@@ -37,7 +37,7 @@ function valuesOf(net: Model): { all: Values[]; write: () => void } {
  * model computes the same function; n units in m layers have n!^m such orders. An optimizer's slots stay where they are.
  *
  * @param net a sequential model
- * @param layer name of the layer; up to the next dense layer there may be elementwise activations and dropout
+ * @param layer name of the layer; up to the next dense layer there may be elementwise activations, dropout and noise
  * @param order a permutation of 0 … units − 1
  * @throws INVALID_ARGUMENT, and then nothing has changed
  * @example symmetries.permuteUnits(net, 'dense', [2, 0, 1]);

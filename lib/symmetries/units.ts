@@ -4,9 +4,12 @@ import { Activation } from '../layers/activation.js';
 import { Dense } from '../layers/dense.js';
 import { Dropout } from '../layers/dropout.js';
 import { Flatten } from '../layers/flatten.js';
+import { GaussianDropout, GaussianNoise } from '../layers/gaussian.js';
 import type { Model } from '../model/model.js';
 import { Sequential } from '../model/sequential.js';
 
+/** What changes units one by one, and in training alone. */
+const noises = [Dropout, GaussianDropout, GaussianNoise];
 /** Activations that mix the units of a layer. */
 const mixing = ['softmax', 'logSoftmax'];
 /** Activations with f(αx) = αf(x) for α > 0. */
@@ -53,7 +56,10 @@ export function hiddenUnits(where: string, net: Model, name: string): Hidden {
     if (!between)
       throw refuse(`the units of "${name}" are outputs of the model; only hidden ones can be exchanged or rescaled.`);
     if (between instanceof Activation) activations.push(activationOf(between));
-    else if (!(between instanceof Dropout || (between instanceof Flatten && net.inputShape.length === 1)))
+    else if (
+      !noises.some((noise) => between instanceof noise) &&
+      !(between instanceof Flatten && net.inputShape.length === 1)
+    )
       throw refuse(`"${between.name}" (${between.type}) stands between "${name}" and the next dense layer.`);
   }
   const position = (weight: unknown) => net.weights.indexOf(weight as never);

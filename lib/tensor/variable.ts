@@ -19,6 +19,7 @@ export class Variable extends Tensor {
   /** What optimizers apply after each update; null: nothing. */
   readonly constraint: Constraint | null;
   readonly #name: string | (() => string);
+  readonly #owner: { readonly trainable: boolean } | null;
   #trainable: boolean;
 
   /** Use `variable(…)`. @internal */
@@ -29,8 +30,10 @@ export class Variable extends Tensor {
     name: string | (() => string),
     trainable: boolean,
     constraint: Constraint | null = null,
+    owner: { readonly trainable: boolean } | null = null,
   ) {
     super(storage, shape, dtype);
+    this.#owner = owner;
     this.#name = name;
     this.constraint = constraint;
     this.#trainable = trainable;
@@ -40,9 +43,9 @@ export class Variable extends Tensor {
     return typeof this.#name === 'string' ? this.#name : this.#name();
   }
 
-  /** Whether models and optimizers update it. */
+  /** Whether models and optimizers update it; never that of a layer that is not trained. */
   get trainable(): boolean {
-    return this.#trainable;
+    return this.#trainable && (this.#owner?.trainable ?? true);
   }
 
   set trainable(value: boolean) {

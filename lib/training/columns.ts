@@ -178,21 +178,40 @@ export function targetColumns(
   return outputPorts
     .spread(name, data, needs)
     .map((values, i) =>
-      needs(i) ? targetColumn(outputPorts.all[i], compiled.losses[i], values, rows, outputPorts.label(name, i)) : null,
+      needs(i)
+        ? targetColumn(
+            outputPorts.all[i],
+            compiled.losses[i],
+            compiled.step !== null,
+            values,
+            rows,
+            outputPorts.label(name, i),
+          )
+        : null,
     );
 }
 
-function targetColumn(port: Port, loss: LossMeasure | null, data: unknown, rows: number, name: string): Column {
+/** `own`: for a step of the user's own, which has no loss. */
+function targetColumn(
+  port: Port,
+  loss: LossMeasure | null,
+  own: boolean,
+  data: unknown,
+  rows: number,
+  name: string,
+): Column {
   const { source, flat } = take(name, data);
   const count = sizeOf(source.shape);
   const wanted = wantedTarget(port, loss) ?? freeTarget(port, source, flat, rows);
   const expected = batchOf(wanted.shape);
-  const hint = () => hintFor(port, loss, rows, count);
+  const hint = () =>
+    own ? ' Give targets of another shape as a Tensor or nested arrays.' : hintFor(port, loss, rows, count);
+  const use = loss ? ` for the loss "${loss.label}"` : own ? ' or [n], as a flat array' : ' for its metrics';
   if (
     flat ? count % sizeOf(wanted.shape) !== 0 : source.shape.length === 0 || !fits(source.shape.slice(1), wanted.shape)
   )
     throw mismatch(
-      `${name} must have shape ${expected} for ${loss ? `the loss "${loss.label}"` : 'its metrics'}; received ${flat ? `${count} values for ${rows} rows` : shapeText(source.shape)}.${hint()}`,
+      `${name} must have shape ${expected}${use}; received ${flat ? `${count} values for ${rows} rows` : shapeText(source.shape)}.${hint()}`,
     );
   const found = flat ? count / sizeOf(wanted.shape) : source.shape[0];
   if (found !== rows)

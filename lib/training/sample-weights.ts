@@ -169,12 +169,18 @@ export function weighted(
       'INVALID_ARGUMENT',
       `${where}: classWeight needs a loss; a trainStep weighs rows itself. Give sampleWeight, which it receives.`,
     );
-  const each = isGiven(sampleWeight) ? byOutput(outputPorts, name, sampleWeight) : [];
+  const named = isGiven(sampleWeight) && isByOutput(outputPorts, sampleWeight);
+  const each = named ? outputPorts.spread(name, sampleWeight, () => false) : outputPorts.all.map(() => sampleWeight);
   const weights = targets.map((target, i): Column | null => {
     const loss = compiled.losses[i];
-    if (!target && !compiled.step) return null;
     const { shape } = outputPorts.all[i];
     const label = outputPorts.label(name, i);
+    if (named && isGiven(each[i]) && !weighs(compiled, i))
+      throw new DownhillError(
+        'INVALID_ARGUMENT',
+        `${label} weighs nothing: the output has neither a loss nor weightedMetrics. Leave it out.`,
+      );
+    if (!target && !compiled.step) return null;
     const elements = loss ? elementShape(loss.label, shape, loss.axis) : shape;
     let found = isGiven(each[i]) ? givenWeights(label, each[i], rows, elements) : null;
     if (given && loss && target) {
@@ -192,11 +198,15 @@ export function weighted(
 const isGiven = (value: unknown) => value !== undefined && value !== null;
 
 /** A list or an object has weights for each output; anything else is for all of them. */
-function byOutput(outputs: Ports, name: string, given: unknown): unknown[] {
-  const { length } = outputs.all;
-  const list = Array.isArray(given) && given.length === length && !given.some((item) => typeof item === 'number');
-  if (length === 1 || list || isPlain(given)) return outputs.spread(name, given, () => false);
-  return outputs.all.map(() => given);
+function isByOutput({ all }: Ports, given: unknown): boolean {
+  const list = Array.isArray(given) && given.length === all.length && !given.some((item) => typeof item === 'number');
+  return all.length === 1 || list || isPlain(given);
+}
+
+/** Whether anything of an output takes weights. */
+function weighs({ step, losses, metrics }: Compiled, output: number): boolean {
+  const weighted = metrics.some((metric) => metric.weighted && metric.output === output);
+  return step !== null || losses[output] !== null || weighted;
 }
 
 /** By row, or by element of its output but for the classes. */

@@ -86,7 +86,6 @@ void export_process(Napi::Env env, Napi::Object exports) {
       item.Set("name", downhill::name_of(static_cast<Rule>(i)));
       item.Set("slots", slots_of(static_cast<Rule>(i)));
       item.Set("scalars", scalars_of(static_cast<Rule>(i)));
-      item.Set("rests", may_rest(static_cast<Rule>(i)));
       rows.Set(i, item);
     }
     return rows;

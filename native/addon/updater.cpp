@@ -108,6 +108,8 @@ void export_updater(Napi::Env env, Napi::Object exports) {
         info.Env(),  // options.rules has the rule of each group
         std::make_shared<Updater>(Rule::sgd, std::move(segments), std::move(groups), std::move(options)));
   });
+  DH_EXPORT("ruleRests",
+            { return Napi::Boolean::New(info.Env(), may_rest(rule_of(text(info[0], "rule")), hyper(info[1]))); });
   DH_EXPORT("updaterSet", {
     handle<Updater>(info[0])->set(group_of(info[1]), text(info[2], "name"), number(info[3], "value"));
     return info.Env().Undefined();

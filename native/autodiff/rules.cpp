@@ -294,8 +294,8 @@ Result grad_cast(const Tangents& t) {
   return {t.node.dtype == DType::float32 && t.x[0].node().dtype == DType::float32 ? t.d_y : kNone};
 }
 
-/// Linear, and the same elements are dropped: the mask depends on key, step and element alone.
-Result grad_dropout(const Tangents& t) { return {apply(Op::dropout, {t.d_y}, t.node.attrs)}; }
+/// Linear, with the same factors: they depend on key, step and element alone.
+Result grad_dropout(const Tangents& t) { return {apply(t.node.op, {t.d_y}, t.node.attrs)}; }
 
 // ---- the two words of the table that are not rules ----------------------------------------------------------------
 

@@ -46,7 +46,9 @@ Family family_of(Op op) {
     case Op::cast:
       return Family::cast;
     case Op::dropout:
-      return Family::dropout;
+    case Op::gaussianDropout:
+    case Op::gaussianNoise:
+      return Family::noise;
     case Op::gather:
       return Family::gather;
     case Op::scatterAdd:

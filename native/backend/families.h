@@ -13,7 +13,7 @@ enum class Family {
   rows,       // softmax and its relatives
   copy,       // identity stopGradient reshape transpose broadcastTo slice concat pad
   cast,
-  dropout,
+  noise,  // dropout gaussianDropout gaussianNoise
   gather,
   scatter_add,
   one_hot,

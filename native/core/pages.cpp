@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#ifdef __linux__
+#if defined(__unix__) || defined(__APPLE__)
 #include <sys/mman.h>
 #include <unistd.h>
 #endif
@@ -19,7 +19,7 @@
 
 namespace downhill::pages {
 
-#if defined(MADV_HUGEPAGE) && !defined(DH_WATCHED)
+#if defined(MAP_ANONYMOUS) && !defined(DH_WATCHED)
 
 namespace {
 
@@ -39,13 +39,15 @@ std::byte* map(size_t bytes) {
   auto* const memory = static_cast<std::byte*>(all) + before;
   if (before > 0) munmap(all, before);
   munmap(memory + size, kLeast - before);
+#ifdef MADV_HUGEPAGE
   madvise(memory, bytes / kLeast * kLeast, MADV_HUGEPAGE);  // a wish: small pages do as well
+#endif
   return memory;
 }
 
 void unmap(std::byte* memory, size_t bytes) noexcept { munmap(memory, whole_pages(bytes)); }
 
-#else  // malloc knows best, and address sanitizers watch it
+#else  // address sanitizers watch malloc's
 
 std::byte* map(size_t bytes) {
   if (bytes > SIZE_MAX / 2) return nullptr;

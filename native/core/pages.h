@@ -8,7 +8,7 @@ namespace downhill::pages {
 /// Blocks of at least this size, that of a huge page, come from map().
 inline constexpr size_t kLeast = size_t{2} << 20;  // bytes
 
-/// Zeros, aligned to kLeast where huge pages are there to be had, else to 64. Nothing beyond `bytes` becomes resident.
+/// Zeros, aligned to kLeast, but for 64 under an address sanitizer. Nothing beyond `bytes` becomes resident.
 /// Null: there is none.
 std::byte* map(size_t bytes);
 /// Memory from map(), of the same size.

@@ -34,6 +34,8 @@ bool wants_float(Op op) {
     case Op::softmaxGrad:
     case Op::logSoftmaxGrad:
     case Op::dropout:
+    case Op::gaussianDropout:
+    case Op::gaussianNoise:
     case Op::simpleRNN:
     case Op::simpleRNNGrad:
     case Op::lstm:

@@ -1,6 +1,7 @@
 // Shape rules: one function per name in the third column of ops.def. Each checks its operands, normalises attributes
 // and says what it expected and what it received.
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 #include "graph/graph.h"
@@ -145,9 +146,16 @@ Inferred shape_same(Op op, const Inputs& inputs, Attrs& attrs) {
       if (in.rank() == 0 || inputs[1]->shape != without_last(in) || inputs[2]->shape != without_last(in))
         mismatch(op, "expected logits [..., c], labels [...] and dy [...].", inputs);
       break;
-    case Op::dropout: {
+    case Op::dropout:
+    case Op::gaussianDropout: {
       const double rate = attrs.number("rate");
       if (!(rate >= 0 && rate < 1)) invalid(op, "rate must be in [0, 1); received " + std::to_string(rate) + ".");
+      break;
+    }
+    case Op::gaussianNoise: {
+      const double stddev = attrs.number("stddev");
+      if (!(stddev >= 0 && std::isfinite(stddev)))
+        invalid(op, "stddev must be a finite number of at least 0; received " + std::to_string(stddev) + ".");
       break;
     }
     default:

@@ -1,4 +1,4 @@
-// Functors of rows that only convert or mask elements.
+// Functors of rows that only convert elements.
 #pragma once
 #include <cstdint>
 
@@ -17,13 +17,6 @@ struct ToInt32 {
 
 struct ToFloat32 {
   DH_HOST_DEVICE float operator()(int32_t x) const { return static_cast<float>(x); }
-};
-
-/// Srivastava et al. 2014 (JMLR 15), inverted: x / (1 - rate) where the random number is at least rate, 0 elsewhere.
-struct Dropout {
-  float rate, scale;
-  DH_HOST_DEVICE explicit Dropout(float rate) : rate(rate), scale(rate < 1.0f ? 1.0f / (1.0f - rate) : 0.0f) {}
-  DH_HOST_DEVICE float operator()(float x, float random) const { return random >= rate ? x * scale : 0.0f; }
 };
 
 }  // namespace downhill::DH_ISA

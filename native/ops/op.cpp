@@ -106,4 +106,9 @@ void read_params(Op op, const Attrs& attrs, float* params) {
   }
 }
 
+NoiseParams noise_params(Op op, const Attrs& attrs) {
+  const char* const amount = op == Op::gaussianNoise ? "stddev" : "rate";
+  return {static_cast<float>(attrs.number(amount)), static_cast<uint64_t>(attrs.integer("key"))};
+}
+
 }  // namespace downhill

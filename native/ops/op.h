@@ -73,6 +73,15 @@ void read_params(Op op, const Attrs& attrs, float* params);
 inline bool is_elementwise(Op op) { return row_of(op).kind <= OpKind::ternary; }
 inline bool is_reduction(Op op) { return op == Op::sum || op == Op::max || op == Op::min; }
 
+inline bool is_noise(Op op) { return op == Op::dropout || op == Op::gaussianDropout || op == Op::gaussianNoise; }
+
+/// Attributes of a row of ops/noise.h: how much, as its functor takes it, and the key of its draws.
+struct NoiseParams {
+  float amount = 0;
+  uint64_t key = 0;
+};
+NoiseParams noise_params(Op op, const Attrs& attrs);
+
 /// By op: the elementwise rows d_y · f'(…) of two operands, of which d_y is the second.
 inline constexpr bool kActivationGradient[kOpCount] = {
 #define UNARY(name, functor, types, attributes, gradient) false,

@@ -110,6 +110,9 @@ int scalars_of(Rule rule) { return kRules[static_cast<int>(rule)].scalars; }
 bool uses_norms(Rule rule) { return kRules[static_cast<int>(rule)].norms; }
 bool decays_itself(Rule rule) { return kRules[static_cast<int>(rule)].own_decay; }
 bool may_rest(Rule rule) { return kRules[static_cast<int>(rule)].may_rest; }
+bool may_rest(Rule rule, const Hyper& hyper) {
+  return hyper.weight_decay == 0 && rest_of(rule, build_rule(rule, hyper, 1)) != Rest::never;
+}
 
 bool operator==(const RuleBytes& a, const RuleBytes& b) { return std::memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0; }
 

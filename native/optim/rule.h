@@ -44,6 +44,8 @@ bool uses_norms(Rule rule);
 bool decays_itself(Rule rule);
 /// Whether the rule may leave elements at rest: its functor has `rest()`.
 bool may_rest(Rule rule);
+/// The same with these hyperparameters, decay among them.
+bool may_rest(Rule rule, const Hyper& hyper);
 
 /// By the names of api.md: learningRate, weightDecay, coupledDecay (0 or 1), clipValue, clipNorm, adaptiveClipFactor,
 /// adaptiveClipEpsilon, and those of hypers.def. Throws UNKNOWN_NAME, and INVALID_ARGUMENT for a value that is not

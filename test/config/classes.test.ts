@@ -269,6 +269,8 @@ const rows: Record<string, Record<string, Row>> = {
     RepeatVector: { factory: 'repeatVector', options: { ...base, inputShape: [6], n: 4 } },
     Reshape: { factory: 'reshape', options: { ...base, targetShape: [3, -1] } },
     Subtract: { factory: 'subtract', options: base },
+    GaussianDropout: { factory: 'gaussianDropout', options: { ...base, rate: 0.4, seed: 7 } },
+    GaussianNoise: { factory: 'gaussianNoise', options: { ...base, stddev: 0.4, seed: 7 } },
     AlphaDropout: { factory: 'alphaDropout', options: { ...base, rate: 0.4, seed: 7 } },
     BatchNormalization: {
       factory: 'batchNormalization',
@@ -901,6 +903,8 @@ const required: Record<string, Options> = {
   rescaling: { scale: 1 },
   reshape: { targetShape: [-1] },
   simpleRNN: { units: 1 },
+  gaussianDropout: { rate: 0.5 },
+  gaussianNoise: { stddev: 0.5 },
   spatialDropout1d: { rate: 0.5 },
   spatialDropout2d: { rate: 0.5 },
   separableConv2d: { filters: 1, kernelSize: 1 },

@@ -7,9 +7,10 @@ import { loadAddon } from '../../lib/binding/load.js';
 import { cases } from './cases.js';
 
 const rows = binding.ops();
-/** Leaves are made by tracing; gradients of activations by autodiff; dropout by its layer; what picks by the largest, by autodiff. */
+/** Leaves are made by tracing; gradients of activations by autodiff; dropout and noise by their layers; what picks by the largest, by autodiff. */
 const isInternal = (name: string) =>
-  ['input', 'constant', 'variable', 'dropout', 'sparseDropout', 'maxPool2dPick'].includes(name) ||
+  ['input', 'constant', 'variable', 'maxPool2dPick'].includes(name) ||
+  /^(dropout|sparseDropout|gaussianDropout|gaussianNoise)$/.test(name) ||
   name.endsWith('Grad');
 const published = rows.map(({ name }) => name).filter((name) => !isInternal(name));
 

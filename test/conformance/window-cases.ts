@@ -4,23 +4,34 @@ import fc from 'fast-check';
 import { build, type Nd, nd, sizeOf } from './nd.js';
 import { type Case, type Computed, type Domain, fill, type Problem, seeds } from './problems.js';
 
+/** Zeros before and after, or what says how many. */
+type Mode = 'valid' | 'same' | 'explicit';
+
 interface Side {
   size: number;
   kernel: number;
   stride: number;
   dilation: number;
+  /** Where the mode is 'explicit'. */
+  pads: readonly [number, number];
 }
 
 /** TensorFlow's "same": as many outputs as inputs over strides, an odd zero comes last. */
-function before({ size, kernel, stride, dilation }: Side, same: boolean): number {
-  if (!same) return 0;
-  const total = (Math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size;
-  return Math.floor(Math.max(total, 0) / 2);
+function padsOf({ size, kernel, stride, dilation, pads }: Side, mode: Mode): readonly [number, number] {
+  if (mode !== 'same') return mode === 'valid' ? [0, 0] : pads;
+  const total = Math.max((Math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0);
+  return [Math.floor(total / 2), Math.ceil(total / 2)];
 }
 
-function outputs({ size, kernel, stride, dilation }: Side, same: boolean): number {
-  return same ? Math.ceil(size / stride) : Math.floor((size - (kernel - 1) * dilation - 1) / stride) + 1;
+const before = (side: Side, mode: Mode) => padsOf(side, mode)[0];
+
+function outputs(side: Side, mode: Mode): number {
+  const [first, last] = padsOf(side, mode);
+  return Math.floor((side.size + first + last - (side.kernel - 1) * side.dilation - 1) / side.stride) + 1;
 }
+
+/** Whether a window fits into each side. */
+const fits = ({ y, x, mode }: Geometry) => outputs(y, mode) > 0 && outputs(x, mode) > 0;
 
 const offsetOf = (shape: readonly number[], index: readonly number[]) =>
   index.reduce((offset, i, axis) => offset * shape[axis]! + i, 0);
@@ -28,26 +39,26 @@ const offsetOf = (shape: readonly number[], index: readonly number[]) =>
 interface Geometry {
   y: Side;
   x: Side;
-  same: boolean;
+  mode: Mode;
   groups: number;
 }
 
 /** Visits every product of a convolution: positions in images, kernel and result. */
 function products(
-  { y, x, same, groups }: Geometry,
+  { y, x, mode, groups }: Geometry,
   [n, , , channels]: readonly number[],
   filters: number,
   visit: (image: number[], kernel: number[], result: number[]) => void,
 ): void {
-  const [height, width] = [outputs(y, same), outputs(x, same)];
+  const [height, width] = [outputs(y, mode), outputs(x, mode)];
   const own = channels! / groups;
   for (let image = 0; image < n!; image++)
     for (let i = 0; i < height; i++)
       for (let j = 0; j < width; j++)
         for (let k = 0; k < y.kernel; k++)
           for (let l = 0; l < x.kernel; l++) {
-            const row = i * y.stride + k * y.dilation - before(y, same);
-            const column = j * x.stride + l * x.dilation - before(x, same);
+            const row = i * y.stride + k * y.dilation - before(y, mode);
+            const column = j * x.stride + l * x.dilation - before(x, mode);
             if (row < 0 || row >= y.size || column < 0 || column >= x.size) continue;
             for (let f = 0; f < filters; f++)
               for (let c = 0; c < own; c++) {
@@ -63,6 +74,7 @@ const side = (sizes: number[]) =>
     kernel: fc.constantFrom(1, 2, 3, 5),
     stride: fc.constantFrom(1, 1, 2, 3),
     dilation: fc.constantFrom(1, 1, 2),
+    pads: fc.tuple(fc.constantFrom(0, 1, 2, 4), fc.constantFrom(0, 1, 3)),
   });
 
 interface Drawn extends Geometry {
@@ -76,7 +88,7 @@ const drawn: fc.Arbitrary<Drawn> = fc
   .record({
     y: side([1, 2, 4, 5, 8]),
     x: side([1, 3, 4, 7, 17]),
-    same: fc.boolean(),
+    mode: fc.constantFrom('valid', 'same', 'explicit'),
     groups: fc.constantFrom(1, 1, 1, 2, 3),
     n: fc.constantFrom(1, 2, 3),
     own: fc.constantFrom(1, 2, 3, 16),
@@ -84,22 +96,22 @@ const drawn: fc.Arbitrary<Drawn> = fc
     seed: seeds,
   })
   .map(({ own, each, ...rest }) => ({ ...rest, channels: own * rest.groups, filters: each * rest.groups }))
-  .filter(({ y, x, same, n, channels, filters }) => {
-    const fits = same || (outputs(y, false) > 0 && outputs(x, false) > 0);
-    return fits && n * y.size * x.size * channels * y.kernel * x.kernel * filters <= 20_000;
+  .filter((g) => {
+    const { y, x, n, channels, filters } = g;
+    return fits(g) && n * y.size * x.size * channels * y.kernel * x.kernel * filters <= 20_000;
   });
 
-const options = ({ y, x, same, groups }: Geometry) => ({
+const options = ({ y, x, mode, groups }: Geometry) => ({
   strides: [y.stride, x.stride] as const,
   dilation: [y.dilation, x.dilation] as const,
-  padding: same ? ('same' as const) : ('valid' as const),
+  padding: mode === 'explicit' ? ([y.pads, x.pads] as const) : mode,
   groups,
 });
 
 function convProblem(g: Drawn): Problem {
   const image = [g.n, g.y.size, g.x.size, g.channels];
   const kernel = [g.y.kernel, g.x.kernel, g.channels / g.groups, g.filters];
-  const result = [g.n, outputs(g.y, g.same), outputs(g.x, g.same), g.filters];
+  const result = [g.n, outputs(g.y, g.mode), outputs(g.x, g.mode), g.filters];
   return {
     inputs: fill([image, kernel], 'smooth', g.seed),
     call: ([x, w]: Computed[]) => ops.conv2d(x!, w!, options(g)),
@@ -116,7 +128,7 @@ function convProblem(g: Drawn): Problem {
 function transposeProblem(g: Drawn): Problem {
   const image = [g.n, g.y.size, g.x.size, g.channels];
   const kernel = [g.y.kernel, g.x.kernel, g.channels / g.groups, g.filters];
-  const result = [g.n, outputs(g.y, g.same), outputs(g.x, g.same), g.filters];
+  const result = [g.n, outputs(g.y, g.mode), outputs(g.x, g.mode), g.filters];
   return {
     inputs: fill([result, kernel], 'smooth', g.seed),
     call: ([x, w]: Computed[]) => ops.conv2dTranspose(x!, w!, { ...options(g), size: [g.y.size, g.x.size] }),
@@ -133,13 +145,15 @@ function transposeProblem(g: Drawn): Problem {
 function pooling(op: 'maxPool2d' | 'averagePool2d', domain: Domain, f: (values: number[]) => number): Case {
   const problems = drawn
     .map((g) => ({ ...g, y: { ...g.y, dilation: 1 }, x: { ...g.x, dilation: 1 } }))
-    .filter(({ y, x, same, n, channels }) => {
-      const fits = same || (outputs(y, false) > 0 && outputs(x, false) > 0);
-      return fits && n * y.size * x.size * channels <= 300;
+    .filter((g) => {
+      const { y, x, n, channels } = g;
+      // A window may not lie in the padding alone.
+      const reaches = [y, x].every((side) => padsOf(side, g.mode).every((pad) => pad < side.kernel));
+      return fits(g) && reaches && n * y.size * x.size * channels <= 300;
     })
     .map((g): Problem => {
       const image = [g.n, g.y.size, g.x.size, g.channels];
-      const result = [g.n, outputs(g.y, g.same), outputs(g.x, g.same), g.channels];
+      const result = [g.n, outputs(g.y, g.mode), outputs(g.x, g.mode), g.channels];
       const { strides, padding } = options(g);
       return {
         inputs: fill([image], domain, g.seed),
@@ -149,8 +163,8 @@ function pooling(op: 'maxPool2d' | 'averagePool2d', domain: Domain, f: (values: 
             const values: number[] = [];
             for (let k = 0; k < g.y.kernel; k++)
               for (let l = 0; l < g.x.kernel; l++) {
-                const row = i! * g.y.stride + k - before(g.y, g.same);
-                const column = j! * g.x.stride + l - before(g.x, g.same);
+                const row = i! * g.y.stride + k - before(g.y, g.mode);
+                const column = j! * g.x.stride + l - before(g.x, g.mode);
                 if (row >= 0 && row < g.y.size && column >= 0 && column < g.x.size)
                   values.push(x!.data[offsetOf(image, [image_!, row, column, c!])]!);
               }

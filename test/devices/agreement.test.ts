@@ -111,15 +111,21 @@ describe.each(testDevices)('%s beside the CPU', (device) => {
     await expectSame(device, () => ops.cast(x, 'int32'));
   });
 
-  it('the same dropout masks', async () => {
+  it('the same dropout masks and noise', async () => {
     const x = tensor(
       Float32Array.from({ length: 3 * 517 }, (_, i) => i / 7),
       [3, 517],
     );
-    for (const rate of [0.1, 0.5, 0.75]) {
+    const inputShape = [517];
+    const makers = [
+      ...[0.1, 0.5, 0.75].map((rate) => () => layers.dropout({ rate, inputShape })),
+      () => layers.gaussianDropout({ rate: 0.3, inputShape }),
+      () => layers.gaussianNoise({ stddev: 2, inputShape }),
+    ];
+    for (const make of makers) {
       await expectSame(device, async () => {
         seed(8);
-        const net = sequential([layers.dropout({ rate, inputShape: [517] })]);
+        const net = sequential([make()]);
         const drop = compile((v) => net.apply(v, { training: true }) as never);
         await drop(x);
         return drop(x); // the second draw

@@ -2,9 +2,11 @@
 import {
   diagnostics,
   initializers,
+  input,
   layers,
   losses,
   type Model,
+  model,
   type SymbolicTensor,
   ops,
   optimizers,
@@ -184,6 +186,22 @@ describe('initialSpread', () => {
     expect(good!.verdict).toMatch(/^steady/);
     expect(saturated!.layers[4]!.activation.saturated).toBeGreaterThan(0.8);
     expect(good!.layers.map(({ name }) => name)).toEqual(deep(1).layers.map(({ name }) => name));
+  });
+
+  test('every output of several is one, and hidden layers are those before', async () => {
+    const start = input({ shape: [2] });
+    const wide = (units: number, scale: number) =>
+      layers.dense({ units, kernelInitializer: initializers.randomNormal({ stddev: scale, seed: units }) });
+    const first = wide(16, 1).apply(start);
+    const second = wide(15, 1).apply(first);
+    // The first head is made of values a million times as large.
+    const heads = [wide(3, 1e6).apply(second), wide(2, 1).apply(second)];
+    const net = model({ inputs: start, outputs: heads });
+    net.compile({ optimizer: 'sgd', loss: 'mse' });
+    const spread = await diagnostics.initialSpread(net, x, [new Float32Array(180), oneHot]);
+    const [a, b] = spread.layers.map(({ activation }) => activation.standardDeviation);
+    expect(spread.activationGrowth).toBeCloseTo(b! / a!, 5);
+    expect(spread.verdict).not.toMatch(/exploding activations/);
   });
 
   test('dead units, and layers that only pass on', async () => {

@@ -28,6 +28,8 @@ function build(): Model {
   const net = sequential([
     layers.dense({ units: 8, activation: 'tanh', inputShape: [6], kernelRegularizer: regularizers.l2({ l2: 0.01 }) }),
     layers.dropout({ rate: 0.3 }),
+    layers.gaussianDropout({ rate: 0.2 }),
+    layers.gaussianNoise({ stddev: 0.1 }),
     layers.dense({ units: 3, activation: 'softmax' }),
   ]);
   const optimizer = optimizers.adam({ learningRate: 0.02, weightDecay: 0.01, globalClipNorm: 0.8 });

@@ -287,3 +287,37 @@ test('sparse labels, an unbuilt model, no validation', async () => {
   expect(ended({ history, net: second })).toEqual(ended(expected));
   expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
+
+test('seeds of layers within a layer of the user’s own', async () => {
+  class Block extends layers.Layer {
+    override readonly type = 'Block';
+    readonly #drop = this.addLayer(layers.dropout({ rate: 0.5 }));
+    readonly #noise = this.addLayer(layers.gaussianNoise({ stddev: 0.5 }));
+    override computeOutputShape(shape: readonly number[]) {
+      return shape;
+    }
+    override call(x: layers.Computed, context: layers.CallContext) {
+      return this.#noise.apply(this.#drop.apply(x, context), context);
+    }
+  }
+  const make = (from: number) => {
+    seed(from);
+    const made = sequential([
+      layers.dense({ units: 8, inputShape: [2] }),
+      new Block('block'),
+      layers.dense({ units: 2, activation: 'softmax' }),
+    ]);
+    made.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
+    return made;
+  };
+  const path = fresh();
+  const first = make(1);
+  await first.fit(x, oneHot, {
+    batchSize: 16,
+    callbacks: [callbacks.modelCheckpoint({ path, everySteps: 4, keep: 1 })],
+  });
+  const second = make(2);
+  const again = callbacks.modelCheckpoint({ path: fresh() });
+  await second.fit(x, oneHot, { batchSize: 16, resume: path, callbacks: [again] });
+  expect(stateOf(second)).toEqual(stateOf(first));
+});

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import {
   callbacks,
   compile,
+  type LayerOutput,
   layers,
   loadModel,
   type Model,
+  model,
   ops,
   type SymbolicTensor,
   seed,
@@ -178,6 +180,35 @@ it('the bias of the forget gate begins at 1', async () => {
   const layer = layers.lstm({ units: 2, biasInitializer: 'zeros' });
   layer.build([3, 1]);
   expect([...layer.weights[2]!.variable.dataSync()]).toEqual([0, 0, 1, 1, 0, 0, 0, 0]);
+});
+
+it.each([true, false])('both directions as two outputs, returnSequences %s', async (returnSequences) => {
+  const folder = mkdtempSync(join(tmpdir(), 'recurrent-'));
+  const shape = [4, 5, 3];
+  const make = (mergeMode: 'concat' | null) => {
+    seed(6);
+    return layers.bidirectional({ layer: layers.gru({ units: 2, returnSequences }), mergeMode });
+  };
+  const joined = make('concat').apply(input(shape)) as Tensor;
+  const two = make(null);
+  const [forward, backward] = two.apply(input(shape)) as unknown as Tensor[];
+  expect([...ops.concat([forward!, backward!], -1).dataSync()]).toEqual([...joined.dataSync()]);
+  const start = layers.input({ shape: [5, 3] }).output;
+  const [a, b] = two.apply<LayerOutput[]>(start);
+  expect([a!.shape, b!.shape]).toEqual([forward!.shape.slice(1), backward!.shape.slice(1)]);
+  const net = model({ inputs: start, outputs: [a!, b!] });
+  expect([...(await net.predict<Tensor[]>(input(shape)))[1]!.dataSync()]).toEqual([...backward!.dataSync()]);
+  const path = join(folder, 'two');
+  await net.save(path);
+  const again = await loadModel(path);
+  rmSync(folder, { recursive: true });
+  expect([...(await again.predict<Tensor[]>(input(shape)))[0]!.dataSync()]).toEqual([...forward!.dataSync()]);
+  expect(() => sequential([layers.input({ shape: [5, 3] }), make(null)])).toThrowError(
+    expect.objectContaining({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/has 2 outputs/) as string,
+    }) as Error,
+  );
 });
 
 describe('errors', () => {

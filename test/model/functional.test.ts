@@ -297,6 +297,62 @@ test('a lambda of several values, of one, and of a shape that it does not keep',
   );
 });
 
+test('a lambda of integers is called once to be connected, and once for each value', async () => {
+  const seen: string[] = [];
+  const table = tensor(randomArray(10, 4), [5, 2]);
+  const lookUp = (x: Tensor) => {
+    seen.push(x.dtype);
+    return ops.gather(table, x);
+  };
+  const next = (x: Tensor) => ops.add(x, tensor(1, [], 'int32'));
+  const ids = input({ shape: [3], dtype: 'int32' });
+  const found = layers.lambda(lookUp).apply(layers.lambda(next).apply(ids));
+  expect([found.shape, found.dtype, seen]).toEqual([[3, 2], 'float32', ['int32']]);
+  const net = model({ inputs: ids, outputs: found });
+  const values = tensor([[0, 1, 2]], [1, 3], 'int32');
+  const expected = ops.gather(table, tensor([[1, 2, 3]], [1, 3], 'int32'));
+  close(net.apply(values), expected);
+  expect(seen).toEqual(['int32', 'int32']);
+  close(layers.lambda(lookUp).apply(values) as Tensor, ops.gather(table, values));
+  expect(seen.length).toBe(3);
+  close(await net.predict(values), expected);
+  // A stack, and a stack as a layer.
+  const stack = sequential([layers.input({ shape: [3], dtype: 'int32' }), layers.lambda(next), layers.lambda(lookUp)]);
+  close(stack.apply(values), expected);
+  const outer = model({ inputs: ids, outputs: stack.apply(ids) });
+  expect(outer.outputs.map(({ shape, dtype }) => [shape, dtype])).toEqual([[[3, 2], 'float32']]);
+  // Integers at the end are what they are.
+  const end = layers.lambda(next).apply(ids);
+  expect(end.dtype).toBe('int32');
+  expect([...model({ inputs: ids, outputs: end }).apply(values).dataSync()]).toEqual([1, 2, 3]);
+});
+
+test('a lambda gives what outputShape says', () => {
+  const wide = layers.lambda({ function: (x: Tensor) => ops.concat([x, x], 1), outputShape: [5] });
+  throwsAtOnce('SHAPE_MISMATCH', /must give \[n, 5\], as outputShape says; it gave \[4, 6\]/, () =>
+    wide.apply(matrix(4, 3, 1)),
+  );
+  throwsAtOnce('SHAPE_MISMATCH', /must keep the axis of the batch.*from 4 rows it made \[1, 3\]/, () =>
+    layers.lambda((x: Tensor) => ops.sum(x, 0, { keepDims: true })).apply(matrix(4, 3, 1)),
+  );
+});
+
+test('names of inputs and outputs follow layers that other models rename', async () => {
+  const [a, b] = [input({ shape: [2] }), input({ shape: [2] })];
+  const [left, right] = [dense({ units: 1 }), dense({ units: 1 })];
+  const first = model({ inputs: a, outputs: left.apply(a) });
+  const second = model({ inputs: b, outputs: right.apply(b) });
+  expect(second.outputPorts.names).toEqual(['dense']);
+  model({ inputs: [a, b], outputs: [left.apply(a), right.apply(b)] });
+  expect([first.outputPorts.names, second.outputPorts.names]).toEqual([['dense'], ['dense_1']]);
+  expect(second.inputPorts.names).toEqual([second.inputs[0]!.name]);
+  second.compile({ optimizer: 'sgd', loss: { dense_1: 'mse' } });
+  await second.fit(matrix(4, 2, 1), { dense_1: matrix(4, 1, 2) });
+  await fails('UNKNOWN_NAME', /no output "dense". Did you mean "dense_1"/, () =>
+    second.fit(matrix(4, 2, 1), { dense: matrix(4, 1, 2) } as never, {}),
+  );
+});
+
 test('disposing of a model leaves what others have', async () => {
   const { net, sub, left, right, a, kind } = twoByTwo();
   const head = model({ inputs: [left, right], outputs: kind });
@@ -409,5 +465,9 @@ describe('a layer of the user’s own', () => {
     ]);
     net.getLayer('block').trainable = false;
     expect(net.weights.map(({ trainable }) => trainable)).toEqual([false, false, true, true]);
+    expect(net.parameters.map(({ trainable }) => trainable)).toEqual([false, false, true, true]);
+    net.parameters[2]!.trainable = false;
+    net.getLayer('block').trainable = true;
+    expect(net.parameters.map(({ trainable }) => trainable)).toEqual([true, true, false, true]);
   });
 });

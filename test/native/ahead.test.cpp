@@ -102,6 +102,49 @@ void test_withdraw_waits() {
   }
 }
 
+/// A helper stays at it until it is let go.
+struct Held final : cpu::IdleWork {
+  bool piece() noexcept override {
+    held.store(true);
+    while (!released.load()) {
+    }
+    return false;
+  }
+  std::atomic<bool> held{false}, released{false};
+};
+
+/// Work without pieces makes room, and who withdraws it does not wait for those who are at the next one's.
+void test_exhausted_work_makes_room() {
+  if (cpu::default_threads() < 2) return;
+  cpu::set_threads(2);
+  const auto limit = Clock::now() + std::chrono::seconds(20);
+  for (int i = 0; i < 20; ++i) {
+    Counted first(3);
+    Held second;
+    CHECK(cpu::offer(first) && !cpu::offer(second));
+    bool made_room = false;
+    while (!(made_room = cpu::offer(second)) && Clock::now() < limit) {
+      cpu::parallel_for(2, [](int64_t) {});
+      pause();
+    }
+    CHECK(made_room, "nothing is left of the first");
+    CHECK(std::count(first.hits.begin(), first.hits.end(), 1) == 3);
+    std::thread other([&] {  // its regions make the pool's thread wait, and help
+      while (!second.held.load() && Clock::now() < limit) {
+        cpu::parallel_for(2, [](int64_t) {});
+        pause();
+      }
+    });
+    while (!second.held.load() && Clock::now() < limit) {
+    }
+    cpu::withdraw(first);
+    CHECK(second.held.load());
+    second.released.store(true);
+    other.join();
+    cpu::withdraw(second);
+  }
+}
+
 /// Nothing is on offer, as between two stretches.
 bool nobody_gathers() {
   Counted work(1);
@@ -309,6 +352,7 @@ void test_beside_one_another() {
 int main() {
   test_waiting_threads_work();
   test_withdraw_waits();
+  test_exhausted_work_makes_room();
   test_pieces();
   test_trainings_are_the_same();
   test_nothing_stale();

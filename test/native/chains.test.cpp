@@ -206,7 +206,7 @@ struct RandomGraph {
     if (kind == 0)
       pool.push_back(graph.add(Op::cast, {a}, Attrs().set("dtype", pick(0, 1))));
     else if (kind == 1)
-      pool.push_back(graph.add(Op::dropout, {a}, Attrs().set("rate", 0.4).set("key", pick(1, 99))));
+      noise(a);
     else if (kind <= 4 && own.rank() > 0)
       reduce(a, own);
     else if (kind == 5 && own.rank() > 0)
@@ -215,6 +215,13 @@ struct RandomGraph {
       pool.push_back(graph.add(Op::reshape, {a}, Attrs().set("shape", std::vector<int64_t>{-1})));
     else
       elementwise(a);
+  }
+
+  void noise(NodeId a) {
+    const Op ops[] = {Op::dropout, Op::gaussianDropout, Op::gaussianNoise};
+    const Op op = ops[pick(0, 2)];
+    const char* const amount = op == Op::gaussianNoise ? "stddev" : "rate";
+    pool.push_back(graph.add(op, {a}, Attrs().set(amount, 0.4).set("key", pick(1, 99))));
   }
 
   void reduce(NodeId a, const Shape& own) {
@@ -274,7 +281,7 @@ void random_graphs_give_the_same_bits() {
       chains += !step.chain.empty();
       steps += static_cast<int>(step.chain.size());
       several += !step.more_outputs.empty();
-      for (const Step& part : step.chain) reductions += is_reduction(part.op), draws += part.op == Op::dropout;
+      for (const Step& part : step.chain) reductions += is_reduction(part.op), draws += is_noise(part.op);
     }
     const uint64_t step = static_cast<uint64_t>(round);
     for (const std::string& isa : cpu::available_isas()) {

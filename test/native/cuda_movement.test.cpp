@@ -1,4 +1,4 @@
-// Strided copies, fills, casts and dropout on the emulator, to the bit as on the CPU; and how large arrays are cut.
+// Strided copies, fills, casts and noise on the emulator, to the bit as on the CPU; and how large arrays are cut.
 #include "backend/cuda/device/row_tiles.cuh"
 #include "cuda_runner.h"
 
@@ -102,16 +102,17 @@ void casts() {
       expect_as_on_cpu(Op::cast, {in}, Attrs().set("dtype", static_cast<double>(to)));
 }
 
-void dropouts() {
-  for (const double rate : {0.0, 0.3, 0.999})
-    for (const Shape& shape : {Shape{}, Shape{5}, Shape{33, 70}, Shape{0}}) {
-      const Array x = floats(shape);
-      const Attrs attrs = Attrs().set("rate", rate).set("key", 123456789012.0);
-      cuda::StepState state;
-      state.counter = (uint64_t{7} << 32) + 41;
-      expect_same("dropout", run_on_emulator(Op::dropout, {x}, attrs, state),
-                  run_on_cpu(Op::dropout, {x}, attrs, state.counter));
-    }
+void noise() {
+  for (const Op op : {Op::dropout, Op::gaussianDropout, Op::gaussianNoise})
+    for (const double amount : {0.0, 0.3, 0.999})
+      for (const Shape& shape : {Shape{}, Shape{5}, Shape{33, 70}, Shape{0}}) {
+        const Array x = floats(shape);
+        const char* const name = op == Op::gaussianNoise ? "stddev" : "rate";
+        const Attrs attrs = Attrs().set(name, amount).set("key", 123456789012.0);
+        cuda::StepState state;
+        state.counter = (uint64_t{7} << 32) + 41;
+        expect_same(name_of(op), run_on_emulator(op, {x}, attrs, state), run_on_cpu(op, {x}, attrs, state.counter));
+      }
 }
 
 Array copied(const Array& from, const cuda::StepState* state, int shift_from, int shift_to) {
@@ -229,7 +230,7 @@ int main() {
   concats_and_pads();
   same_elements();
   casts();
-  dropouts();
+  noise();
   state_writes();
   fills();
   fast_division();

@@ -9,7 +9,7 @@
 #include "backend/backend.h"
 #include "backend/cpu/kernels/table.h"
 #include "check.h"
-#include "ops/movement.h"
+#include "ops/noise.h"
 
 using namespace downhill::DH_ISA;
 
@@ -79,28 +79,44 @@ void moments() {
   CHECK(std::fabs(flat / n - 0.5) < 0.002, "mean of uniforms %g", flat / n);
 }
 
-/// Dropout draws many counters at a time: the numbers of each element are those of its own counter, wherever a piece
+/// The number of an element as the functor takes it.
+template <typename F>
+float number_of(const Philox4& draws, uint64_t element) {
+  if (!F::kNormal) return uniform(draws.v[element % 4]);
+  float pair[2];
+  normal(draws.v[element % 4 / 2 * 2], draws.v[element % 4 / 2 * 2 + 1], pair[0], pair[1]);
+  return pair[element % 2];
+}
+
+template <typename F>
+void expect_draws(const std::string& isa, downhill::cpu::NoiseFn noise, int64_t begin, int64_t n) {
+  const uint64_t key = 0x0123456789abcdef, step = 0x300000002;
+  std::vector<float> x(static_cast<size_t>(n)), y(static_cast<size_t>(n) + 1, -1.0f);
+  for (int64_t i = 0; i < n; ++i) x[static_cast<size_t>(i)] = 1.0f + static_cast<float>(i);
+  noise(x.data(), y.data(), begin, n, {0.3f, key}, step);
+  const F f(0.3f);
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto element = static_cast<uint64_t>(begin + i);
+    const float number = number_of<F>(philox(key, step, element / 4), element);
+    wrong += y[static_cast<size_t>(i)] != f(x[static_cast<size_t>(i)], number);
+  }
+  CHECK(wrong == 0 && y.back() == -1.0f, "%s: %d of %d elements from %lld on", isa.c_str(), static_cast<int>(wrong),
+        static_cast<int>(n), static_cast<long long>(begin));
+}
+
+/// Noise draws many counters at a time: the numbers of each element are those of its own counter, wherever a piece
 /// begins, across the lower half of the counter, and on every instruction set.
 void drawn_side_by_side() {
   namespace cpu = downhill::cpu;
-  const uint64_t key = 0x0123456789abcdef, step = 0x300000002;
   const int64_t begins[] = {0, 1, 2, 3, 60, 61, 127, 4 * ((int64_t{1} << 32) - 7) + 1, (int64_t{1} << 40) + 6};
   for (const std::string& isa : cpu::available_isas()) {
     cpu::select_isa(isa);
     for (int64_t begin : begins)
       for (int64_t n : {1, 3, 4, 63, 64, 65, 130, 500}) {
-        std::vector<float> x(static_cast<size_t>(n)), y(static_cast<size_t>(n) + 1, -1.0f);
-        for (int64_t i = 0; i < n; ++i) x[static_cast<size_t>(i)] = 1.0f + static_cast<float>(i);
-        cpu::kernels().movement.dropout(x.data(), y.data(), begin, n, 0.3f, key, step);
-        const Dropout f(0.3f);
-        int64_t wrong = 0;
-        for (int64_t i = 0; i < n; ++i) {
-          const auto element = static_cast<uint64_t>(begin + i);
-          const float random = uniform(philox(key, step, element / 4).v[element % 4]);
-          wrong += y[static_cast<size_t>(i)] != f(x[static_cast<size_t>(i)], random);
-        }
-        CHECK(wrong == 0 && y.back() == -1.0f, "%s: %d of %d elements from %lld on", isa.c_str(),
-              static_cast<int>(wrong), static_cast<int>(n), static_cast<long long>(begin));
+        expect_draws<Dropout>(isa, cpu::kernels().noise.dropout, begin, n);
+        expect_draws<GaussianDropout>(isa, cpu::kernels().noise.gaussian_dropout, begin, n);
+        expect_draws<GaussianNoise>(isa, cpu::kernels().noise.gaussian_noise, begin, n);
       }
   }
 }

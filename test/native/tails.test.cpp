@@ -205,8 +205,11 @@ struct Random {
         case 4:
           push(Op::where, {other, y, other});
           break;
+        case 5:
+          push(Op::gaussianNoise, {y}, Attrs().set("stddev", 0.4).set("key", pick(1, 99)));
+          break;
         default:
-          push(Op::dropout, {y}, dropped(pick(1, 99)));
+          push(pick(0, 1) ? Op::dropout : Op::gaussianDropout, {y}, dropped(pick(1, 99)));
       }
     outputs = {y};
     for (NodeId id : pool)
@@ -221,7 +224,7 @@ void random_products_give_the_same_bits() {
     const Plan plan = plan_of(random.graph, random.outputs);
     for (const Step& step : plan.steps) {
       tails += !step.tail.empty(), several += !step.more_outputs.empty();
-      for (const Step& part : step.tail) draws += part.op == Op::dropout;
+      for (const Step& part : step.tail) draws += is_noise(part.op);
     }
     for (const std::string& isa : cpu::available_isas()) {
       cpu::select_isa(isa);

@@ -138,6 +138,10 @@ describe('forms', () => {
     await fails('SHAPE_MISMATCH', /sampleWeight\.kind must have shape \[24\].*received 5 values/, () =>
       made.evaluate(x, y, { sampleWeight: { kind: new Float32Array(5) } }),
     );
+    const alone = net('list', { loss: { size: 'mse' }, lossWeights: undefined, ...onlyAccuracy });
+    await fails('INVALID_ARGUMENT', /^sampleWeight\.kind weighs nothing: .* neither a loss nor weightedMetrics/, () =>
+      alone.evaluate(x, y, { sampleWeight: { kind: half } }),
+    );
     await fails('UNKNOWN_NAME', /sampleWeight: the model has no output "kid". Did you mean "kind"/, () =>
       made.evaluate(x, y, { sampleWeight: { kid: half } }),
     );

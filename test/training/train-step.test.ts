@@ -15,6 +15,7 @@ import {
   type StepBatch,
   setDevice,
   type SymbolicTensor,
+  type Tensor,
   tensor,
 } from 'downhill';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -147,6 +148,27 @@ test('targets, weights and gradients within', async () => {
   );
 });
 
+test('weights of rows without targets reach the step', async () => {
+  const seen: unknown[] = [];
+  const own = net({
+    trainStep: ({ x, y, sampleWeight, training }: StepBatch, made: Model) => {
+      seen.push([y, sampleWeight?.shape, training]);
+      return ops.mean(ops.mul(sampleWeight!, ops.mean(ops.square(made.apply(x, { training })), 1)));
+    },
+  });
+  const sampleWeight = randomArray(kRows, 3, 0, 1);
+  const expected = (await own.predict(x)) as Tensor;
+  const sizes = [...ops.mean(ops.square(expected), 1).dataSync()];
+  const wanted = sizes.reduce((sum, value, i) => sum + value * sampleWeight[i]!, 0) / kRows;
+  const penalty = (await net({ trainStep: () => 0 }).evaluate(x, undefined)).loss!;
+  close([(await own.evaluate(x, undefined, { sampleWeight })).loss], [wanted + penalty]);
+  close([(await own.trainOnBatch(x, undefined, { sampleWeight })).loss], [wanted + penalty]);
+  await own.fit(x, undefined, { sampleWeight, batchSize: 8 });
+  await own.fit([[x, undefined, tensor(sampleWeight)]] as never);
+  expect(seen).toContainEqual([undefined, [8], true]);
+  expect(seen).toContainEqual([undefined, [16], false]);
+});
+
 test('saved, loaded and resumed by its name', async () => {
   const path = join(temporaryFolder(), 'step.safetensors');
   const first = net(undefined, 0.3);
@@ -177,6 +199,15 @@ test('what is wrong', async () => {
   refused(/trainStep must be a function; received 3/, { trainStep: 3 });
   refused(/logs names what trainStep gives/, { loss: 'mse', logs: ['a'] });
   refused(/logs must be names that differ.*received loss/, { trainStep: squared, logs: ['loss'] });
+  // A flat array is like the output, or one value for each row; anything else has a shape of its own.
+  await fails(
+    'SHAPE_MISMATCH',
+    /y must have shape \[n, 2\] or \[n\], as a flat array; received 33 values for 20 rows\. Give targets of another shape as a Tensor/,
+    () => net().fit(x, new Float32Array(33)),
+  );
+  await fails('SHAPE_MISMATCH', /x has 20 rows, but y has 15 .* Give targets of another shape as a Tensor/, () =>
+    net().fit(x, new Float32Array(30)),
+  );
   const step = (trainStep: unknown, logs?: string[]) => () => net({ trainStep, logs }).fit(x, y);
   await fails(
     'INVALID_ARGUMENT',

@@ -33,8 +33,8 @@ std::unique_ptr<Launch> compile_step(const Build& build) {
       return compile_copy(build);
     case Family::cast:
       return compile_cast(build);
-    case Family::dropout:
-      return compile_dropout(build);
+    case Family::noise:
+      return compile_noise(build);
     case Family::gather:
       return compile_gather(build);
     case Family::scatter_add:

@@ -3,7 +3,7 @@
 
 namespace downhill::cpu {
 
-class IdleWork {
+class alignas(64) IdleWork {
  public:
   virtual ~IdleWork() = default;
   /// Does some tenth parts of a microsecond's work; false: none was left. Called by any threads at once, denormals
@@ -11,9 +11,9 @@ class IdleWork {
   virtual bool piece() noexcept = 0;
 };
 
-/// False where other work is on offer already. Whoever offers must withdraw.
+/// False where other work is on offer already that has pieces left. Whoever offers must withdraw.
 bool offer(IdleWork& work);
-/// Returns when no thread is at it any more. Nothing is on offer then.
+/// Returns when no thread is at it any more, whatever they do of others' work. It is not on offer then.
 void withdraw(IdleWork& work);
 
 }  // namespace downhill::cpu

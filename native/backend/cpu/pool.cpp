@@ -43,6 +43,16 @@ void relax() {
 #endif
 }
 
+/// What is on offer as one word, so that nobody is at work that has gone: its address (48 bits, aligned to 64), whether
+/// it is closed, being withdrawn or without pieces left, and how many threads are at it. 0: nothing.
+struct Offer {
+  static constexpr int kCountBits = 21;
+  static constexpr uint64_t kClosed = uint64_t{1} << kCountBits, kCount = kClosed - 1;
+  static uint64_t of(const IdleWork& work) { return reinterpret_cast<uint64_t>(&work) / 64 << (kCountBits + 1); }
+  static IdleWork* work(uint64_t word) { return reinterpret_cast<IdleWork*>((word >> (kCountBits + 1)) * 64); }
+  static bool is_over(uint64_t word) { return (word & kClosed) && (word & kCount) == 0; }
+};
+
 class Pool {
  public:
   Pool() : wanted_(default_threads()), cores_(wanted_.load()) {}
@@ -102,15 +112,26 @@ class Pool {
   }
 
   bool offer(IdleWork& work) {
-    IdleWork* none = nullptr;
-    return threads() > 1 && offered_.compare_exchange_strong(none, &work, std::memory_order_seq_cst);
+    const uint64_t own = Offer::of(work);
+    if (threads() == 1 || Offer::work(own) != &work) return false;
+    uint64_t word = offer_.load(std::memory_order_relaxed);
+    do {
+      if (word != 0 && !Offer::is_over(word)) return false;
+    } while (!offer_.compare_exchange_weak(word, own, std::memory_order_acq_rel, std::memory_order_relaxed));
+    return true;
   }
 
-  /// Helpers count themselves before they look at what is on offer: who is not counted after the store saw nothing.
+  /// All changes of the word are exchanges, so whichever is seen at the end comes after what helpers did.
   void withdraw(IdleWork& work) {
-    if (offered_.load(std::memory_order_relaxed) != &work) return;
-    offered_.store(nullptr, std::memory_order_seq_cst);
-    while (helpers_.load(std::memory_order_seq_cst) > 0) relax();
+    for (uint64_t word = offer_.load(std::memory_order_acquire); Offer::work(word) == &work;) {
+      if (Offer::is_over(word)) {
+        if (offer_.compare_exchange_weak(word, 0, std::memory_order_acq_rel, std::memory_order_acquire)) return;
+        continue;
+      }
+      offer_.fetch_or(Offer::kClosed, std::memory_order_relaxed);
+      relax();
+      word = offer_.load(std::memory_order_acquire);
+    }
   }
 
  private:
@@ -145,16 +166,18 @@ class Pool {
   /// Pieces of what is on offer until `over` or none is left.
   template <typename Over>
   void help(const Over& over) {
-    if (!offered_.load(std::memory_order_relaxed)) return;
-    helpers_.fetch_add(1, std::memory_order_seq_cst);
-    if (IdleWork* const work = offered_.load(std::memory_order_seq_cst)) {
-      const uint64_t mode = denormal_mode();
-      if (mode) set_denormal_mode(0);
-      while (!over() && offered_.load(std::memory_order_relaxed) == work && work->piece()) {
-      }
-      if (mode) set_denormal_mode(mode);
-    }
-    helpers_.fetch_sub(1, std::memory_order_seq_cst);
+    uint64_t word = offer_.load(std::memory_order_relaxed);
+    do {
+      if (word == 0 || (word & Offer::kClosed)) return;
+    } while (!offer_.compare_exchange_weak(word, word + 1, std::memory_order_acq_rel, std::memory_order_relaxed));
+    IdleWork* const work = Offer::work(word);
+    const uint64_t mode = denormal_mode();
+    if (mode) set_denormal_mode(0);
+    bool left = true;
+    while (left && !over() && !(offer_.load(std::memory_order_relaxed) & Offer::kClosed)) left = work->piece();
+    if (mode) set_denormal_mode(mode);
+    if (!left) offer_.fetch_or(Offer::kClosed, std::memory_order_relaxed);
+    offer_.fetch_sub(1, std::memory_order_release);
   }
 
   /// Waits for a region after `seen`: first spinning, then asleep. False when the thread must end.
@@ -251,8 +274,7 @@ class Pool {
   alignas(64) std::atomic<uint64_t> region_{0};  // generation of the latest
   alignas(64) std::atomic<uint64_t> done_{0};
   alignas(64) std::atomic<int> asleep_{0};
-  alignas(64) std::atomic<IdleWork*> offered_{nullptr};
-  std::atomic<int> helpers_{0};
+  alignas(64) std::atomic<uint64_t> offer_{0};
   std::atomic<bool> stop_{false};
   std::mutex sleep_;
   std::condition_variable wake_;

@@ -63,7 +63,7 @@ std::unique_ptr<Launch> compile_recurrent(const Build& build);
 std::unique_ptr<Launch> compile_rows(const Build& build);  // softmax and its relatives
 std::unique_ptr<Launch> compile_copy(const Build& build);  // identity transpose broadcastTo slice concat pad
 std::unique_ptr<Launch> compile_cast(const Build& build);
-std::unique_ptr<Launch> compile_dropout(const Build& build);
+std::unique_ptr<Launch> compile_noise(const Build& build);
 std::unique_ptr<Launch> compile_gather(const Build& build);
 std::unique_ptr<Launch> compile_scatter_add(const Build& build);
 std::unique_ptr<Launch> compile_one_hot(const Build& build);
@@ -73,6 +73,7 @@ std::unique_ptr<Launch> compile_sparse(const Build& build);  // sparseMatmul spa
 
 /// Of an elementwise step; throws UNSUPPORTED.
 ElementwiseFn elementwise_kernel(const Build& build);
+NoiseFn noise_kernel(const KernelTable& table, Op op);
 Reduction reduction_of(Op op);  // sum max min
 
 /// Checks a step's indices before a kernel uses them.

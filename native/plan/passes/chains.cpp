@@ -47,7 +47,7 @@ class Fuser {
   struct Unit {
     std::vector<int> steps;  // ascending
     bool open = false;       // more may join
-    bool draws = false;      // has a dropout
+    bool draws = false;      // has a dropout or the like
     size_t reductions = 0;
     int64_t row = 0;
   };
@@ -60,7 +60,7 @@ class Fuser {
   bool belongs(const Step& step) const {
     if (value(step.output).shape.size() == 0) return false;
     if (step.op == Op::cast) return value(step.inputs[0]).dtype != value(step.output).dtype;
-    return is_elementwise(step.op) || step.op == Op::dropout;
+    return is_elementwise(step.op) || is_noise(step.op);
   }
 
   /// Steps that make what it reads.
@@ -76,7 +76,7 @@ class Fuser {
   /// One after the other takes the units that step i reads, where all of it stays one pass without a cycle. A reshape
   /// between two steps changes nothing: they have as many elements, so none is repeated.
   void join(int i, const std::vector<int>& makers) {
-    units_[at(i)].draws = plan_.steps[at(i)].op == Op::dropout;
+    units_[at(i)].draws = is_noise(plan_.steps[at(i)].op);
     for (int maker : makers) {
       const int unit = unit_of_[at(maker)], own = unit_of_[at(i)];
       if (unit == own || !fits(units_[at(unit)], units_[at(own)])) continue;

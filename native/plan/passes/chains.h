@@ -7,10 +7,10 @@ namespace downhill {
 
 inline constexpr size_t kMaxChain = 60;      // steps of a chain: bounds the blocks that are alive at once
 inline constexpr size_t kMaxReductions = 8;  // of a chain
-inline constexpr int64_t kDraw = 4;          // elements that dropout draws at a time
+inline constexpr int64_t kDraw = 4;          // elements that dropout and the like draw at a time
 
 /// Groups steps whose values live somewhere already (plan.cpp), and puts them into an order in which everything is
-/// there when it is read. A chain takes elementwise steps, casts and dropouts of one shape that read each other, and
+/// there when it is read. A chain takes elementwise steps, casts and noise of one shape that read each other, and
 /// reductions of its results along rows. What is read after the next product, softmax or the like starts a chain of its
 /// own: a value kept for the backward pass is cheaper than two.
 void fuse_chains(Plan& plan);

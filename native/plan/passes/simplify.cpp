@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "ops/movement.h"
+#include "ops/noise.h"
 #include "plan/passes/passes.h"
 
 namespace downhill {
@@ -92,7 +92,9 @@ NodeId simplify(Ir& ir, Node& node) {
     case Op::transpose:
       return in_order(node.attrs.ints("permutation")) ? node.inputs[0] : kKeep;
     case Op::dropout:
-      return node.attrs.number("rate") == 0 ? node.inputs[0] : kKeep;
+    case Op::gaussianDropout:
+    case Op::gaussianNoise:
+      return noise_params(node.op, node.attrs).amount == 0 ? node.inputs[0] : kKeep;
     case Op::neg:
       return in(0).op == Op::neg ? in(0).inputs[0] : kKeep;
     case Op::mul:

@@ -9,6 +9,7 @@ void fill_elementwise(KernelTable& table);  // elementwise and activate
 void fill_rows(RowKernels& rows);
 void fill_reduce(ReduceKernels& reduce);
 void fill_movement(MovementKernels& movement);
+void fill_noise(NoiseKernels& noise);
 void fill_random(RandomKernels& random);
 double multiply_adds(int64_t rounds, float* sums);  // sums: (64)
 void fill_sparse(SparseKernels& sparse);

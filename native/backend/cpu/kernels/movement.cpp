@@ -1,7 +1,6 @@
-// Moving, converting and masking elements.
+// Moving and converting elements.
 #include "ops/movement.h"
 #include "backend/cpu/kernels/entries.h"
-#include "backend/cpu/kernels/philox_lanes.h"
 
 namespace downhill::cpu::DH_ISA {
 
@@ -110,34 +109,12 @@ void one_hot(const int32_t* labels, float* y, int64_t n, int64_t depth) {
   for (int64_t i = 0; i < n; ++i) y[i * depth + labels[i]] = 1.0f;
 }
 
-void dropout(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step) {
-  constexpr int64_t kBlock = 4 * kDrawBlocks;
-  alignas(64) uint32_t random[kBlock];
-  const downhill::DH_ISA::Dropout f(rate);
-  int64_t skip = begin % 4;  // numbers of the first counter that belong to elements before
-  for (int64_t at = 0; at < n; skip = 0) {
-    draw(key, step, static_cast<uint64_t>((begin + at) / 4), random);
-    const int64_t count = least(kBlock - skip, n - at);
-    const float* from = x + at;
-    float* to = y + at;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < count; ++i) to[i] = f(from[i], downhill::DH_ISA::uniform(random[skip + i]));
-    at += count;
-  }
-}
-
 }  // namespace
 
 void fill_movement(MovementKernels& table) {
-  table = {copy,
-           to_int,
-           to_float,
-           first_outside,
-           gather,
-           {scatter_add<float>, scatter_add<uint32_t>},
-           scatter_add_between,
-           one_hot,
-           dropout};
+  table = {
+      copy,   to_int, to_float, first_outside, gather, {scatter_add<float>, scatter_add<uint32_t>}, scatter_add_between,
+      one_hot};
 }
 
 }  // namespace downhill::cpu::DH_ISA

@@ -2,7 +2,7 @@
 #include "backend/cpu/kernels/ahead.h"
 #include "backend/cpu/kernels/entries.h"
 #include "core/philox.h"
-#include "ops/movement.h"
+#include "ops/noise.h"
 
 namespace downhill::cpu::DH_ISA {
 

@@ -21,6 +21,7 @@ const KernelTable& DH_TABLE_OF(DH_ISA)() {
     DH_ISA::fill_rows(t.rows);
     DH_ISA::fill_reduce(t.reduce);
     DH_ISA::fill_movement(t.movement);
+    DH_ISA::fill_noise(t.noise);
     DH_ISA::fill_random(t.random);
     t.multiply_adds = DH_ISA::multiply_adds;
     DH_ISA::fill_sparse(t.sparse);

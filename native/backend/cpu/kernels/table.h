@@ -103,8 +103,12 @@ struct MovementKernels {
   void (*scatter_add_between)(const float* x, const int32_t* indices, float* y, int64_t n, int64_t width, int64_t begin,
                               int64_t end);
   void (*one_hot)(const int32_t* labels, float* y, int64_t n, int64_t depth);
-  /// y[i] = x[i] / (1 - rate) where the random number of element begin + i is at least rate, 0 elsewhere.
-  void (*dropout)(const float* x, float* y, int64_t begin, int64_t n, float rate, uint64_t key, uint64_t step);
+};
+
+/// y[i] = f(x[i], the random number of element begin + i), i < n; functors of ops/noise.h. y may be x.
+using NoiseFn = void (*)(const float* x, float* y, int64_t begin, int64_t n, const NoiseParams& params, uint64_t step);
+struct NoiseKernels {
+  NoiseFn dropout, gaussian_dropout, gaussian_noise;
 };
 
 /// y[i] for the elements begin + i of a tensor, i < n: a function of key, stream and element alone. begin % 4 == 0
@@ -124,6 +128,7 @@ struct KernelTable {
   RowKernels rows;
   ReduceKernels reduce;
   MovementKernels movement;
+  NoiseKernels noise;
   SparseKernels sparse;
   RecurrentKernels recurrent;
   ConvKernels conv;

@@ -34,8 +34,8 @@ struct Call {
   ElementwiseFn elementwise = nullptr;
   float params[2] = {};
   DType to = DType::float32;  // cast
-  float rate = 0;             // dropout
-  uint64_t key = 0;
+  NoiseFn noise = nullptr;
+  NoiseParams noise_params;
   void (*rows)(const void*, void*, int64_t, int64_t) = nullptr;  // reduction
   RowParts parts{};
 };
@@ -168,9 +168,9 @@ class Chain {
       reductions_.push_back(call);
       return;
     }
-    if (step.op == Op::dropout) {
-      call.rate = static_cast<float>(step.attrs.number("rate"));
-      call.key = static_cast<uint64_t>(step.attrs.integer("key"));
+    if (is_noise(step.op)) {
+      call.noise = noise_kernel(build.table, step.op);
+      call.noise_params = noise_params(step.op, step.attrs);
     } else if (step.op == Op::cast) {
       call.to = build.out().dtype;
     } else {
@@ -240,9 +240,9 @@ class Chain {
       int32_t* const out = write(piece, call.out, at);
       if (call.elementwise)
         call.elementwise(in, strides, out, count, call.params);
-      else if (call.op == Op::dropout)
-        movement_->dropout(static_cast<const float*>(in[0]), reinterpret_cast<float*>(out), at, count, call.rate,
-                           call.key, piece.run.step);
+      else if (call.noise)
+        call.noise(static_cast<const float*>(in[0]), reinterpret_cast<float*>(out), at, count, call.noise_params,
+                   piece.run.step);
       else if (call.to == DType::int32)
         movement_->to_int(static_cast<const float*>(in[0]), out, count);
       else

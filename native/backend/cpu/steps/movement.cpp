@@ -1,4 +1,4 @@
-// Steps that move elements: everything that is a strided copy, casts and dropout.
+// Steps that move elements: everything that is a strided copy, and casts.
 #include <algorithm>
 #include <cstring>
 
@@ -143,21 +143,6 @@ std::unique_ptr<Launch> compile_cast(const Build& build) {
         kernels->to_int(f + begin, static_cast<int32_t*>(run.at[to]) + begin, end - begin);
       else
         kernels->to_float(i + begin, static_cast<float*>(run.at[to]) + begin, end - begin);
-    });
-  });
-}
-
-std::unique_ptr<Launch> compile_dropout(const Build& build) {
-  const int from = build.id(0), to = build.step.output;
-  const int64_t n = build.out().shape.size();
-  const float rate = static_cast<float>(build.step.attrs.number("rate"));
-  const uint64_t key = static_cast<uint64_t>(build.step.attrs.integer("key"));
-  const auto dropout = build.table.movement.dropout;
-  return launch([=](const Run& run) {
-    const float* x = static_cast<const float*>(run.at[from]);
-    float* y = static_cast<float*>(run.at[to]);
-    for_pieces(n, kChunk, [&](int64_t begin, int64_t end) {
-      dropout(x + begin, y + begin, begin, end - begin, rate, key, run.step);
     });
   });
 }

@@ -5,7 +5,7 @@
 namespace downhill::cpu {
 
 /// A result lies where the next one does that somebody reads; steps between two of these run in place.
-Tail::Tail(const Build& build) : movement_(&build.table.movement) {
+Tail::Tail(const Build& build) {
   const Step& step = build.step;
   const std::vector<int> written = step.outputs();
   const auto root = [&](int id) {
@@ -27,9 +27,9 @@ Tail::Tail(const Build& build) : movement_(&build.table.movement) {
       call.in[call.operands++] = root(input) == root(before) ? home(i) : input;
     }
     call.out = home(i + 1);
-    if (part.op == Op::dropout) {
-      call.rate = static_cast<float>(part.attrs.number("rate"));
-      call.key = static_cast<uint64_t>(part.attrs.integer("key"));
+    if (is_noise(part.op)) {
+      call.noise = noise_kernel(build.table, part.op);
+      call.noise_params = noise_params(part.op, part.attrs);
     } else {
       call.elementwise = elementwise_kernel({build.plan, part, build.table});
       read_params(part.op, part.attrs, call.params);
@@ -54,7 +54,7 @@ void Tail::block(const Run& run, int64_t first, int64_t n) const {
     if (call.elementwise)
       call.elementwise(in, call.stride, out, n, call.params);
     else
-      movement_->dropout(static_cast<const float*>(in[0]), out, first, n, call.rate, call.key, run.step);
+      call.noise(static_cast<const float*>(in[0]), out, first, n, call.noise_params, run.step);
   }
 }
 

@@ -23,18 +23,17 @@ class Tail {
 
  private:
   struct Call {
-    ElementwiseFn elementwise = nullptr;  // null: dropout
+    ElementwiseFn elementwise = nullptr;  // null: noise
     int operands = 0;
     int in[kMaxOperands - 1] = {}, out = -1;  // values
     int64_t stride[kMaxOperands - 1] = {};
     float params[2] = {};
-    float rate = 0;  // dropout
-    uint64_t key = 0;
+    NoiseFn noise = nullptr;
+    NoiseParams noise_params;
   };
 
   void block(const Run& run, int64_t first, int64_t n) const;
 
-  const MovementKernels* movement_;
   int count_ = 0;
   Call calls_[kMaxTail];
 };

@@ -31,14 +31,4 @@ struct CastArgs {
   DType dtype;  // of `to`
 };
 
-/// The numbers of element i are those of the Philox counter (state->counter, i / 4). y may be x.
-struct DropoutArgs {
-  const float* x;  // (n)
-  float* y;        // (n)
-  int64_t n;
-  float rate;
-  uint64_t key;
-  const StepState* state;
-};
-
 }  // namespace downhill::cuda

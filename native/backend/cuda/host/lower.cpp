@@ -23,8 +23,8 @@ void lower(Lowering& lowering) {
       return lower_copy(lowering);
     case Family::cast:
       return lower_cast(lowering);
-    case Family::dropout:
-      return lower_dropout(lowering);
+    case Family::noise:
+      return lower_noise(lowering);
     case Family::gather:
       return lower_gather(lowering);
     case Family::scatter_add:

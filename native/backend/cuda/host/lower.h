@@ -54,7 +54,7 @@ class Lowering {
 void lower_elementwise(Lowering& lowering);
 void lower_copy(Lowering& lowering);  // identity stopGradient reshape transpose broadcastTo slice concat pad
 void lower_cast(Lowering& lowering);
-void lower_dropout(Lowering& lowering);
+void lower_noise(Lowering& lowering);
 void lower_gather(Lowering& lowering);
 void lower_scatter_add(Lowering& lowering);
 void lower_one_hot(Lowering& lowering);

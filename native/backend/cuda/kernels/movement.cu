@@ -1,8 +1,7 @@
-// Moving, filling, converting and masking elements.
+// Moving, filling and converting elements.
 #include "ops/movement.h"
 #include "backend/cuda/commands.h"
 #include "backend/cuda/device/elementwise.cuh"
-#include "core/philox.h"
 
 namespace downhill::cuda {
 
@@ -128,19 +127,6 @@ __global__ void __launch_bounds__(kBlockThreads) fill_kernel(uint32_t* to, int64
   store_quad(to + first, aligned, n - first < kQuad ? static_cast<int>(n - first) : kQuad, x);
 }
 
-__global__ void __launch_bounds__(kBlockThreads)
-    dropout_kernel(const float* x, float* y, int64_t n, downhill::DH_ISA::Dropout f, uint64_t key, bool aligned,
-                   const StepState* state) {
-  const int64_t block = int64_t{blockIdx.x} * kBlockThreads + threadIdx.x, first = block * kQuad;
-  if (first >= n) return;
-  const int count = n - first < kQuad ? static_cast<int>(n - first) : kQuad;
-  const downhill::DH_ISA::Philox4 random = downhill::DH_ISA::philox(key, state->counter, static_cast<uint64_t>(block));
-  float values[kQuad] = {};
-  load_quad(x + first, aligned, count, values);
-  for (int j = 0; j < kQuad; ++j) values[j] = f(values[j], downhill::DH_ISA::uniform(random.v[j]));
-  store_quad(y + first, aligned, count, values);
-}
-
 /// Two operands of n elements side by side.
 Nest line(int64_t n) {
   Nest nest;
@@ -172,12 +158,6 @@ void launch_cast(const CastArgs& args, Stream stream) {
     launch_elements<1, float, int32_t>(downhill::DH_ISA::ToInt32{}, line(args.n), at, stream);
   else
     launch_elements<1, int32_t, float>(downhill::DH_ISA::ToFloat32{}, line(args.n), at, stream);
-}
-
-void launch_dropout(const DropoutArgs& args, Stream stream) {
-  if (args.n == 0) return;
-  launch(dropout_kernel, static_cast<unsigned>(blocks_for(args.n, kPerBlock)), kBlockThreads, 0, stream, args.x, args.y,
-         args.n, downhill::DH_ISA::Dropout(args.rate), args.key, is_aligned(args.x) && is_aligned(args.y), args.state);
 }
 
 }  // namespace downhill::cuda

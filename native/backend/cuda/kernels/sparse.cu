@@ -4,7 +4,7 @@
 #include "backend/cuda/device/row_tiles.cuh"
 #include "backend/cuda/kernels/grid.cuh"
 #include "core/philox.h"
-#include "ops/movement.h"
+#include "ops/noise.h"
 
 namespace downhill::cuda {
 

@@ -1,4 +1,4 @@
-// Steps that move elements: everything that is a strided copy, casts and dropout.
+// Steps that move elements: everything that is a strided copy, and casts.
 #include "backend/cuda/host/lower.h"
 
 namespace downhill::cuda {
@@ -77,17 +77,6 @@ void lower_cast(Lowering& lowering) {
   if (lowering.in(0).dtype == out.dtype)
     return add_copy(lowering, out.shape, strides_of(out.shape), strides_of(out.shape));
   lowering.add(CastArgs{lowering.input(0), lowering.output(), out.shape.size(), out.dtype});
-}
-
-void lower_dropout(Lowering& lowering) {
-  DropoutArgs args{};
-  args.x = static_cast<const float*>(lowering.input(0));
-  args.y = static_cast<float*>(lowering.output());
-  args.n = lowering.out().shape.size();
-  args.rate = static_cast<float>(lowering.step.attrs.number("rate"));
-  args.key = static_cast<uint64_t>(lowering.step.attrs.integer("key"));
-  args.state = lowering.state;
-  lowering.add(args);
 }
 
 }  // namespace downhill::cuda
