@@ -42,6 +42,7 @@ import { Permute, permute } from './permute.js';
 import { RepeatVector, repeatVector } from './repeat-vector.js';
 import { Reshape, reshape } from './reshape.js';
 import { Cropping2D, cropping2d, UpSampling2D, upSampling2d, ZeroPadding2D, zeroPadding2d } from './resizing.js';
+export type { Weight } from './weight.js';
 
 export { Activation, type ActivationOptions, activation } from './activation.js';
 export type { Activation as ActivationLike, ActivationFunction, ActivationName } from './activations.js';
