@@ -21,8 +21,13 @@ export interface TrainCase extends Common {
    * and a pool of the largest of 3 x 3 in steps of 2. What comes of them is flattened to widths[0].
    */
   images?: { side: number; channels: number; filters: number[] };
+  /**
+   * A language model: so many tokens a row become vectors of widths[0], with one of each position added; blocks x + attention(norm x), causal, then
+   * x + dense(gelu(dense(norm x))) of 4 widths[0]; a norm, and the classes of each step, the vocabulary.
+   */
+  transformer?: { context: number; heads: number; blocks: number };
   activation: 'sigmoid' | 'relu';
-  optimizer: 'sgd' | 'adagrad' | 'adam';
+  optimizer: 'sgd' | 'adagrad' | 'adam' | 'adamw';
   /** Rate after each hidden layer; 0: none. */
   dropout: number;
   batchSize: number;

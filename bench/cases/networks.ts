@@ -81,6 +81,17 @@ const cnn: TrainCase = {
   batches: 8,
 };
 
+const transformer: TrainCase = {
+  ...wide,
+  name: 'transformer',
+  title: 'transformer, 2 blocks of 128, 4 heads, 64 tokens of 96, batch 32, AdamW',
+  transformer: { context: 64, heads: 4, blocks: 2 },
+  widths: [128, 96],
+  optimizer: 'adamw',
+  batchSize: 32,
+  batches: 8,
+};
+
 /** Beside our own float32. */
 function bfloat16(one: TrainCase): TrainCase {
   return { ...one, name: `${one.name}-bfloat16`, title: `${one.title}, bfloat16`, precision: 'bfloat16' };
@@ -115,6 +126,7 @@ export const networks: TrainCase[] = [
   { ...embedding, name: 'embedding-adam', title: embedding.title.replace('SGD', 'Adam'), optimizer: 'adam' },
   recurrent,
   cnn,
+  transformer,
   bfloat16(lecture),
   bfloat16(wide),
 ];

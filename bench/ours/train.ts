@@ -10,6 +10,7 @@ import {
   tensor,
 } from 'downhill';
 import type { TrainCase } from '../cases/index.js';
+import { prepareTransformer } from './transformer.js';
 
 function values(count: number): Float32Array {
   return Float32Array.from({ length: count }, () => Math.random());
@@ -37,6 +38,7 @@ export function prepare(
   spec: TrainCase,
   options: ModelOptions = {},
 ): { net: Model; x: Tensor | data.SparseRows; y: Tensor } {
+  if (spec.transformer) return prepareTransformer(spec, spec.transformer, options);
   const { widths, batchSize, batches, images, steps, activation } = spec;
   const { words = 0, length = 0 } = spec.embedding ?? {};
   const classes = widths.at(-1)!;

@@ -16,6 +16,8 @@ from peer import Unsupported, measure, measure_calls, measure_epochs, serve
 
 def forward(case, parameters, x, key):
     act = jax.nn.sigmoid if case["activation"] == "sigmoid" else jax.nn.relu
+    if case.get("transformer"):
+        return transformer(parameters, x, case["transformer"]["heads"])
     if case.get("embedding"):
         table, *parameters = parameters
         x = table[x].reshape(len(x), -1)
@@ -50,6 +52,26 @@ def lstm(w, u, b, x):
     return jax.lax.scan(step, (zeros, zeros), jnp.swapaxes(x @ w + b, 0, 1))[0][0]
 
 
+def transformer(parameters, x, heads):
+    """Logits of all steps."""
+    norm = lambda x, g, b: (x - x.mean(-1, keepdims=True)) * jax.lax.rsqrt(x.var(-1, keepdims=True) + 1e-5) * g + b
+    words, places, blocks, last, (w, b) = parameters
+    x = words[x] + places
+    for first, (wa, ba), (wo, bo), second, (w1, b1), (w2, b2) in blocks:
+        q, k, v = jnp.split((norm(x, *first) @ wa + ba).reshape(*x.shape[:2], 3 * heads, -1), 3, axis=2)
+        x = x + jax.nn.dot_product_attention(q, k, v, is_causal=True).reshape(x.shape) @ wo + bo
+        x = x + jax.nn.gelu(norm(x, *second) @ w1 + b1, approximate=False) @ w2 + b2
+    return norm(x, *last) @ w + b
+
+
+def transformer_parameters(key, width, classes, context, blocks):
+    dense = lambda i, o: (jax.random.normal(key, (i, o)) / i**0.5, jnp.zeros(o))
+    norm = lambda: (jnp.ones(width), jnp.zeros(width))
+    block = lambda: (norm(), dense(width, 3 * width), dense(width, width), norm(), dense(width, 4 * width), dense(4 * width, width))
+    table = lambda n: jax.random.normal(key, (n, width)) / 50
+    return [table(classes), table(context), [block() for _ in range(blocks)], norm(), dense(width, classes)]
+
+
 def product(x, w):
     """x may be sparse rows."""
     if not isinstance(x, tuple):
@@ -71,7 +93,10 @@ def train(case):
     if images:
         sizes = zip([images["channels"], *images["filters"]], images["filters"])
         parameters = [(jax.random.normal(key, (5, 5, i, o)) / (25 * i) ** 0.5, jnp.zeros(o)) for i, o in sizes] + parameters
-    kind, options = {"sgd": ("SGD", {"lr": 0.01}), "adagrad": ("Adagrad", {"lr": 0.01}), "adam": ("Adam", {"lr": 0.001, "eps": 1e-7})}[case["optimizer"]]
+    model = case.get("transformer")
+    if model:
+        parameters = transformer_parameters(key, *widths, model["context"], model["blocks"])
+    kind, options = {"adamw": ("AdamW", {"lr": 0.001}), "sgd": ("SGD", {"lr": 0.01}), "adagrad": ("Adagrad", {"lr": 0.01}), "adam": ("Adam", {"lr": 0.001, "eps": 1e-7})}[case["optimizer"]]
     rule, slots = jax_rules.rule(kind, options)
     table = case.get("embedding")
     if table:
@@ -82,16 +107,18 @@ def train(case):
         apart = widths[0] // nonzeros
         columns = jnp.arange(nonzeros) * apart + jax.random.randint(key, (rows, nonzeros), 0, apart)
         x = (columns, jax.random.uniform(key, (rows, nonzeros)))
-    elif table:
-        x = jax.random.randint(key, (rows, table["length"]), 0, table["words"])
+    elif table or model:
+        x = None if model else jax.random.randint(key, (rows, table["length"]), 0, table["words"])
     else:
         one = (images["side"], images["side"], images["channels"]) if images else (case["steps"], widths[0]) if case.get("steps") else (widths[0],)
         x = jax.random.uniform(key, (rows, *one))
     y = jnp.arange(rows) % widths[-1]
+    if model:
+        x, y = jax.random.randint(key, (2, rows, model["context"]), 0, widths[-1])
 
     def loss_of(parameters, x, y, key):
         logits = jax.nn.log_softmax(forward(case, parameters, x, key))
-        return -jnp.mean(jnp.take_along_axis(logits, y[:, None], axis=1))
+        return -jnp.mean(jnp.take_along_axis(logits, y[..., None], axis=-1))
 
     def step(state, index):
         parameters, slots, count = state

@@ -23,7 +23,7 @@ if backend == "torch":
 def train(case):
     if case.get("nonzeros"):
         raise Unsupported("sparse rows")
-    if case.get("steps"):
+    if case.get("steps") or case.get("transformer"):
         raise Unsupported("sequences")
     widths, images = case["widths"], case.get("images")
     rows = case["batchSize"] * case["batches"]

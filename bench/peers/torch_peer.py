@@ -33,7 +33,35 @@ class Recurrent(nn.Module):
         return self.lstm(x)[0][:, -1]
 
 
-RATES = {"sgd": ("SGD", 0.01), "adagrad": ("Adagrad", 0.01), "adam": ("Adam", 0.001)}
+class Block(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.all, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.dense = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, x):
+        n, steps, width = x.shape
+        q, k, v = (part.view(n, steps, self.heads, -1).transpose(1, 2) for part in self.all(self.norms[0](x)).chunk(3, dim=2))
+        y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(y.transpose(1, 2).reshape(n, steps, width))
+        return x + self.dense(self.norms[1](x))
+
+
+class Transformer(nn.Module):
+    """Logits of all steps, [n, classes, steps]."""
+
+    def __init__(self, width, classes, context, heads, blocks):
+        super().__init__()
+        self.words, self.places = nn.Embedding(classes, width), nn.Parameter(torch.randn(context, width) / 50)
+        self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(blocks)), nn.LayerNorm(width), nn.Linear(width, classes))
+
+    def forward(self, x):
+        return self.blocks(self.words(x) + self.places).transpose(1, 2)
+
+
+RATES = {"adamw": ("AdamW", 0.001), "sgd": ("SGD", 0.01), "adagrad": ("Adagrad", 0.01), "adam": ("Adam", 0.001)}
 
 
 def make_step(case, way, compiled, last=False, sparse=False):
@@ -52,6 +80,8 @@ def make_step(case, way, compiled, last=False, sparse=False):
         if case["dropout"]:
             layers.append(nn.Dropout(case["dropout"]))
     model = nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+    if case.get("transformer"):
+        model = Transformer(*widths, **case["transformer"])
     if last:
         model = model.to(memory_format=torch.channels_last)
     kind, rate = RATES[case["optimizer"]]
@@ -81,6 +111,9 @@ def train(case):
         x = torch.randint(table["words"], (rows, table["length"]))
     formats = {False: x, True: x.to(memory_format=torch.channels_last)} if images else {False: x}
     y = torch.arange(rows) % widths[-1]
+    if case.get("transformer"):
+        x, y = torch.randint(widths[-1], (2, rows, case["transformer"]["context"]))
+        formats = {False: x}
     way, step = None, None
     if mode == "best":
         steps = {}

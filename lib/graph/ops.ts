@@ -1,5 +1,6 @@
 // The public `ops`: one export per row of native/ops/ops.def that users call.
 export * from './ops/activations.js';
+export { type AttentionOptions, attention } from './ops/attention.js';
 export {
   abs,
   add,

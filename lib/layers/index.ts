@@ -2,6 +2,7 @@
 import { type Kind, register, registerBase } from '../config/registry.js';
 import { Activation, activation } from './activation.js';
 import { table } from './activations.js';
+import { AdditiveAttention, Attention, additiveAttention, attention } from './attention.js';
 import { Conv1D, Conv2D, conv1d, conv2d } from './conv.js';
 import { DepthwiseConv2D, depthwiseConv2d, SeparableConv2D, separableConv2d } from './conv-depthwise.js';
 import { Conv2DTranspose, conv2dTranspose } from './conv-transpose.js';
@@ -37,6 +38,7 @@ import {
   globalMaxPooling2d,
 } from './pooling-global.js';
 import * as merge from './merge.js';
+import { MultiHeadAttention, multiHeadAttention } from './multi-head-attention.js';
 import { normalizationEntries } from './normalization-entries.js';
 import { Permute, permute } from './permute.js';
 import { RepeatVector, repeatVector } from './repeat-vector.js';
@@ -46,6 +48,14 @@ export type { Weight } from './weight.js';
 
 export { Activation, type ActivationOptions, activation } from './activation.js';
 export type { Activation as ActivationLike, ActivationFunction, ActivationName } from './activations.js';
+export {
+  AdditiveAttention,
+  type AdditiveAttentionOptions,
+  Attention,
+  type AttentionLayerOptions,
+  additiveAttention,
+  attention,
+} from './attention.js';
 export { Conv1D, type Conv1DOptions, Conv2D, type Conv2DOptions, conv1d, conv2d } from './conv.js';
 export type { ConvLayerOptions, KernelOptions, Sizes } from './conv-base.js';
 export {
@@ -115,6 +125,7 @@ export {
   Subtract,
   subtract,
 } from './merge.js';
+export { MultiHeadAttention, type MultiHeadAttentionOptions, multiHeadAttention } from './multi-head-attention.js';
 export * from './normalizations.js';
 export type { OneOrMore } from './output.js';
 export { Permute, type PermuteOptions, permute } from './permute.js';
@@ -162,6 +173,8 @@ function weights(...names: string[]): Record<string, Kind> {
 register('layer', (value) => value instanceof Layer, {
   Activation: { type: Activation, make: activation, nested: { activation: 'activation' } },
   Add: { type: merge.Add, make: merge.add },
+  AdditiveAttention: { type: AdditiveAttention, make: additiveAttention },
+  Attention: { type: Attention, make: attention },
   Average: { type: merge.Average, make: merge.average },
   Concatenate: { type: Concatenate, make: concatenate },
   Dense: {
@@ -225,6 +238,7 @@ register('layer', (value) => value instanceof Layer, {
   Lambda: { type: Lambda, make: lambda, nested: { function: 'activation' } },
   Maximum: { type: merge.Maximum, make: merge.maximum },
   Minimum: { type: merge.Minimum, make: merge.minimum },
+  MultiHeadAttention: { type: MultiHeadAttention, make: multiHeadAttention, nested: weights('kernel', 'bias') },
   Multiply: { type: merge.Multiply, make: merge.multiply },
   Permute: { type: Permute, make: permute },
   RepeatVector: { type: RepeatVector, make: repeatVector },

@@ -2,6 +2,7 @@
 // the functor or kernel of the same name.
 #include <cmath>
 
+#include "autodiff/attention.h"
 #include "autodiff/gradients.h"
 #include "autodiff/recurrent.h"
 #include "core/error.h"
@@ -91,6 +92,8 @@ NodeId decompose(Graph& graph, NodeId id) {
       case Op::lstmGrad:
       case Op::gruGrad:
         return decompose_recurrent(graph, node);
+      case Op::attentionGrad:
+        return decompose_attention(graph, node);
       default:
         throw Error(code::kInternal, std::string("No decomposition of ") + name_of(node.op) + ".");
     }

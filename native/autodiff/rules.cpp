@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "autodiff/attention.h"
 #include "autodiff/gradients.h"
 #include "autodiff/recurrent.h"
 #include "core/error.h"
@@ -194,6 +195,7 @@ Result grad_sparse_softmax_cross_entropy(const Tangents& t) {
 }
 
 Result grad_recurrent(const Tangents& t) { return recurrent_gradients(t); }
+Result grad_attention(const Tangents& t) { return attention_gradients(t); }
 // ---- convolution and pooling --------------------------------------------------------------------------------------
 
 /// Attributes of a derivative: those of the op, and the spatial size of its result where it has one.

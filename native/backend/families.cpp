@@ -17,6 +17,9 @@ Family family_of(Op op) {
       return Family::reduce;
     case Op::argmax:
       return Family::argmax;
+    case Op::attention:
+    case Op::attentionGrad:
+      return Family::attention;
     case Op::simpleRNN:
     case Op::simpleRNNGrad:
     case Op::lstm:

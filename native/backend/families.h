@@ -9,6 +9,7 @@ enum class Family {
   matmul,
   reduce,  // sum max min
   argmax,
+  attention,  // attention and its gradient
   recurrent,  // simpleRNN lstm gru and their gradients
   rows,       // softmax and its relatives
   copy,       // identity stopGradient reshape transpose broadcastTo slice concat pad

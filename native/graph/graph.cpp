@@ -76,6 +76,12 @@ size_t first_float(Op op) {
   return sparse ? 2 : SIZE_MAX;
 }
 
+/// All operands but a mask, which is int32 or float32 as it comes.
+size_t attention_floats(Op op, size_t operands) {
+  const size_t first = op == Op::attentionGrad ? 2 : 0;
+  return op != Op::attention && op != Op::attentionGrad ? 0 : first + (operands - first < 3 ? 1 : 3);
+}
+
 }  // namespace
 
 NodeId Graph::push(Node node) {
@@ -121,6 +127,8 @@ NodeId Graph::add(Op op, const std::vector<NodeId>& given, Attrs attrs) {
         for (NodeId& id : inputs) id = convert(id, DType::float32);
     } else {
       for (int i = 0; i < leading_floats(op); ++i) inputs[i] = convert(inputs[i], DType::float32);
+      for (size_t i = 0; i < attention_floats(op, inputs.size()) && i < inputs.size(); ++i)
+        inputs[i] = convert(inputs[i], DType::float32);
       for (size_t i = first_float(op); i < inputs.size(); ++i) inputs[i] = convert(inputs[i], DType::float32);
     }
 

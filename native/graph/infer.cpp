@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "graph/graph.h"
+#include "graph/infer_attention.h"
 #include "graph/infer_recurrent.h"
 #include "graph/infer_windows.h"
 
@@ -354,6 +355,8 @@ Inferred shape_sparse_dropout(Op op, const Inputs& inputs, Attrs& attrs) {
   return {inputs[2]->shape, DType::float32};
 }
 
+using attention::shape_attention;
+using attention::shape_attention_grad;
 using recurrent::shape_recurrent;
 using recurrent::shape_recurrent_grad;
 using namespace windows;

@@ -2,6 +2,7 @@
 
 #include "backend/families.h"
 #include "core/touched_rows.h"
+#include "graph/attention.h"
 #include "plan/plan.h"
 #include "plan/row_gradients.h"
 
@@ -71,6 +72,14 @@ double flops_of(const Plan& plan, const Step& step) {
     return 2 * out * static_cast<double>(k) + after;
   }
   if (is_elementwise(step.op)) return out;
+  if (family_of(step.op) == Family::attention) {  // two products forward, five backward
+    const AttentionSizes s = attention_sizes(step.op, static_cast<int>(step.inputs.size()), [&](int i) -> const Shape& {
+      return plan.values[static_cast<size_t>(step.inputs[static_cast<size_t>(i)])].shape;
+    });
+    const double scores = static_cast<double>(s.scores().size());
+    const int64_t each = step.op == Op::attention ? s.dim + s.value_dim : 3 * s.dim + 2 * s.value_dim;
+    return 2 * scores * static_cast<double>(each);
+  }
   if (family_of(step.op) == Family::recurrent) {  // the products with the recurrent kernel, forward or backward
     const Shape &sequence = plan.values[step.inputs[0]].shape, &kernel = plan.values[step.inputs[1]].shape;
     return 2 * static_cast<double>(sequence[0] * sequence[1]) * static_cast<double>(kernel.size()) + out;

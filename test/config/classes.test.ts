@@ -86,6 +86,8 @@ const convolution = {
   ...weightOptions('bias', 5),
 };
 
+const unprojected = { ...sequences, dropout: 0.25, useCausalMask: true, seed: 7 };
+
 const axes = { inputAxes: [1, -2], outputAxes: [0] };
 
 const affine = {
@@ -109,6 +111,12 @@ const rows: Record<string, Record<string, Row>> = {
       also: [{ activation: ops.exp }],
     },
     Add: { factory: 'add', options: base },
+    AdditiveAttention: { factory: 'additiveAttention', options: { ...unprojected, useScale: false }, also: [{}] },
+    Attention: {
+      factory: 'attention',
+      options: { ...unprojected, useScale: true, scoreMode: 'concat' },
+      also: [{ useScale: true }],
+    },
     Average: { factory: 'average', options: base },
     Concatenate: { factory: 'concatenate', options: { ...base, axis: 1 } },
     Dense: {
@@ -264,6 +272,30 @@ const rows: Record<string, Record<string, Row>> = {
     Lambda: { factory: 'lambda', options: { ...base, function: ops.exp, outputShape: [2, 3] } },
     Maximum: { factory: 'maximum', options: base },
     Minimum: { factory: 'minimum', options: base },
+    MultiHeadAttention: {
+      factory: 'multiHeadAttention',
+      options: {
+        ...sequences,
+        numHeads: 2,
+        keyDim: 3,
+        valueDim: 5,
+        dropout: 0.25,
+        useBias: false,
+        outputShape: [3, 2],
+        useCausalMask: true,
+        ...weightOptions('kernel', 3),
+        ...weightOptions('bias', 5),
+        seed: 7,
+      },
+      also: [
+        {
+          numHeads: 1,
+          keyDim: 2,
+          kernelInitializer: initializers.glorotUniform({ seed: 1 }),
+          biasInitializer: initializers.randomUniform({ seed: 9 }),
+        },
+      ],
+    },
     Multiply: { factory: 'multiply', options: base },
     Permute: { factory: 'permute', options: { ...base, dims: [2, 1] } },
     RepeatVector: { factory: 'repeatVector', options: { ...base, inputShape: [6], n: 4 } },
@@ -896,6 +928,7 @@ const required: Record<string, Options> = {
   learningRateScheduler: { schedule: schedules.constant(0.5) },
   lstm: { units: 1 },
   modelCheckpoint: { path: 'm' },
+  multiHeadAttention: { numHeads: 1, keyDim: 1 },
   permute: { dims: [1] },
   repeatVector: { n: 1 },
   rescaling: { scale: 1 },

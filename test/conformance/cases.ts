@@ -1,6 +1,7 @@
 // One case or more for every row of the op table.
 import { ops, type Tensor } from 'downhill';
 import fc from 'fast-check';
+import { attentionCases } from './attention-cases.js';
 import * as formulas from './formulas.js';
 import { alongAxis, at, build, indicesOf, map, matmul, type Nd, reduce, sizeOf, swapLast, transpose } from './nd.js';
 import {
@@ -614,6 +615,7 @@ export const cases: Case[] = [
   argmaxCase,
   matmulCase,
   sparseMatmulCase,
+  ...attentionCases,
   ...recurrentCases,
   ...windowCases,
   rowCase('softmax', formulas.softmax),

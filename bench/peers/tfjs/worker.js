@@ -68,7 +68,7 @@ let before = { user: 0, system: 0 };
 
 async function outcome(one) {
   const kinds = { train, matmul };
-  if (!kinds[one.kind] || one.nonzeros || one.images || one.embedding || one.steps) return { unsupported: one.kind };
+  if (!kinds[one.kind] || one.nonzeros || one.images || one.embedding || one.steps || one.transformer) return { unsupported: one.kind };
   try {
     const samples = await kinds[one.kind](one);
     const { user, system } = process.cpuUsage();

@@ -25,6 +25,8 @@ std::unique_ptr<Launch> compile_step(const Build& build) {
       return compile_reduce(build);
     case Family::argmax:
       return compile_argmax(build);
+    case Family::attention:
+      return compile_attention(build);
     case Family::recurrent:
       return compile_recurrent(build);
     case Family::rows:

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "backend/cuda/api.h"
+#include "backend/cuda/commands/attention.h"
 #include "backend/cuda/commands/conv.h"
 #include "backend/cuda/commands/elementwise.h"
 #include "backend/cuda/commands/indexing.h"

@@ -9,7 +9,8 @@ constexpr int64_t kMaxElements = 1 << 14;
 }  // namespace
 
 NodeId fold_constant(Ir& ir, const Node& node) {
-  if (node.inputs.empty() || node.op == Op::dropout || node.shape.size() > kMaxElements) return -1;
+  const bool draws = node.attrs.number("rate") > 0;
+  if (node.inputs.empty() || draws || node.shape.size() > kMaxElements) return -1;
   for (NodeId input : node.inputs)
     if (ir.nodes[input].op != Op::constant) return -1;
 

@@ -1,4 +1,5 @@
 // Puts the kernels of this instruction set together.
+#include "backend/cpu/kernels/attention_entry.h"
 #include "backend/cpu/kernels/conv_entry.h"
 #include "backend/cpu/kernels/entries.h"
 #include "backend/cpu/kernels/matmul_entry.h"
@@ -24,6 +25,7 @@ const KernelTable& DH_TABLE_OF(DH_ISA)() {
     DH_ISA::fill_random(t.random);
     t.multiply_adds = DH_ISA::multiply_adds;
     DH_ISA::fill_sparse(t.sparse);
+    t.attention = DH_ISA::attention_kernels;
     t.recurrent = DH_ISA::recurrent_kernels;
     t.conv = DH_ISA::conv_kernels;
     t.pool = DH_ISA::pool_kernels;

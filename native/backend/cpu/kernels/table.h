@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/cpu/kernels/attention.h"
 #include "backend/cpu/kernels/conv.h"
 #include "backend/cpu/kernels/matmul.h"
 #include "backend/cpu/kernels/recurrent.h"
@@ -125,6 +126,7 @@ struct KernelTable {
   ReduceKernels reduce;
   MovementKernels movement;
   SparseKernels sparse;
+  AttentionKernels attention;
   RecurrentKernels recurrent;
   ConvKernels conv;
   PoolKernels pool;

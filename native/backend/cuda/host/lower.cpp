@@ -15,6 +15,8 @@ void lower(Lowering& lowering) {
       return lower_reduce(lowering);
     case Family::argmax:
       return lower_argmax(lowering);
+    case Family::attention:
+      return lower_attention(lowering);
     case Family::recurrent:
       return lower_recurrent(lowering);
     case Family::rows:

@@ -63,6 +63,7 @@ void lower_pool(Lowering& lowering);
 void lower_sparse(Lowering& lowering);  // sparseMatmul sparseMatmulGrad sparseDropout
 void lower_reduce(Lowering& lowering);  // sum max min
 void lower_argmax(Lowering& lowering);
+void lower_attention(Lowering& lowering);
 void lower_recurrent(Lowering& lowering);  // simpleRNN lstm gru and their gradients
 void lower_rows(Lowering& lowering);
 void lower_matmul(Lowering& lowering);

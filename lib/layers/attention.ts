@@ -1,0 +1,206 @@
+// Attention without projections: Luong's by products, Bahdanau's by sums.
+import type { Config } from '../config/values.js';
+import * as ops from '../graph/ops.js';
+import { attend } from '../graph/ops/attention.js';
+import { dropout as drop } from '../graph/ops/dropout.js';
+import { resolveInitializer } from '../initializers/index.js';
+import type { Options } from '../options.js';
+import type { Shape } from '../tensor/shape.js';
+import { attentionCall, attentionMask, attentionShapes } from './attention-base.js';
+import { Draws } from './draws.js';
+import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import type { OneOrMore } from './output.js';
+import type { Weight } from './weight.js';
+
+export interface AdditiveAttentionOptions extends LayerOptions {
+  /** Whether a learned weight multiplies the scores. */
+  useScale?: boolean;
+  /** Fraction of the probabilities that is dropped while training. */
+  dropout?: number;
+  /** Whether a step sees those up to its own alone; false by default. In Keras an argument of the call. */
+  useCausalMask?: boolean;
+  /** Fixes what dropout drops; by default drawn from the library's seed. */
+  seed?: number;
+}
+
+export interface AttentionLayerOptions extends AdditiveAttentionOptions {
+  /** 'dot': q · k; 'concat': Σ tanh(q + k), which holds all sums of two steps at once. */
+  scoreMode?: 'dot' | 'concat';
+}
+
+/** Hides a score, as in Keras. */
+const kHidden = -1e9;
+
+abstract class Unprojected extends Layer {
+  readonly useScale: boolean;
+  readonly dropout: number;
+  readonly useCausalMask: boolean;
+  protected readonly draws: Draws;
+
+  constructor(kind: string, read: Options<AdditiveAttentionOptions>, useScale: boolean) {
+    super(kind, read as Options<LayerOptions>);
+    this.useScale = read.flag('useScale', useScale);
+    this.dropout = read.number('dropout', 0, { min: 0, below: 1 });
+    this.useCausalMask = read.flag('useCausalMask', false);
+    this.draws = new Draws(read.optionalCount('seed', { min: 0 }));
+  }
+
+  /** With the seed in use, so that a rebuilt layer draws the same masks. */
+  override getConfig(): Config {
+    const { useScale, dropout, useCausalMask } = this;
+    return { ...super.getConfig(), useScale, dropout, useCausalMask, seed: this.draws.seed };
+  }
+
+  override restoreSeed(seed: number): void {
+    this.draws.seed = seed;
+  }
+
+  override get takesSeveral(): boolean {
+    return true;
+  }
+
+  override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
+    const { query, value, key } = this.shapesOf(inputShape);
+    if (query[1] !== key[1]) throw this.mismatch('as many features in the query as in the key', inputShape);
+    return [query[0], value[1]];
+  }
+
+  protected shapesOf(inputShape: OneOrMore<Shape>) {
+    return attentionShapes(this, inputShape, 1, (expected) => this.mismatch(expected, inputShape));
+  }
+
+  protected dropping(x: Computed, { training }: CallContext): { rate: number; key: number } | undefined {
+    return training && this.dropout > 0 ? { rate: this.dropout, key: this.draws.keyFor(x) } : undefined;
+  }
+
+  /** softmax(scores) · value, of scores (n, steps, keys). */
+  protected attendBy(scores: Computed, value: Computed, mask: Computed | null, context: CallContext): Computed {
+    const [n, steps, keys] = scores.shape;
+    let hidden = scores;
+    if (mask) {
+      const seen = attentionMask(mask)!;
+      hidden = ops.where(ops.reshape(seen, [n, ...seen.shape.slice(2)]), hidden, kHidden);
+    }
+    if (this.useCausalMask) {
+      const order = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
+      const seen = ops.lessEqual(ops.reshape(order(keys), [1, keys]), ops.reshape(order(steps), [steps, 1]));
+      hidden = ops.where(seen, hidden, kHidden);
+    }
+    const probabilities = ops.softmax(hidden);
+    const dropping = this.dropping(scores, context);
+    return ops.matmul(dropping ? drop(probabilities, dropping) : probabilities, value);
+  }
+}
+
+/** Σ tanh terms of every query with every key: (n, steps, keys, features). */
+function sums(query: Computed, key: Computed): Computed {
+  const [n, steps, features] = query.shape;
+  return ops.add(ops.reshape(query, [n, steps, 1, features]), ops.reshape(key, [n, 1, key.shape[1], features]));
+}
+
+export class Attention extends Unprojected {
+  override readonly type = 'Attention';
+  readonly scoreMode: 'dot' | 'concat';
+  #scale: Weight | null = null; // ()
+  #concat: Weight | null = null; // ()
+
+  constructor(options?: AttentionLayerOptions) {
+    const read = layerOptions<AttentionLayerOptions>('attention', options, [
+      'useScale',
+      'scoreMode',
+      'dropout',
+      'useCausalMask',
+      'seed',
+    ]);
+    super('attention', read as Options<AdditiveAttentionOptions>, false);
+    this.scoreMode = read.oneOf('scoreMode', ['dot', 'concat'], 'dot');
+  }
+
+  override getConfig(): Config {
+    return { ...super.getConfig(), scoreMode: this.scoreMode };
+  }
+
+  protected override declareWeights(): void {
+    const ones = () => resolveInitializer('scale', 'ones');
+    if (this.useScale) this.#scale = this.addWeight('scale', [], ones());
+    if (this.scoreMode === 'concat') this.#concat = this.addWeight('concat_score_weight', [], ones());
+  }
+
+  override call(x: OneOrMore<Computed>, context: CallContext): Computed {
+    const { query, value, key, mask } = attentionCall(this, x);
+    const scaled = (scores: Computed) => (this.#scale ? ops.mul(scores, this.#scale.variable) : scores);
+    if (this.#concat) {
+      const scores = ops.sum(ops.tanh(scaled(sums(query, key))), -1);
+      return this.attendBy(ops.mul(scores, this.#concat.variable), value, mask, context);
+    }
+    const single = (rows: Computed) => ops.reshape(rows, [...rows.shape.slice(0, 2), 1, rows.shape[2]]);
+    const operands = [scaled(query), key, value].map(single);
+    const options = { mask: attentionMask(mask), causal: this.useCausalMask, scale: 1 };
+    const y = attend(operands, options, this.dropping(query, context));
+    return ops.reshape(y, [y.shape[0], y.shape[1], y.shape[3]]);
+  }
+}
+
+export class AdditiveAttention extends Unprojected {
+  override readonly type = 'AdditiveAttention';
+  #scale: Weight | null = null; // (features)
+
+  constructor(options?: AdditiveAttentionOptions) {
+    const read = layerOptions<AdditiveAttentionOptions>('additiveAttention', options, [
+      'useScale',
+      'dropout',
+      'useCausalMask',
+      'seed',
+    ]);
+    super('additive_attention', read, true);
+  }
+
+  override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
+    const features = this.#scale?.shape[0];
+    if (features !== undefined && this.shapesOf(inputShape).query[1] !== features)
+      throw this.mismatch(`${features} features in query and key, as when it was built`, inputShape);
+    return super.computeOutputShape(inputShape);
+  }
+
+  protected override declareWeights(inputShape: OneOrMore<Shape>): void {
+    const features = this.shapesOf(inputShape).query[1];
+    if (this.useScale) this.#scale = this.addWeight('scale', [features], resolveInitializer('scale', 'glorotUniform'));
+  }
+
+  override call(x: OneOrMore<Computed>, context: CallContext): Computed {
+    const { query, value, key, mask } = attentionCall(this, x);
+    const terms = ops.tanh(sums(query, key));
+    const scores = ops.sum(this.#scale ? ops.mul(terms, this.#scale.variable) : terms, -1);
+    return this.attendBy(scores, value, mask, context);
+  }
+}
+
+/**
+ * Luong's attention: softmax(q · k) V without projections.
+ *
+ * @param options useScale (false): a learned factor of the scores; scoreMode ('dot'; 'concat': w Σ tanh(q + k)), dropout (0) of the probabilities,
+ *   useCausalMask (false), seed, activityRegularizer, inputShape, name, trainable
+ * @returns a layer of one input or of a list: query [n, steps, features], value [n, keys, …], key (the value by default), mask [n, steps, keys], 0 where
+ *   a key is hidden; it gives [n, steps, features of the value]. Weights scale () and, of 'concat', concat_score_weight ()
+ * @throws UNKNOWN_OPTION, INVALID_ARGUMENT, SHAPE_MISMATCH
+ * @example
+ * const context = layers.attention({ useScale: true }).apply([decoded, encoded]);
+ * @see Luong et al. 2015, arXiv:1508.04025; https://keras.io/api/layers/attention_layers/attention/
+ */
+export function attention(options?: AttentionLayerOptions): Attention {
+  return new Attention(options);
+}
+
+/**
+ * Bahdanau's attention: softmax(Σ scale · tanh(q + k)) V without projections.
+ *
+ * @param options useScale (true), dropout (0) of the probabilities, useCausalMask (false), seed, activityRegularizer, inputShape, name, trainable
+ * @returns a layer of the inputs of `attention`; weight scale (features)
+ * @throws UNKNOWN_OPTION, INVALID_ARGUMENT, SHAPE_MISMATCH
+ * @example
+ * const context = layers.additiveAttention().apply([decoded, encoded]);
+ * @see Bahdanau et al. 2015, arXiv:1409.0473; https://keras.io/api/layers/attention_layers/additive_attention/
+ */
+export function additiveAttention(options?: AdditiveAttentionOptions): AdditiveAttention {
+  return new AdditiveAttention(options);
+}
