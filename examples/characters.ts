@@ -11,11 +11,19 @@ import { uniform } from './lecture/support/random.js';
 import { compare } from './support/compare.js';
 import { settings } from './support/settings.js';
 
-const options = { text: '', size: 150_000, length: 64, width: 64, heads: 4, layers: 2, epochs: 6, sample: 300 };
+const options = { text: '', size: 150_000, length: 64, width: 64, heads: 4, layers: 2, epochs: 10, sample: 400 };
 const { text: path, size, length, width, heads, layers: depth, epochs, sample, seed } = settings(options);
 const docs = fileURLToPath(new URL('../docs', import.meta.url));
-const files = path ? [path] : readdirSync(docs).filter((name) => name.endsWith('.md')).sort().map((name) => `${docs}/${name}`);
-const text = files.map((file) => readFileSync(file, 'utf8')).join('\n').slice(0, size);
+const files = path
+  ? [path]
+  : readdirSync(docs)
+      .filter((name) => name.endsWith('.md'))
+      .sort()
+      .map((name) => `${docs}/${name}`);
+const text = files
+  .map((file) => readFileSync(file, 'utf8'))
+  .join('\n')
+  .slice(0, size);
 
 // Characters as numbers, cut into rows; the target of each character is the one that follows it. The last tenth of the text is held back.
 const alphabet = [...new Set(text)].sort();
@@ -28,7 +36,9 @@ const rows = (from: number, to: number) => ({
 });
 const cut = Math.floor(0.9 * count);
 const [train, held] = [rows(0, cut), rows(cut, count)];
-console.log(`${text.length} characters, ${alphabet.length} different ones; ${cut} rows of ${length} to learn from, ${count - cut} held back`);
+console.log(
+  `${text.length} characters, ${alphabet.length} different ones; ${cut} rows of ${length} to learn from, ${count - cut} held back`,
+);
 
 /** Vectors of characters, plus those of their places. */
 class CharactersAndPlaces extends layers.Layer {
@@ -82,7 +92,10 @@ class Block extends layers.Layer {
   }
   override call(x: layers.Computed, context: layers.CallContext) {
     const run = (x: layers.Computed, stack: layers.Layer[]) =>
-      ops.add(x, stack.reduce((y, layer) => layer.apply(y, context), x));
+      ops.add(
+        x,
+        stack.reduce((y, layer) => layer.apply(y, context), x),
+      );
     return run(run(x, this.#attention), this.#network);
   }
 }
@@ -96,20 +109,23 @@ const network = () =>
   ]);
 network().summary();
 
-/** Goes on from a beginning, a character at a time, drawn from the model's probabilities. A place sees none behind it: what stands there is free. */
-async function write(net: ReturnType<typeof network>, beginning: string): Promise<string> {
+/** Goes on from a beginning, a character at a time, each drawn from the model's probabilities. A place sees none behind it: what stands there is free. */
+async function write(net: ReturnType<typeof network>, beginning: Int32Array): Promise<string> {
   const draws = uniform(sample, seed);
-  let written = beginning;
-  while (written.length < sample) {
+  const written = Array.from(beginning);
+  for (const draw of draws) {
     const end = written.slice(-length);
     const row = new Int32Array(length);
-    row.set(Array.from(end, (character) => numberOf.get(character)!));
-    const logits = (await net.predict(row, { batchSize: 1 })).dataSync().subarray((end.length - 1) * alphabet.length);
-    const powers = Array.from(alphabet, (_, i) => Math.exp(logits[i] / 0.7)); // a little bolder than the probabilities themselves
-    let left = draws[written.length] * powers.reduce((a, b) => a + b);
-    written += alphabet[powers.findIndex((power) => (left -= power) < 0)] ?? ' ';
+    row.set(end);
+    const logits = (await net.predict(row)).dataSync().subarray((end.length - 1) * alphabet.length);
+    // Sharper than the probabilities themselves.
+    const powers = Array.from(alphabet, (_, i) => Math.exp(logits[i] / 0.7));
+    let rest = draw * powers.reduce((a, b) => a + b);
+    let next = 0;
+    while (next < alphabet.length - 1 && rest >= powers[next]) rest -= powers[next++];
+    written.push(next);
   }
-  return written;
+  return written.map((number) => alphabet[number]).join('');
 }
 
 const steps = epochs * Math.ceil(cut / 32);
@@ -131,7 +147,7 @@ const table = await compare(choices, seed, async (optimizer, title) => {
   const fit = { epochs, batchSize: 32, verbose: 2 as const, validationData: [held.x, held.y] as const };
   const { history } = await net.fit(train.x, train.y, fit);
   const [loss, accuracy] = [history.val_loss.at(-1)!, history.val_accuracy.at(-1)!];
-  if (loss < best.cost) best = { cost: loss, title, text: await write(net, 'The ') };
+  if (loss < best.cost) best = { cost: loss, title, text: await write(net, held.x.subarray(0, 16)) };
   return {
     ...Object.fromEntries(history.loss.map((cost, i) => [`epoch ${i + 1}`, cost])),
     'held back': loss,

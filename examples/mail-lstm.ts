@@ -35,9 +35,12 @@ const { train, test: held } = divide(rest.x, rest.y, 0.15);
 const vocabulary = data.bagOfWords(train.x, { vocabulary: words, minDocuments: 2 });
 const read = (x: string[]) => tokens(vocabulary, x, length);
 const [x, xHeld, xTest] = [read(train.x), read(held.x), read(test.x)];
-const known = x.reduce((count, token) => count + Number(token > 1), 0) / x.reduce((n, token) => n + Number(token > 0), 0);
+const known =
+  x.reduce((count, token) => count + Number(token > 1), 0) / x.reduce((n, token) => n + Number(token > 0), 0);
 console.log(`${train.y.length} mails to learn from, ${held.y.length} to stop by, ${test.y.length} to judge by`);
-console.log(`${vocabulary.vocabulary.length} words are ${(100 * known).toFixed(0)} % of the first ${length} of each mail`);
+console.log(
+  `${vocabulary.vocabulary.length} words are ${(100 * known).toFixed(0)} % of the first ${length} of each mail`,
+);
 
 const network = () =>
   sequential([
@@ -71,5 +74,7 @@ const rows = await compare(choices, seed, async (optimizer) => {
     'test 0-1 loss': zeroOneLoss,
   };
 });
-console.log(`\nStopped on the 0-1 loss of mails held back, at most ${epochs} epochs; then judged by ${test.y.length} others`);
+console.log(
+  `\nStopped on the 0-1 loss of mails held back, at most ${epochs} epochs; then judged by ${test.y.length} others`,
+);
 console.table(rows);

@@ -123,3 +123,26 @@ test('LSTMs that read mail, stopped on the 0-1 loss', async () => {
     expect(row['held back, 0-1'], name).toBeLessThanOrEqual(0.6);
   }
 });
+
+test('a transformer of characters learns a text by heart, and writes it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'downhill-text-'));
+  try {
+    const path = join(folder, 'text.txt');
+    const line = 'the quick brown fox jumps over the lazy dog. ';
+    writeFileSync(path, line.repeat(120));
+    const small = { length: 16, width: 16, heads: 2, layers: 1, epochs: 8, sample: 60 };
+    const text = await run('characters', { text: path, ...small });
+    expect(text).toMatch(/^Epoch 8\/8 .* val_loss: \S+ - val_accuracy: \S+$/m);
+    const [table] = tables(text).slice(-1);
+    expect(Object.keys(table)).toEqual(['AdamW', 'Adam', 'Muon', 'RMSProp', 'SGD, momentum']);
+    expect(Math.min(...Object.values(table).map((row) => row['held back']))).toBeLessThan(1);
+    expect(
+      text
+        .split(' writes:\n')[1]
+        .split(' ')
+        .filter((word) => line.includes(word)).length,
+    ).toBeGreaterThan(6);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
