@@ -84,7 +84,7 @@ test('texts as numbers of words: padded in front, cut behind, unknown words are 
 });
 
 test('the Adam paper’s convolutional network, with dropout and without', async () => {
-  const text = await run('adam-cnn', { examples: 400, tests: 100, epochs: 3, filters: 8, units: 32 });
+  const text = await run('adam-cnn', { examples: 256, tests: 100, epochs: 3, filters: 8, units: 32 });
   expect(text).toMatch(/max_pooling2d_2 \(MaxPooling2D\) +│ \(None, 4, 4, 16\)/);
   const [without, dropout] = tables(text).slice(-2);
   for (const table of [without, dropout]) {
