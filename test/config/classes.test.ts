@@ -111,7 +111,7 @@ const rows: Record<string, Record<string, Row>> = {
       also: [{ activation: ops.exp }],
     },
     Add: { factory: 'add', options: base },
-    AdditiveAttention: { factory: 'additiveAttention', options: { ...unprojected, useScale: false }, also: [{}] },
+    AdditiveAttention: { factory: 'additiveAttention', options: { ...unprojected, useScale: false } },
     Attention: {
       factory: 'attention',
       options: { ...unprojected, useScale: true, scoreMode: 'concat' },
