@@ -2,8 +2,8 @@
 // stopped on the true 0-1 loss of mails it does not see, and a table compares optimizers.
 //
 //   npm install --prefix examples/mails           the mails, 110 MB
-//   npx tsx examples/mail-lstm.ts                 2,500 of them
-//   npx tsx examples/mail-lstm.ts --mails 6046 --length 200 --epochs 10
+//   npx tsx examples/mail-lstm.ts
+//   npx tsx examples/mail-lstm.ts --mails 2500 --words 5000 --length 100
 //   npx tsx examples/mail-lstm.ts --invented 400  made up instead
 import { fileURLToPath } from 'node:url';
 import { callbacks, data, layers, optimizers, sequential } from 'downhill';
