@@ -282,3 +282,4 @@ register(
   (value) => typeof value === 'function',
   Object.fromEntries(Object.entries(table).map(([name, activation]) => [name, { make: () => activation }])),
 );
+export type { Weight } from './weight.js';
