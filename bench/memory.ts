@@ -1,4 +1,4 @@
-// What computing layers again saves and costs: bytes and time of a training step, with and without. The table of docs/memory.md.
+// What computing layers again saves and costs: bytes and time of a training step, with and without.
 //   npx tsx bench/memory.ts [--rounds 5]
 import { layers, type Memory, type Model, optimizers, seed, sequential } from 'downhill';
 import { parseArgs } from 'node:util';
