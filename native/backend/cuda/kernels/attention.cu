@@ -6,7 +6,7 @@
 #include "backend/cuda/kernels/grid.cuh"
 #include "core/philox.h"
 #include "ops/attention.h"
-#include "ops/movement.h"
+#include "ops/noise.h"
 
 namespace downhill::cuda {
 
