@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -12,6 +13,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     // One process per file: thread counts, instruction sets and seeds are process-wide state of the addon.
     pool: 'forks',
+    maxWorkers: availableParallelism(), // vitest's own choice leaves one core idle
+    maxConcurrency: availableParallelism(),
     projects: [
       {
         extends: true,

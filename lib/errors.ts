@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'NON_FINITE'
   | 'DISPOSED'
   | 'OUT_OF_MEMORY'
+  | 'MEMORY_LIMIT'
   | 'NOT_DIFFERENTIABLE'
   | 'NOT_BUILT'
   | 'NOT_COMPILED'

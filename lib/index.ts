@@ -64,5 +64,6 @@ export type { CompileOptions as ModelCompileOptions } from './training/compiled.
 export type { EvaluateOptions } from './training/evaluate.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { PredictOptions } from './training/predict.js';
+export type { Memory, MemoryOptions } from './training/memory.js';
 export type { ModelProfileOptions } from './training/profile.js';
 export type { StepBatch, StepResult } from './training/train-step.js';

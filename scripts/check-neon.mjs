@@ -11,6 +11,7 @@ run([
   ...['-S', root, '-B', work],
   '-DCMAKE_SYSTEM_NAME=Linux',
   '-DCMAKE_SYSTEM_PROCESSOR=aarch64',
+  ...['-DCMAKE_BUILD_TYPE=Debug', '-DCMAKE_CXX_FLAGS_DEBUG=-O0'], // nothing is run
   `-DCMAKE_CXX_COMPILER=${process.env.CXX ?? 'aarch64-linux-gnu-g++'}`,
 ]);
 run(['--build', work, '--target', 'downhill_core', 'native_tests', '--parallel', String(availableParallelism())]);

@@ -173,6 +173,12 @@ export interface NativeBinding {
   graphDtype(graph: Graph, node: number): DType;
   /** Prefix of messages, and label of nodes, while a layer is traced; '' ends it. */
   graphScope(graph: Graph, scope: string): void;
+  /**
+   * Until graphLeave, nodes are those of one call of a layer. recompute: the backward pass computes again what it makes. Calls within one are part of it,
+   * but for those that are recomputed where it is not.
+   */
+  graphEnter(graph: Graph, recompute: boolean): void;
+  graphLeave(graph: Graph): void;
   /** Nodes of d output / d wrt[i], times seed (a node of output's shape; -1: output is a scalar and the seed 1). */
   graphGradients(graph: Graph, output: number, wrt: number[], seed: number): number[];
   graphDescribe(graph: Graph): string;
@@ -183,7 +189,8 @@ export interface NativeBinding {
   workspaceNew(): Workspace;
   /**
    * Plans and compiles for a device. targets (parallel to outputs, or empty): a storage that the output is written to, or null.
-   * writes: state written back when the program has run.
+   * writes: state written back when the program has run. limit: bytes that a training step may take, and those of them that lie outside of the program;
+   * beyond it layers are computed again for the backward pass. Throws MEMORY_LIMIT where that is not enough.
    */
   compile(
     graph: Graph,
@@ -192,11 +199,21 @@ export interface NativeBinding {
     writes: [Storage, number][],
     device: string,
     precision: Precision,
+    limit?: { bytes: number; other: number } | null,
   ): Program;
   programDescribe(program: Program): string;
   /** What a precision of matrix products comes to on a device. */
   products(device: string, precision: Precision): Precision;
-  programStats(program: Program): { steps: number; arenaBytes: number; flops: number; bytes: number };
+  /** arenaBytes: of what steps compute. workspaceBytes: with scratch. batchBytes: of the buffers of batches. again: ops that the backward pass repeats. */
+  programStats(program: Program): {
+    steps: number;
+    arenaBytes: number;
+    workspaceBytes: number;
+    batchBytes: number;
+    again: number;
+    flops: number;
+    bytes: number;
+  };
   /**
    * Runs once with inputs in graph order. Small work with ready inputs runs before this returns and `done` is null; other
    * work is queued, the outputs are pending, and `done` settles when they are filled. Outputs with a target are not returned.

@@ -12,6 +12,8 @@ export type MetricConfig = Serialized & { family?: 'loss' };
 /** What compile() was given, as plain JSON. */
 export interface CompileConfig {
   optimizer: Serialized;
+  /** Left out where there is none. */
+  memoryLimit?: number;
   /** Of several outputs, by output; null: it has none. Left out where there is a trainStep. */
   loss?: Serialized | (Serialized | null)[];
   /** A function of the user's own in place of losses and metrics, and the names of its logs. */
@@ -76,9 +78,11 @@ export function compileConfig(net: Model): CompileConfig | null {
 export function compileFromConfig(net: Model, config: unknown, customObjects: CustomObjects = {}): void {
   if (!isPlain(config)) throw malformed('compile', 'an object { optimizer, loss, metrics }', config);
   const { optimizer, loss, lossWeights, trainStep, logs } = config;
+  const limit = config.memoryLimit === undefined ? {} : { memoryLimit: config.memoryLimit as number };
   if (trainStep !== undefined) {
     net.compile({
       optimizer: deserialize('optimizer', optimizer, customObjects, 'compile.optimizer'),
+      ...limit,
       trainStep: deserialize('loss', trainStep, customObjects, 'compile.trainStep') as unknown as TrainStep,
       ...(logs !== undefined && { logs: logs as string[] }),
     });
@@ -105,6 +109,7 @@ export function compileFromConfig(net: Model, config: unknown, customObjects: Cu
         });
   net.compile({
     optimizer: deserialize('optimizer', optimizer, customObjects, 'compile.optimizer'),
+    ...limit,
     loss: packed('loss', loss, (item, path) =>
       item === null && several ? null : deserialize('loss', item, customObjects, path),
     ),

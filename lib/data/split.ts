@@ -9,8 +9,8 @@ import { sizeOf } from '../tensor/shape.js';
 import { checkPerRow, type Groups, groupsOf, type PerRow, rowsWhere } from './groups.js';
 import { apportion, byGroup } from './holdout.js';
 
-/** Data with a row for each example. */
-export type SplitData = Tensor | TypedArray | NestedArray;
+/** Data with a row for each example; texts are rows, too. */
+export type SplitData = Tensor | TypedArray | NestedArray | readonly string[];
 
 export interface SplitOptions {
   /** A fraction of the rows in (0, 1), or how many; 0.25 by default. */
@@ -122,7 +122,7 @@ function testRows(what: string, value: unknown, rows: number): number {
  * `stratify`, class c with n_c of n rows has n_c · test / n of them in the test part, rounded by the largest remainder. With `groups`, groups in
  * random order join the test part while that brings its size (and, stratified, the number of each class) nearer to the wanted one.
  *
- * @param x a Tensor, a typed array or nested arrays with a row for each example
+ * @param x a Tensor, a typed array, nested arrays or texts, with a row for each example
  * @param y the same, or undefined; a typed array of integers is a label for each row
  * @returns { train: { x, y, rows }, test: { x, y, rows } }
  * @throws SHAPE_MISMATCH, OUT_OF_RANGE; EMPTY_DATA for a part without rows

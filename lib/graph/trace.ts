@@ -134,6 +134,18 @@ export class Trace {
     return this.#at(node, op);
   }
 
+  /** `body` is one call of a layer; with `recompute` the backward pass computes again what it makes. */
+  unit<T>(recompute: boolean, body: () => T): T {
+    binding.graphEnter(this.graph, recompute);
+    this.signature.push(recompute ? 'again(' : '(');
+    try {
+      return body();
+    } finally {
+      binding.graphLeave(this.graph);
+      this.signature.push(')');
+    }
+  }
+
   /** Nodes of d output / d wrt[i], times `seed` where given. Throws NOT_DIFFERENTIABLE. */
   gradients(output: SymbolicTensor, wrt: readonly SymbolicTensor[], seed?: SymbolicTensor): SymbolicTensor[] {
     const nodes = wrt.map((input) => input.node);

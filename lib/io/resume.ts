@@ -24,9 +24,9 @@ export interface Resume {
   apply(rows: number | null, validationRows: number | null): Promise<void>;
 }
 
-/** Values that may differ: what the file decides, and names that nobody reads. */
+/** Values that may differ: what the file decides, names that nobody reads, and what changes memory alone. */
 function decidedByFile(path: string): boolean {
-  return /^(model\.config\.name|.*\.seed|compile\.optimizer\.config\.(name|(groups\[\d+\]\.)?learningRate))$/.test(
+  return /^(model\.config\.name|.*\.seed|.*\.recompute|compile\.memoryLimit|compile\.optimizer\.config\.(name|(groups\[\d+\]\.)?learningRate))$/.test(
     path,
   );
 }

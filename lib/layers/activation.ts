@@ -15,6 +15,7 @@ export interface ActivationOptions extends LayerOptions {
 
 export class Activation extends Layer {
   override readonly type = 'Activation';
+  override readonly supportsMasking = true;
   readonly #activation: ActivationFunction;
 
   constructor(options: ActivationOptions | string) {

@@ -7,6 +7,7 @@ import type { Shape } from '../tensor/shape.js';
 import { AffineLayer, type AffineOptions, affineOptions } from './affine.js';
 import { onAxes, otherAxes } from './axes.js';
 import type { CallContext, Computed } from './layer.js';
+import { masksOf, spread } from './mask.js';
 import { momentsOf } from './moments.js';
 import type { Weight } from './weight.js';
 
@@ -21,6 +22,7 @@ export interface BatchNormalizationOptions extends AffineOptions {
 
 export class BatchNormalization extends AffineLayer {
   override readonly type = 'BatchNormalization';
+  override readonly supportsMasking = true;
   readonly momentum: number;
   readonly #initializers: { mean: Initializer; variance: Initializer };
   #movingMean!: Weight; // (features)
@@ -59,7 +61,7 @@ export class BatchNormalization extends AffineLayer {
     this.#movingVariance = this.addState('moving_variance', shape, this.#initializers.variance);
   }
 
-  override call(x: Computed, { training }: CallContext): Computed {
+  override call(x: Computed, { training, mask }: CallContext): Computed {
     const { shape } = x;
     const axes = this.axesIn(x);
     const wide = onAxes(shape, axes);
@@ -70,7 +72,9 @@ export class BatchNormalization extends AffineLayer {
       );
       return this.#normalized(ops.sub(x, mean), variance, wide);
     }
-    const { mean, variance, centered } = momentsOf(x, otherAxes(axes, shape.length));
+    const [counts] = masksOf(mask);
+    const others = otherAxes(axes, shape.length);
+    const { mean, variance, centered } = momentsOf(x, others, counts && spread(counts, shape.length));
     this.#move(this.#movingMean, mean);
     this.#move(this.#movingVariance, variance);
     return this.#normalized(centered, variance, wide);

@@ -1,13 +1,17 @@
 // A recurrent layer over a sequence in both directions.
+import type { DType } from '../binding/native.js';
 import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
+import type { Value } from '../graph/trace.js';
 import type { Shape } from '../tensor/shape.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
-import type { OneOrMore } from './output.js';
+import { type Mask, masksOf } from './mask.js';
+import { type LayerOutput, type OneOrMore, shapesOf } from './output.js';
 import { gru, lstm, simpleRNN } from './recurrent.js';
 import { Recurrent, reversed } from './recurrent-base.js';
+import { type RecurrentContext, sequenceOf, withStates } from './recurrent-states.js';
 
 const modes = ['concat', 'sum', 'mul', 'ave'] as const;
 
@@ -25,7 +29,9 @@ function copyOf(layer: Recurrent, direction: 'forward' | 'backward', options: ob
   const { name, trainable, seed } = layer.getConfig() as { name: string; trainable: boolean; seed: number };
   const make = { SimpleRNN: simpleRNN, LSTM: lstm, GRU: gru }[layer.type as 'LSTM'] as (options: object) => Recurrent;
   const own = name.startsWith(`${direction}_`) ? name : `${direction}_${name}`;
-  return make({ ...layer.given, name: own, trainable, seed, ...options });
+  // As Keras: behind the end of a sequence neither direction has an output.
+  const zeroOutputForMask = layer.returnSequences;
+  return make({ ...layer.given, name: own, trainable, seed, zeroOutputForMask, ...options });
 }
 
 export class Bidirectional extends Layer {
@@ -43,10 +49,15 @@ export class Bidirectional extends Layer {
     const b = given
       ? recurrent(read.what('backwardLayer'), given)
       : copyOf(a, 'backward', { name: `backward_${a.name}`, seed: undefined, goBackwards: !a.goBackwards });
-    if (a === b || a.goBackwards === b.goBackwards || a.returnSequences !== b.returnSequences)
+    if (
+      a === b ||
+      a.goBackwards === b.goBackwards ||
+      a.returnSequences !== b.returnSequences ||
+      a.returnState !== b.returnState
+    )
       throw new DownhillError(
         'INVALID_ARGUMENT',
-        `${read.what('backwardLayer')} must be another layer than \`layer\`, with the other goBackwards and the same returnSequences.`,
+        `${read.what('backwardLayer')} must be another layer than \`layer\`, with the other goBackwards and the same returnSequences and returnState.`,
       );
     if (this.mergeMode && this.mergeMode !== 'concat' && a.units !== b.units)
       throw new DownhillError(
@@ -66,25 +77,70 @@ export class Bidirectional extends Layer {
     };
   }
 
-  override computeOutputShape(inputShape: Shape): OneOrMore<Shape> {
-    if (inputShape.length !== 2) throw this.mismatch('sequences, [n, steps, features]', inputShape);
-    this.checkFeatures(inputShape);
-    const [forward, backward] = [this.#forward, this.#backward].map((layer) => layer.computeOutputShape(inputShape));
-    if (this.mergeMode === null) return [forward!, backward!];
-    if (this.mergeMode !== 'concat') return forward!;
-    return [...forward!.slice(0, -1), forward!.at(-1)! + backward!.at(-1)!];
+  /** With initial states behind the sequence: those of the layer, then those of the other. */
+  override get takesSeveral(): boolean {
+    return true;
   }
 
-  protected override declareWeights(inputShape: Shape): void {
+  get #stateSizes(): readonly number[] {
+    return [...this.#forward.stateSizes, ...this.#backward.stateSizes];
+  }
+
+  override computeOutputShape(inputShape: OneOrMore<Shape>): OneOrMore<Shape> {
+    const states = this.#stateSizes;
+    const shape = sequenceOf(inputShape, states, (expected, received) => this.mismatch(expected, received));
+    if (shape.length !== 2) throw this.mismatch('sequences, [n, steps, features]', shape);
+    this.checkFeatures(shape);
+    const [forward, backward] = [this.#forward, this.#backward].map(
+      (layer) => shapesOf(layer.computeOutputShape(shape))[0],
+    ) as [Shape, Shape];
+    const width = this.mergeMode === 'concat' ? forward.at(-1)! + backward.at(-1)! : forward.at(-1)!;
+    const merged = this.mergeMode === null ? [forward, backward] : [[...forward.slice(0, -1), width]];
+    return one([...merged, ...(this.#forward.returnState ? states.map((units) => [units]) : [])]);
+  }
+
+  override computeOutputDtype(): OneOrMore<DType> {
+    const outputs = (this.mergeMode === null ? 2 : 1) + (this.#forward.returnState ? this.#stateSizes.length : 0);
+    return one(Array<DType>(outputs).fill('float32'));
+  }
+
+  override build(inputShape: OneOrMore<Shape>): void {
+    this.computeOutputShape(inputShape);
+    super.build(shapesOf(inputShape)[0]!);
+  }
+
+  protected override declareWeights(inputShape: OneOrMore<Shape>): void {
     this.#forward.build(inputShape);
     this.#backward.build(inputShape);
   }
 
-  override call(x: Computed, context: CallContext): OneOrMore<Computed> {
-    const forward = this.#forward.apply(x, context);
-    const turns = this.#backward.returnSequences;
-    const backward = this.#backward.apply(x, context);
-    const pair = turns
+  override computeMask(x: OneOrMore<Computed>, mask: OneOrMore<Mask>): OneOrMore<Mask> {
+    const masks = masksOf(this.#forward.computeMask(x, mask));
+    return this.mergeMode === null ? [masks[0] ?? null, ...masks] : masks;
+  }
+
+  /** As of a recurrent layer; `initialState`: those of the layer, then those of the other. */
+  override apply<T extends OneOrMore<LayerOutput> = LayerOutput>(
+    x: OneOrMore<LayerOutput>,
+    context?: Partial<RecurrentContext>,
+  ): T;
+  override apply(x: OneOrMore<Value>, context?: Partial<RecurrentContext>): Computed;
+  override apply(x: never, { initialState, ...context }: Partial<RecurrentContext> = {}): unknown {
+    if (initialState === undefined) return super.apply(x, context);
+    return super.apply(withStates(this.name, x, initialState), context);
+  }
+
+  override call(given: OneOrMore<Computed>, { training, mask }: CallContext): OneOrMore<Computed> {
+    const [x, ...initial] = [given].flat() as [Computed, ...Computed[]];
+    const own = { training, mask: masksOf(mask)[0] };
+    const half = this.#forward.stateSizes.length;
+    const [forward, ...forwardStates] = this.#forward.applyEach([x, ...initial.slice(0, half)], own) as [Computed];
+    const [backward, ...backwardStates] = this.#backward.applyEach([x, ...initial.slice(half)], own) as [Computed];
+    return one([...this.#merged(forward, backward), ...forwardStates, ...backwardStates]);
+  }
+
+  #merged(forward: Computed, backward: Computed): readonly Computed[] {
+    const pair = this.#backward.returnSequences
       ? [
           this.#forward.goBackwards ? reversed(forward) : forward,
           this.#backward.goBackwards ? reversed(backward) : backward,
@@ -95,15 +151,20 @@ export class Bidirectional extends Layer {
       case null:
         return [a, b];
       case 'concat':
-        return ops.concat([a, b], a.shape.length - 1);
+        return [ops.concat([a, b], a.shape.length - 1)];
       case 'sum':
-        return ops.add(a, b);
+        return [ops.add(a, b)];
       case 'mul':
-        return ops.mul(a, b);
+        return [ops.mul(a, b)];
       case 'ave':
-        return ops.mul(ops.add(a, b), 0.5);
+        return [ops.mul(ops.add(a, b), 0.5)];
     }
   }
+}
+
+/** A list of one is that one. */
+function one<T>(list: readonly T[]): OneOrMore<T> {
+  return list.length === 1 ? list[0]! : list;
 }
 
 function recurrent(what: string, layer: unknown): Recurrent {

@@ -3,6 +3,8 @@ import type { Config } from '../config/values.js';
 import * as ops from '../graph/ops.js';
 import type { Shape } from '../tensor/shape.js';
 import { checkAxis } from './axes.js';
+import { type Mask, masksOf, spread } from './mask.js';
+import type { OneOrMore } from './output.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export interface ConcatenateOptions extends LayerOptions {
@@ -39,6 +41,18 @@ export class Concatenate extends Layer {
 
   override computeOutputDtype(inputDtypes: readonly ('float32' | 'int32')[]): 'float32' | 'int32' {
     return inputDtypes.every((dtype) => dtype === 'int32') ? 'int32' : 'float32';
+  }
+
+  /** As Keras: of steps in which some element counts; all of an input without a mask do. */
+  override computeMask(x: OneOrMore<Computed>, mask: OneOrMore<Mask>): Mask {
+    const masks = masksOf(mask);
+    if (masks.every((one) => one === null)) return null;
+    const inputs = x as readonly Computed[];
+    const full = inputs.map((input, i) => {
+      const own = masks[i];
+      return ops.broadcastTo(own ? spread(own, input.shape.length) : 1, input.shape);
+    });
+    return ops.max(ops.concat(full, this.axis), -1);
   }
 
   override call(inputs: readonly Computed[]): Computed {

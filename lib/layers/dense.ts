@@ -28,6 +28,7 @@ export interface DenseOptions extends LayerOptions {
 
 export class Dense extends Layer {
   override readonly type = 'Dense';
+  override readonly supportsMasking = true;
   readonly units: number;
   readonly useBias: boolean;
   readonly #activation: ActivationFunction;

@@ -15,6 +15,7 @@ export interface DropoutOptions extends RandomOptions {
 
 export class Dropout extends RandomLayer {
   override readonly type = 'Dropout';
+  override readonly supportsMasking = true;
   readonly rate: number;
 
   constructor(options: DropoutOptions) {

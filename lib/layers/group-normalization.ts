@@ -16,6 +16,7 @@ export interface GroupNormalizationOptions extends AffineOptions {
 
 export class GroupNormalization extends AffineLayer {
   override readonly type = 'GroupNormalization';
+  override readonly supportsMasking = true;
   readonly groups: number;
 
   constructor(options?: GroupNormalizationOptions) {

@@ -38,13 +38,16 @@ import {
   globalMaxPooling1d,
   globalMaxPooling2d,
 } from './pooling-global.js';
+import { Masking, masking } from './masking.js';
 import * as merge from './merge.js';
 import { MultiHeadAttention, multiHeadAttention } from './multi-head-attention.js';
 import { normalizationEntries } from './normalization-entries.js';
 import { Permute, permute } from './permute.js';
+import { PositionEmbedding, positionEmbedding, SinePositionEncoding, sinePositionEncoding } from './position.js';
 import { RepeatVector, repeatVector } from './repeat-vector.js';
 import { Reshape, reshape } from './reshape.js';
 import { Cropping2D, cropping2d, UpSampling2D, upSampling2d, ZeroPadding2D, zeroPadding2d } from './resizing.js';
+import { TimeDistributed, timeDistributed } from './time-distributed.js';
 
 export { Activation, type ActivationOptions, activation } from './activation.js';
 export type { Activation as ActivationLike, ActivationFunction, ActivationName } from './activations.js';
@@ -84,6 +87,8 @@ export {
 export { InputLayer, type InputOptions, input } from './input.js';
 export { Lambda, type LambdaFunction, type LambdaOptions, lambda } from './lambda.js';
 export { type CallContext, type Computed, Layer, type LayerOptions } from './layer.js';
+export type { Mask } from './mask.js';
+export { Masking, type MaskingOptions, masking } from './masking.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional } from './bidirectional.js';
 export {
   GRU,
@@ -138,6 +143,16 @@ export * from './normalizations.js';
 export type { RandomOptions } from './random-layer.js';
 export type { OneOrMore } from './output.js';
 export { Permute, type PermuteOptions, permute } from './permute.js';
+export {
+  PositionEmbedding,
+  type PositionEmbeddingOptions,
+  positionEmbedding,
+  SinePositionEncoding,
+  type SinePositionEncodingOptions,
+  sinePositionEncoding,
+} from './position.js';
+export type { RecurrentContext } from './recurrent-states.js';
+export { TimeDistributed, type TimeDistributedOptions, timeDistributed } from './time-distributed.js';
 export { RepeatVector, type RepeatVectorOptions, repeatVector } from './repeat-vector.js';
 export { Reshape, type ReshapeOptions, reshape } from './reshape.js';
 export {
@@ -247,14 +262,18 @@ register('layer', (value) => value instanceof Layer, {
   UpSampling2D: { type: UpSampling2D, make: upSampling2d },
   ZeroPadding2D: { type: ZeroPadding2D, make: zeroPadding2d },
   Lambda: { type: Lambda, make: lambda, nested: { function: 'activation' } },
+  Masking: { type: Masking, make: masking },
   Maximum: { type: merge.Maximum, make: merge.maximum },
   Minimum: { type: merge.Minimum, make: merge.minimum },
   MultiHeadAttention: { type: MultiHeadAttention, make: multiHeadAttention, nested: weights('kernel', 'bias') },
   Multiply: { type: merge.Multiply, make: merge.multiply },
   Permute: { type: Permute, make: permute },
+  PositionEmbedding: { type: PositionEmbedding, make: positionEmbedding, nested: { initializer: 'initializer' } },
   RepeatVector: { type: RepeatVector, make: repeatVector },
   Reshape: { type: Reshape, make: reshape },
+  SinePositionEncoding: { type: SinePositionEncoding, make: sinePositionEncoding },
   Subtract: { type: merge.Subtract, make: merge.subtract },
+  TimeDistributed: { type: TimeDistributed, make: timeDistributed, nested: { layer: 'layer' } },
   ...normalizationEntries,
 });
 
@@ -263,3 +282,4 @@ register(
   (value) => typeof value === 'function',
   Object.fromEntries(Object.entries(table).map(([name, activation]) => [name, { make: () => activation }])),
 );
+export type { Weight } from './weight.js';

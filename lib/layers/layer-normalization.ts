@@ -12,6 +12,7 @@ export interface LayerNormalizationOptions extends AffineOptions {
 
 export class LayerNormalization extends AffineLayer {
   override readonly type = 'LayerNormalization';
+  override readonly supportsMasking = true;
 
   constructor(options?: LayerNormalizationOptions) {
     super(

@@ -17,6 +17,7 @@ import { asTensor } from '../tensor/make.js';
 import type { Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { penalizeActivity } from './activity.js';
+import { type Mask, maskOf, masksOf, noMaskInGraphs, setMask } from './mask.js';
 import { nameApart } from './names.js';
 import { connect, type LayerOutput, layerOutputs, type OneOrMore, shapesOf } from './output.js';
 import { Place } from './place.js';
@@ -32,6 +33,11 @@ export interface LayerOptions {
   inputShape?: readonly number[];
   /** Whether training changes its weights; true by default. */
   trainable?: boolean;
+  /**
+   * Whether the backward pass of training computes again what the layer makes, in place of keeping it; false by default. The results are the same to the
+   * bit; docs/memory.md.
+   */
+  recompute?: boolean;
   /** A penalty on the layer's output, divided by the rows of the batch, that is added to the loss. */
   activityRegularizer?: RegularizerLike | null;
 }
@@ -39,6 +45,11 @@ export interface LayerOptions {
 export interface CallContext {
   /** Whether this is a training step: dropout drops. */
   training: boolean;
+  /**
+   * Which time steps of the input count, 1 or 0, [n, steps]; null: all. A list with one for each where a layer takes several. By default what the input
+   * brings with it from the layer that made it.
+   */
+  mask?: OneOrMore<Mask>;
 }
 
 /** Sees what a layer gives while a model is traced, and gives what the next layer takes. */
@@ -57,7 +68,7 @@ export function observeLayers<T>(see: LayerObserver, body: () => T): T {
   }
 }
 
-const baseKeys = ['name', 'inputShape', 'trainable', 'activityRegularizer'] as const;
+const baseKeys = ['name', 'inputShape', 'trainable', 'recompute', 'activityRegularizer'] as const;
 
 /** Reads the options of a layer: its own keys and those that all layers have. */
 export function layerOptions<T extends LayerOptions>(
@@ -97,10 +108,14 @@ export abstract class Layer {
   abstract readonly type: string;
   /** Whether it takes a list of inputs; false: one. */
   readonly severalInputs: boolean = false;
+  /** Whether what it gives has a mask, that of its input unless `computeMask` says otherwise; by default if it has a computeMask. */
+  readonly supportsMasking: boolean = this.computeMask !== Layer.prototype.computeMask;
   /** The user chose the name; otherwise a model may append a number. */
   readonly named: boolean;
   /** @internal */
   readonly place: Place;
+  /** Whether training computes again for the backward pass what the layer makes. */
+  readonly recompute: boolean;
   readonly activityRegularizer: Regularizer | null;
   readonly #inputShape: Shape | null;
   readonly #weights: Weight[] = [];
@@ -117,6 +132,7 @@ export abstract class Layer {
     this.#name = read.text('name', kind);
     this.#inputShape = read.has('inputShape') ? read.shape('inputShape', undefined, 1) : null;
     this.#trainable = read.flag('trainable', true);
+    this.recompute = read.flag('recompute', false);
     this.activityRegularizer = resolveRegularizer(read.what('activityRegularizer'), read.raw.activityRegularizer);
   }
 
@@ -210,10 +226,11 @@ export abstract class Layer {
    * a static fromConfig, takes the result.
    */
   getConfig(): Config {
-    const { inputShape, activityRegularizer } = this;
+    const { inputShape, recompute, activityRegularizer } = this;
     return {
       name: this.#name,
       trainable: this.#trainable,
+      ...(recompute && { recompute }),
       ...(inputShape && { inputShape: [...inputShape] }),
       ...(activityRegularizer && { activityRegularizer: serialize(activityRegularizer) }),
     };
@@ -233,6 +250,14 @@ export abstract class Layer {
   /** The layer's function, of ops: of a batch, or of a list of them where it takes several. */
   abstract call(x: OneOrMore<Computed>, context: CallContext): OneOrMore<Computed>;
 
+  /**
+   * The mask of what it gives, or a list of them for several outputs, from inputs and their masks, each one or a list. Called for layers that support
+   * masking.
+   */
+  computeMask(_x: OneOrMore<Computed>, mask: OneOrMore<Mask>): OneOrMore<Mask> {
+    return mask;
+  }
+
   /** Declares the weights for inputs of this shape. */
   protected declareWeights(_inputShape: OneOrMore<Shape>): void {}
 
@@ -249,18 +274,20 @@ export abstract class Layer {
    * other layers give, it becomes part of the graph that `model` takes.
    *
    * @param x [n, …shape of one example], or a list of them for a layer that takes several
-   * @param context training: whether it behaves as in training; in a graph, where it is not left to the model
+   * @param context training: whether it behaves as in training; in a graph, where it is not left to the model. mask: of values; by default the one that
+   *   they bring
    */
   apply<T extends OneOrMore<LayerOutput> = LayerOutput>(x: OneOrMore<LayerOutput>, context?: Partial<CallContext>): T;
   apply(x: OneOrMore<Value>, context?: Partial<CallContext>): Computed;
-  apply(x: OneOrMore<Value | LayerOutput>, { training }: Partial<CallContext> = {}): unknown {
+  apply(x: OneOrMore<Value | LayerOutput>, { training, mask }: Partial<CallContext> = {}): unknown {
     const symbols = layerOutputs(`layer "${this.#name}"`, x);
     if (symbols) {
       this.#checkCount(symbols.length);
+      noMaskInGraphs(this.#name, mask);
       const outputs = connect(this, symbols, training);
       return outputs.length === 1 ? outputs[0] : outputs;
     }
-    const outputs = this.applyEach(this.#inputsOf(x), { training: training ?? false });
+    const outputs = this.applyEach(this.#inputsOf(x), { training: training ?? false, mask });
     return outputs.length === 1 ? outputs[0] : outputs;
   }
 
@@ -275,10 +302,28 @@ export abstract class Layer {
       several ? shapes : shapes[0],
       inputs.map(({ dtype }) => dtype),
     );
-    const call = () => [this.call(several ? inputs : inputs[0], context)].flat() as Computed[];
+    const given = masksOf(context.mask);
+    const masks = inputs.map((input, i) => given[i] ?? maskOf(input));
+    const [x, mask] = several ? [inputs, masks] : [inputs[0], masks[0]];
+    const call = () => [this.call(x, { training: context.training, mask })].flat() as Computed[];
     const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
-    if (!symbolic) return call();
-    return this.#scoped(symbolic.trace, () => call().map((output) => this.#shown(output)));
+    if (!symbolic) return this.#masked(call(), x, mask);
+    return this.#scoped(symbolic.trace, () =>
+      this.#masked(
+        call().map((output) => this.#shown(output)),
+        x,
+        mask,
+      ),
+    );
+  }
+
+  #masked(outputs: readonly Computed[], x: OneOrMore<Computed>, mask: OneOrMore<Mask>): readonly Computed[] {
+    if (!this.supportsMasking) return outputs;
+    const makes = this.computeMask !== Layer.prototype.computeMask;
+    if (!makes && masksOf(mask).every((one) => one === null)) return outputs;
+    const masks = masksOf(this.computeMask(x, mask));
+    for (const [i, output] of outputs.entries()) setMask(output, masks[i]);
+    return outputs;
   }
 
   /** The layer applied to a batch of sparse rows [n, columns] in a traced function. Throws UNSUPPORTED. */
@@ -317,12 +362,13 @@ export abstract class Layer {
     );
   }
 
-  #scoped<T>({ graph }: Trace, body: () => T): T {
+  #scoped<T>(trace: Trace, body: () => T): T {
+    const { graph } = trace;
     const outer = scope;
     scope = this.path;
     binding.graphScope(graph, scope);
     try {
-      return body();
+      return trace.unit(this.recompute, body);
     } finally {
       scope = outer;
       binding.graphScope(graph, scope);

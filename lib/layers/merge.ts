@@ -2,6 +2,8 @@
 import * as ops from '../graph/ops.js';
 import { DownhillError } from '../errors.js';
 import type { Shape } from '../tensor/shape.js';
+import { either, type Mask, masksOf } from './mask.js';
+import type { OneOrMore } from './output.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export type MergeOptions = LayerOptions;
@@ -42,6 +44,12 @@ export abstract class Merge extends Layer {
       return missing === 0 ? x : ops.reshape(x, [x.shape[0], ...Array<number>(missing).fill(1), ...x.shape.slice(1)]);
     });
     return this.merge(full);
+  }
+
+  /** As Keras: steps that count in one of them, if all inputs have a mask. */
+  override computeMask(_: OneOrMore<Computed>, mask: OneOrMore<Mask>): Mask {
+    const masks = masksOf(mask).filter((one) => one !== null);
+    return masks.length < masksOf(mask).length ? null : masks.reduce((a, b) => either(a, b));
   }
 
   protected abstract merge(inputs: readonly Computed[]): Computed;

@@ -25,6 +25,7 @@ export interface NormalizationOptions extends LayerOptions {
 
 export class Normalization extends AxisLayer {
   override readonly type = 'Normalization';
+  override readonly supportsMasking = true;
   readonly invert: boolean;
   readonly #given: { mean: PerFeature; variance: PerFeature } | null;
   #mean: Weight | null = null; // (…axes)

@@ -3,7 +3,8 @@ import type { Config } from '../config/values.js';
 import * as ops from '../graph/ops.js';
 import type { Options } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
-import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { masksOf, ofSteps, spread } from './mask.js';
+import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export interface GlobalPoolingOptions extends LayerOptions {
   /** Keep the spatial axes, with length 1; false by default. */
@@ -35,7 +36,7 @@ abstract class GlobalPooling extends Layer {
     return [...(this.keepdims ? new Array<number>(this.rank).fill(1) : []), inputShape.at(-1)!];
   }
 
-  override call(x: Computed): Computed {
+  override call(x: Computed, _context: CallContext): Computed {
     return this.op(x, this.rank === 1 ? [1] : [1, 2], { keepDims: this.keepdims });
   }
 }
@@ -48,6 +49,20 @@ export class GlobalAveragePooling1D extends GlobalPooling {
 
   constructor(options?: GlobalPoolingOptions) {
     super('global_average_pooling1d', optionsOf('globalAveragePooling1d', options), 1, ops.mean);
+  }
+
+  override computeMask(): null {
+    return null;
+  }
+
+  /** Where no step counts, 0: Keras gives NaN. */
+  override call(x: Computed, context: CallContext): Computed {
+    const steps = ofSteps(masksOf(context.mask)[0]!);
+    if (!steps) return super.call(x, context);
+    const counts = spread(steps, 3);
+    const options = { keepDims: this.keepdims };
+    const sum = ops.sum(ops.where(counts, x, 0), [1], options);
+    return ops.div(sum, ops.maximum(ops.sum(counts, [1], options), 1));
   }
 }
 
@@ -76,7 +91,8 @@ export class GlobalMaxPooling2D extends GlobalPooling {
 }
 
 /**
- * The mean of each channel of sequences: [n, length, channels] → [n, channels], or [n, 1, channels] with keepdims.
+ * The mean of each channel of sequences: [n, length, channels] → [n, channels], or [n, 1, channels] with keepdims. Of a masked sequence, over the steps that
+ * count.
  *
  * @param options keepdims (false)
  * @example layers.globalAveragePooling1d();

@@ -20,6 +20,7 @@ export interface PreluOptions extends LayerOptions {
 
 export class Prelu extends Layer {
   override readonly type = 'PReLU';
+  override readonly supportsMasking = true;
   readonly #shared: readonly number[] | null;
   readonly #options: WeightOptions;
   #alpha: Weight | null = null; // (…one example, 1 along shared axes)

@@ -1,8 +1,11 @@
 // What recurrent layers share: options, weights, dropout, the way over time.
 import type { Config } from '../config/values.js';
+import type { DType } from '../binding/native.js';
 import type { ConstraintLike } from '../constraints/resolve.js';
+import { DownhillError } from '../errors.js';
 import { call } from '../graph/call.js';
 import * as ops from '../graph/ops.js';
+import type { Value } from '../graph/trace.js';
 import type { InitializerLike } from '../initializers/index.js';
 import type { Initializer } from '../initializers/initializer.js';
 import type { Options } from '../options.js';
@@ -11,6 +14,9 @@ import type { Shape } from '../tensor/shape.js';
 import { type Activation, type ActivationFunction, activationConfig, resolveActivation } from './activations.js';
 import { Draws } from './draws.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { type Mask, masksOf, ofSteps, spread } from './mask.js';
+import { type LayerOutput, type OneOrMore, shapesOf } from './output.js';
+import { type RecurrentContext, sequenceOf, withStates } from './recurrent-states.js';
 import type { Weight } from './weight.js';
 import { WeightOptions } from './weight-options.js';
 
@@ -37,8 +43,12 @@ export interface RecurrentOptions extends LayerOptions {
   seed?: number;
   /** Give the states of all steps, [n, steps, units], not the last; false by default. */
   returnSequences?: boolean;
+  /** Give the last states, [n, units], behind the output: h, of lstm also c; false by default. */
+  returnState?: boolean;
   /** Read the sequence from its end, and give states in that order; false by default. */
   goBackwards?: boolean;
+  /** With returnSequences, give zeros at masked steps, not the output of the step before; false by default. */
+  zeroOutputForMask?: boolean;
 }
 
 export interface GatedOptions extends RecurrentOptions {
@@ -57,7 +67,9 @@ const keys = [
   'recurrentDropout',
   'seed',
   'returnSequences',
+  'returnState',
   'goBackwards',
+  'zeroOutputForMask',
 ] as const;
 
 export abstract class Recurrent extends Layer {
@@ -66,7 +78,9 @@ export abstract class Recurrent extends Layer {
   readonly dropout: number;
   readonly recurrentDropout: number;
   readonly returnSequences: boolean;
+  readonly returnState: boolean;
   readonly goBackwards: boolean;
+  readonly zeroOutputForMask: boolean;
   protected readonly activation: ActivationFunction;
   protected readonly options: { kernel: WeightOptions; recurrent: WeightOptions; bias: WeightOptions };
   /** What it was made from, for another one. @internal */
@@ -97,7 +111,9 @@ export abstract class Recurrent extends Layer {
     this.recurrentDropout = read.number('recurrentDropout', 0, { min: 0, below: 1 });
     this.#draws = new Draws(read.optionalCount('seed', { min: 0 }));
     this.returnSequences = read.flag('returnSequences', false);
+    this.returnState = read.flag('returnState', false);
     this.goBackwards = read.flag('goBackwards', false);
+    this.zeroOutputForMask = read.flag('zeroOutputForMask', false);
   }
 
   /** With the seed in use, so that a rebuilt layer draws the same masks. */
@@ -114,7 +130,9 @@ export abstract class Recurrent extends Layer {
       recurrentDropout: this.recurrentDropout,
       seed: this.#draws.seed,
       returnSequences: this.returnSequences,
+      returnState: this.returnState,
       goBackwards: this.goBackwards,
+      zeroOutputForMask: this.zeroOutputForMask,
     };
   }
 
@@ -122,14 +140,59 @@ export abstract class Recurrent extends Layer {
     this.#draws.seed = seed;
   }
 
-  override computeOutputShape(inputShape: Shape): Shape {
-    if (inputShape.length !== 2) throw this.mismatch('sequences, [n, steps, features]', inputShape);
-    if (inputShape[0]! < 1) throw this.mismatch('sequences of at least one step', inputShape);
-    this.checkFeatures(inputShape);
-    return this.returnSequences ? [inputShape[0]!, this.units] : [this.units];
+  /** With initial states behind the sequence. */
+  override get takesSeveral(): boolean {
+    return true;
   }
 
-  protected override declareWeights(inputShape: Shape): void {
+  override computeOutputShape(inputShape: OneOrMore<Shape>): OneOrMore<Shape> {
+    const states = this.stateSizes;
+    const shape = sequenceOf(inputShape, states, (expected, received) => this.mismatch(expected, received));
+    if (shape.length !== 2) throw this.mismatch('sequences, [n, steps, features]', shape);
+    if (shape[0]! < 1) throw this.mismatch('sequences of at least one step', shape);
+    this.checkFeatures(shape);
+    const output = this.returnSequences ? [shape[0]!, this.units] : [this.units];
+    return this.returnState ? [output, ...states.map((units) => [units])] : output;
+  }
+
+  override computeOutputDtype(): OneOrMore<DType> {
+    return this.returnState ? ['float32', ...this.stateSizes.map((): DType => 'float32')] : 'float32';
+  }
+
+  /** Units of each state that goes from step to step. @internal */
+  get stateSizes(): readonly number[] {
+    return Array<number>(this.carried).fill(this.units);
+  }
+
+  override build(inputShape: OneOrMore<Shape>): void {
+    this.computeOutputShape(inputShape);
+    super.build(shapesOf(inputShape)[0]!);
+  }
+
+  /** Of its sequences; states have none. */
+  override computeMask(_: OneOrMore<Computed>, mask: OneOrMore<Mask>): OneOrMore<Mask> {
+    return this.returnSequences ? [ofSteps(masksOf(mask)[0]!)] : null;
+  }
+
+  /**
+   * The layer applied to sequences; `initialState`: the states before their first steps, [n, units] each, which may also follow x in a list.
+   *
+   * @example
+   * const [, h, c] = layers.lstm({ units: 64, returnState: true }).apply(question);
+   * const answer = layers.lstm({ units: 64, returnSequences: true }).apply(words, { initialState: [h, c] });
+   */
+  override apply<T extends OneOrMore<LayerOutput> = LayerOutput>(
+    x: OneOrMore<LayerOutput>,
+    context?: Partial<RecurrentContext>,
+  ): T;
+  override apply(x: OneOrMore<Value>, context?: Partial<RecurrentContext>): Computed;
+  override apply(x: never, { initialState, ...context }: Partial<RecurrentContext> = {}): unknown {
+    if (initialState === undefined) return super.apply(x, context);
+    return super.apply(withStates(this.name, x, initialState), context);
+  }
+
+  protected override declareWeights(given: OneOrMore<Shape>): void {
+    const inputShape = given as Shape;
     const declare = (
       name: string,
       shape: Shape,
@@ -151,7 +214,10 @@ export abstract class Recurrent extends Layer {
     return this.options.bias.initializer;
   }
 
-  override call(x: Computed, { training }: CallContext): Computed {
+  override call(given: OneOrMore<Computed>, { training, mask: masks }: CallContext): OneOrMore<Computed> {
+    const [x, ...initial] = [given].flat() as [Computed, ...Computed[]];
+    const stepMask = ofSteps(masksOf(masks)[0]!);
+    const counts = stepMask && (this.goBackwards ? reversed(stepMask) : stepMask);
     const [n, steps] = x.shape as [number, number, number];
     const { units } = this;
     let input = this.goBackwards ? reversed(x) : x;
@@ -164,20 +230,35 @@ export abstract class Recurrent extends Layer {
     const flat = this.biased(ops.matmul(rows, this.#kernel.variable), bias);
     const products = ops.reshape(flat, [n, steps, flat.shape[1]!]);
     if (!drops && this.fuses()) {
-      const states = this.fused(products, this.#recurrent.variable, bias);
-      if (this.returnSequences) return ops.slice(states, [0, 0, 0], [-1, -1, units]);
-      return ops.reshape(ops.slice(states, [0, steps - 1, 0], [-1, 1, units]), [n, units]);
+      const states = this.fused(products, this.#recurrent.variable, bias, initial.length > 0 ? initial : null, counts);
+      const last = (i: number) => ops.reshape(ops.slice(states, [0, steps - 1, i * units], [-1, 1, units]), [n, units]);
+      const count = this.returnState ? this.carried : Number(!this.returnSequences);
+      const ends = Array.from({ length: count }, (_, i) => last(i));
+      return this.#given(this.returnSequences ? ops.slice(states, [0, 0, 0], [-1, -1, units]) : null, ends, counts);
     }
     const kept = drops ? mask(this.recurrentDropout, [n, units]) : null;
-    let states = Array.from({ length: this.carried }, () => ops.broadcastTo(0, [n, units]) as Computed);
+    let states =
+      initial.length > 0
+        ? initial
+        : Array.from({ length: this.carried }, () => ops.broadcastTo(0, [n, units]) as Computed);
     const hidden: Computed[] = [];
     for (let t = 0; t < steps; t++) {
       const own = ops.reshape(ops.slice(products, [0, t, 0], [-1, 1, -1]), [n, products.shape[2]!]);
       const enters = kept ? ops.mul(states[0]!, kept) : states[0]!;
-      states = this.step(own, enters, states, this.#recurrent.variable, bias);
+      const after = this.step(own, enters, states, this.#recurrent.variable, bias);
+      const before = states;
+      const step = counts && ops.slice(counts, [0, t], [-1, 1]);
+      states = step ? after.map((state, i) => ops.where(step, state, before[i]!)) : after;
       hidden.push(ops.reshape(states[0]!, [n, 1, units]));
     }
-    return this.returnSequences ? ops.concat(hidden, 1) : states[0]!;
+    return this.#given(this.returnSequences ? ops.concat(hidden, 1) : null, states, counts);
+  }
+
+  /** What the layer gives, from the hidden states of all steps, or null for the last alone, and the last states. */
+  #given(sequence: Computed | null, ends: readonly Computed[], counts: Mask): OneOrMore<Computed> {
+    const zeroed = sequence && counts && this.zeroOutputForMask;
+    const output = zeroed ? ops.mul(sequence, spread(counts, 3)) : (sequence ?? ends[0]!);
+    return this.returnState ? [output, ...ends] : output;
   }
 
   /** Input products with the bias that belongs to them. */
@@ -189,7 +270,13 @@ export abstract class Recurrent extends Layer {
   protected abstract fuses(): boolean;
 
   /** The op's states of all steps, the hidden state first. */
-  protected abstract fused(products: Computed, kernel: Computed, bias: Computed | null): Computed;
+  protected abstract fused(
+    products: Computed,
+    kernel: Computed,
+    bias: Computed | null,
+    initial: readonly Computed[] | null,
+    mask: Mask,
+  ): Computed;
 
   /** States that go from step to step. */
   protected abstract readonly carried: number;
@@ -245,5 +332,11 @@ export function recurrentOptions<T extends RecurrentOptions>(
   options: T,
   own: readonly (keyof T & string)[],
 ): Options<T> {
+  if ((options as { stateful?: unknown } | undefined)?.stateful === true)
+    throw new DownhillError(
+      'UNSUPPORTED',
+      `layers.${factory}: stateful: layers that keep their states between batches are not there. Return the states with returnState: true, and give them ` +
+        'to the next call: apply(x, { initialState }).',
+    );
   return layerOptions<T>(factory, options, [...keys, ...own]);
 }

@@ -5,6 +5,7 @@ import * as ops from '../graph/ops.js';
 import { Initializer } from '../initializers/initializer.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Computed } from './layer.js';
+import type { Mask } from './mask.js';
 import {
   columns,
   Gated,
@@ -39,8 +40,14 @@ export class SimpleRNN extends Recurrent {
     return isNamed(this.activation, 'tanh');
   }
 
-  protected override fused(products: Computed, kernel: Computed): Computed {
-    return ops.simpleRNN(products, kernel);
+  protected override fused(
+    products: Computed,
+    kernel: Computed,
+    _: Computed | null,
+    initial: readonly Computed[] | null,
+    mask: Mask,
+  ): Computed {
+    return ops.simpleRNN(products, kernel, initial, mask);
   }
 
   protected override step(x: Computed, hidden: Computed, _: readonly Computed[], kernel: Computed): Computed[] {
@@ -94,8 +101,14 @@ export class LSTM extends Gated {
     return this.unitForgetBias ? new ForgetBias(initializer, this.units) : initializer;
   }
 
-  protected override fused(products: Computed, kernel: Computed): Computed {
-    return ops.lstm(products, kernel);
+  protected override fused(
+    products: Computed,
+    kernel: Computed,
+    _: Computed | null,
+    initial: readonly Computed[] | null,
+    mask: Mask,
+  ): Computed {
+    return ops.lstm(products, kernel, initial, mask);
   }
 
   protected override step(x: Computed, hidden: Computed, states: readonly Computed[], kernel: Computed): Computed[] {
@@ -145,8 +158,15 @@ export class GRU extends Gated {
     return this.resetAfter && super.fuses();
   }
 
-  protected override fused(products: Computed, kernel: Computed, bias: Computed | null): Computed {
-    return ops.gru(products, kernel, bias ? this.#biasOf(bias, 1) : ops.broadcastTo(0, [3 * this.units]));
+  protected override fused(
+    products: Computed,
+    kernel: Computed,
+    bias: Computed | null,
+    initial: readonly Computed[] | null,
+    mask: Mask,
+  ): Computed {
+    const recurrent = bias ? this.#biasOf(bias, 1) : ops.broadcastTo(0, [3 * this.units]);
+    return ops.gru(products, kernel, recurrent, initial, mask);
   }
 
   protected override step(
@@ -181,8 +201,9 @@ export class GRU extends Gated {
  *
  * @param options units; activation ('tanh'), useBias (true), kernelInitializer ('glorotUniform'), recurrentInitializer ('orthogonal'),
  *   biasInitializer ('zeros'), regularizers and constraints of kernel, recurrent (kernel) and bias, dropout (0), recurrentDropout (0), seed,
- *   returnSequences (false), goBackwards (false), activityRegularizer, inputShape, name, trainable
- * @returns a layer from [n, steps, features] to [n, units], or [n, steps, units] with returnSequences; weights kernel (features, units),
+ *   returnSequences, returnState, goBackwards, zeroOutputForMask (all false), activityRegularizer, inputShape, name, trainable
+ * @returns a layer from [n, steps, features] to [n, units], or [n, steps, units] with returnSequences, with returnState a list of that and the last states;
+ *   weights kernel (features, units),
  *   recurrent_kernel (units, units) and bias (units)
  * @throws SHAPE_MISMATCH unless inputs are sequences
  * @example

@@ -15,6 +15,7 @@ export interface ReluOptions extends LayerOptions {
 
 export class Relu extends Layer {
   override readonly type = 'ReLU';
+  override readonly supportsMasking = true;
   readonly maxValue: number | null;
   readonly negativeSlope: number;
   readonly threshold: number;
@@ -65,6 +66,7 @@ export interface LeakyReluOptions extends LayerOptions {
 
 export class LeakyRelu extends Layer {
   override readonly type = 'LeakyReLU';
+  override readonly supportsMasking = true;
   readonly negativeSlope: number;
 
   constructor(options?: LeakyReluOptions) {
@@ -106,6 +108,7 @@ export interface EluOptions extends LayerOptions {
 
 export class Elu extends Layer {
   override readonly type = 'ELU';
+  override readonly supportsMasking = true;
   readonly alpha: number;
 
   constructor(options?: EluOptions) {

@@ -27,6 +27,7 @@ export function checkPerFeature(what: string, given: unknown): PerFeature {
 
 export class Rescaling extends Layer {
   override readonly type = 'Rescaling';
+  override readonly supportsMasking = true;
   readonly scale: PerFeature;
   readonly offset: PerFeature;
 

@@ -21,6 +21,7 @@ export type AlphaDropoutOptions = SpatialDropout1dOptions;
 
 /** Base of layers that draw masks of a shape of their own. */
 abstract class Masked extends RandomLayer {
+  override readonly supportsMasking = true;
   readonly rate: number;
 
   constructor(kind: string, read: Options<SpatialDropout1dOptions>) {

@@ -13,6 +13,7 @@ export interface UnitNormalizationOptions extends LayerOptions {
 
 export class UnitNormalization extends AxisLayer {
   override readonly type = 'UnitNormalization';
+  override readonly supportsMasking = true;
 
   constructor(options?: UnitNormalizationOptions) {
     const read = layerOptions<UnitNormalizationOptions>('unitNormalization', options, ['axis']);

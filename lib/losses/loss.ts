@@ -8,9 +8,9 @@ import type { Binary, Result } from '../graph/signatures.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
 import type { Options } from '../options.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import type { Shape } from '../tensor/shape.js';
 import { alignLabels, alignOutputs, alignRanks, type TargetKind } from './align.js';
-import { expand, perRow, toFloat } from './weights.js';
+import { countedFactor, expand, maskFor, perRow, toFloat } from './weights.js';
 
 /**
  * A loss or metric: `loss(yTrue, yPred)` is the mean over examples, `loss.perExample(yTrue, yPred)` the vector of them; both on
@@ -84,28 +84,30 @@ export function makeLoss(
     const [t, p] = aligned(kind, targets, axis, yTrue, yPred);
     return { values: toFloat(formula(t, p)), counts: mask ? toFloat(mask(t)) : null };
   };
-  const perExample = (yTrue: Value, yPred: Value) => perRow(elements(yTrue, yPred).values);
+  const perExample = (yTrue: Value, yPred: Value) => {
+    const { values } = elements(yTrue, yPred);
+    const mask = maskFor(yPred, values.shape);
+    return perRow(mask ? ops.mul(values, mask) : values);
+  };
   const mean = (yTrue: Value, yPred: Value) => {
     const { values, factor } = weigh(yTrue, yPred, null);
     return factor ? ops.mul(ops.mean(values), factor) : ops.mean(values);
   };
   const weigh = (yTrue: Value, yPred: Value, weight: Result | null): Weighed => {
-    const { values, counts } = elements(yTrue, yPred);
+    const { values, counts: own } = elements(yTrue, yPred);
+    const mask = maskFor(yPred, values.shape);
+    const counts = mask && own ? ops.mul(own, mask) : (own ?? (mask && ops.broadcastTo(mask, values.shape)));
     const given = weight ? expand(kind, weight, values.shape) : null;
     const weights = given && counts ? ops.mul(given, counts) : (given ?? counts);
+    // Where classes are left out, the values are 0 already.
+    const factors = mask ? weights : given;
     return {
-      values: perRow(given ? ops.mul(values, given) : values),
+      values: perRow(factors ? ops.mul(values, factors) : values),
       weights: weights && perRow(weights),
       factor: counts && countedFactor(counts),
     };
   };
   return Object.assign(mean, { perExample, label, targets, axis, className, getConfig, weigh }) as unknown as Loss;
-}
-
-/** Elements in all by those that count; 0 where none does. */
-function countedFactor(counts: Result): Result {
-  const counted = ops.sum(counts);
-  return ops.where(ops.greater(counted, 0), ops.div(sizeOf(counts.shape), ops.maximum(counted, 1)), 0);
 }
 
 function aligned(kind: string, targets: TargetKind, axis: number, yTrue: Value, yPred: Value): [Result, Result] {

@@ -7,13 +7,15 @@ import { type Shape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { alignRanks, type TargetKind } from './align.js';
 import { isLoss, type Loss, type LossFunction } from './loss.js';
-import { expand, perRow, toFloat } from './weights.js';
+import { countedFactor, expand, maskFor, perRow, toFloat } from './weights.js';
 
 /** A metric of `compile`, once resolved. */
 export interface Measure {
   label: string;
   /** What it was resolved from. */
   source: object;
+  /** Whether `contribute` gives masked steps of predictions weight 0 itself. */
+  masks?: true;
   /** Elements of each of its sums, for outputs of a shape (without the batch). */
   sizes(outputShape: Shape): number[];
   /** What a batch adds to the sums, float32; numbers where it does not depend on the batch's values. Weights are [n, …]; null: 1 each. */
@@ -67,17 +69,22 @@ function callFunction(label: string, call: LossFunction, yTrue: Result, yPred: R
         `${label} returned a scalar, which cannot be weighted: with sampleWeight or classWeight it must return one value per example, ` +
           `[${rows}, …].`,
       );
-    return { sum: ops.mul(toFloat(result), rows), weights: null };
+    return { sum: ops.mul(toFloat(result), rows), weights: null, factor: null };
   }
-  const given = weight && expand(label, weight, result.shape);
+  const mask = maskFor(yPred, result.shape);
+  const counts = mask && ops.broadcastTo(mask, result.shape);
+  const expanded = weight && expand(label, weight, result.shape);
+  const given = expanded && counts ? ops.mul(expanded, counts) : (expanded ?? counts);
   const values = given ? ops.mul(toFloat(result), given) : result;
-  return { sum: ops.sum(perRow(values)), weights: given && perRow(given) };
+  return { sum: ops.sum(perRow(values)), weights: given && perRow(given), factor: counts && countedFactor(counts) };
 }
 
 export function lossMeasure(label: string, source: Loss | LossFunction): LossMeasure {
   if (!isLoss(source)) {
-    const sum = (yTrue: Result, yPred: Result, weight: Result | null) =>
-      callFunction(label, source, yTrue, yPred, weight).sum;
+    const sum = (yTrue: Result, yPred: Result, weight: Result | null) => {
+      const found = callFunction(label, source, yTrue, yPred, weight);
+      return found.factor ? ops.mul(found.sum, found.factor) : found.sum;
+    };
     return { label, targets: 'either', axis: -1, source, sum };
   }
   const sum = (yTrue: Result, yPred: Result, weight: Result | null) => {
@@ -98,5 +105,6 @@ export function meanMeasure(label: string, source: Loss | LossFunction): Measure
     const { values, weights } = source.weigh(yTrue, yPred, weight);
     return [ops.sum(values), weights ? ops.sum(weights) : rows];
   };
-  return { label, source, sizes: () => [1, 1], contribute, result: ([sum, weight]) => meanOf(sum, weight) };
+  const result = ([sum, weight]: Float64Array) => meanOf(sum, weight);
+  return { label, source, masks: true, sizes: () => [1, 1], contribute, result };
 }

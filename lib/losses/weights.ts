@@ -2,7 +2,8 @@
 import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { Result } from '../graph/signatures.js';
-import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
+import { fits, maskOf, spread } from '../layers/mask.js';
+import { type Shape, sameShape, shapeText, sizeOf } from '../tensor/shape.js';
 
 export function toFloat(values: Result): Result {
   return values.dtype === 'float32' ? values : ops.cast(values, 'float32');
@@ -25,6 +26,27 @@ function fitting(weight: Shape, values: Shape): Shape | null {
   if (sameShape(weight, values.slice(0, weight.length))) return weight;
   const short = weight.at(-1) === 1 ? weight.slice(0, -1) : null;
   return short && short.length > 0 && sameShape(short, values.slice(0, short.length)) ? short : null;
+}
+
+/** The mask of predictions as weights of values, float32; null where they have none, or one that does not speak of such values. */
+export function maskFor(yPred: unknown, values: Shape): Result | null {
+  const mask = maskOf(yPred);
+  return mask && fits(mask, values) ? spread(mask, values.length) : null;
+}
+
+/** Weights of rows or elements, and 0 for the steps of predictions that are masked. */
+export function maskedWeight(yPred: unknown, weight: Result | null): Result | null {
+  const mask = maskOf(yPred);
+  if (!mask) return weight;
+  if (!weight) return toFloat(mask);
+  const rank = Math.max(mask.shape.length, weight.shape.length);
+  return ops.mul(spread(mask, rank), spread(weight, rank));
+}
+
+/** Elements in all by those that count; 0 where none does. */
+export function countedFactor(counts: Result): Result {
+  const counted = ops.sum(counts);
+  return ops.where(ops.greater(counted, 0), ops.div(sizeOf(counts.shape), ops.maximum(counted, 1)), 0);
 }
 
 /** Weights with the rank of the values, to be broadcast: [n, …] → [n, …, 1, …]. */

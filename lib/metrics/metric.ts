@@ -38,7 +38,7 @@ export interface StreamingMetric {
   readonly sums: number | ((outputShape: Shape) => number);
   /**
    * One value of ops or several, together `sums` numbers. Targets and predictions are those of the batch; weights, [n, 1, …] with the rank
-   * of the predictions, are 1 unless the metric is among weightedMetrics and there is sampleWeight.
+   * of the predictions, are 1 unless the metric is among weightedMetrics and there is sampleWeight, and 0 for masked steps.
    */
   update(yTrue: SymbolicTensor, yPred: SymbolicTensor, weight: SymbolicTensor): Result | readonly Result[];
   /** What sums over any number of batches come to. */

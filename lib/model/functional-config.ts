@@ -23,6 +23,7 @@ interface CallConfig {
 export interface FunctionalConfig {
   name?: string;
   precision?: Precision;
+  recompute?: boolean;
   /** Left out where it is true. */
   trainable?: boolean;
   /** Made already. */
@@ -137,6 +138,7 @@ function read(config: FunctionalConfig): FunctionalOptions {
   const options = new Options<FunctionalConfig>('model', config, [
     'name',
     'precision',
+    'recompute',
     'trainable',
     'layers',
     'calls',
@@ -174,9 +176,9 @@ function read(config: FunctionalConfig): FunctionalOptions {
   });
   const ends = (key: 'inputs' | 'outputs') =>
     mapped(options.required(key), isReference, (reference) => find(options.what(key), reference));
-  const { name, precision } = options.raw;
+  const { name, precision, recompute } = options.raw;
   options.flag('trainable', true);
-  return { inputs: ends('inputs'), outputs: ends('outputs'), name, precision };
+  return { inputs: ends('inputs'), outputs: ends('outputs'), name, precision, recompute };
 }
 
 export const graphConfig = { read, write };

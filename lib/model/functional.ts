@@ -62,9 +62,10 @@ export class Functional<O extends LayerOutputs = LayerOutputs> extends Model {
       'name',
       'device',
       'precision',
+      'recompute',
     ]);
-    const { name, device, precision } = read.raw;
-    super('functional', { name, device, precision });
+    const { name, device, precision, recompute } = read.raw;
+    super('functional', { name, device, precision, recompute });
     const inputs = structureOf(read.what('inputs'), read.required('inputs'));
     const outputs = structureOf(read.what('outputs'), read.required('outputs'));
     const twice = inputs.values.find((value, i) => inputs.values.indexOf(value) < i);
@@ -102,6 +103,7 @@ export class Functional<O extends LayerOutputs = LayerOutputs> extends Model {
     return {
       name: this.name,
       precision: this.precision,
+      ...(this.recompute && { recompute: true }),
       ...(!this.trainable && { trainable: false }),
       layers: this.layers.map((layer) => serialize(layer)),
       ...graphConfig.write(this.#calls, {
@@ -251,7 +253,8 @@ function applied(
 /**
  * A model of the layers between symbolic inputs and outputs: several of each, layers that are called several times, models as layers.
  *
- * @param options inputs and outputs, each one value, a list, or an object by name, which is also the form of the data; name, device, precision
+ * @param options inputs and outputs, each one value, a list, or an object by name, which is also the form of the data; name, device, precision,
+ *   recompute
  * @throws INVALID_ARGUMENT where an output does not follow from the inputs, or two layers have one name
  * @example
  * const title = input({ shape: [100], name: 'title' });

@@ -5,8 +5,9 @@ import type { Config } from '../config/values.js';
 import { DownhillError, show, unknownName } from '../errors.js';
 import { SymbolicSparse } from '../graph/sparse.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
-import type { Value } from '../graph/trace.js';
+import type { Trace, Value } from '../graph/trace.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
+import { masksOf, noMaskInGraphs, withMask } from '../layers/mask.js';
 import { connect, type LayerOutput, layerOutputs, type OneOrMore } from '../layers/output.js';
 import { placeWeights, type Weight } from '../layers/weight.js';
 import { checkFunction } from '../options.js';
@@ -167,27 +168,36 @@ export abstract class ModelLayer extends Layer {
   override apply(x: SymbolicTensor, context?: Partial<CallContext>): SymbolicTensor;
   override apply(x: TensorLike, context?: Partial<CallContext>): Tensor;
   override apply<T extends Packed<Computed> = Computed>(x: ByPort<Value>, context?: Partial<CallContext>): T;
-  override apply(x: unknown, { training }: Partial<CallContext> = {}): unknown {
+  override apply(x: unknown, { training, mask }: Partial<CallContext> = {}): unknown {
     this.checkAlive();
     const what = `model "${this.name}"`;
     const given = this.inputPorts.spread(what, x);
     const symbols = layerOutputs(what, given);
+    if (symbols) noMaskInGraphs(this.name, mask);
     if (symbols) return this.outputPorts.pack(connect(this, symbols, training));
     const inputs = given.map((value, i) =>
       value instanceof SymbolicTensor
         ? value
         : asTensor(what, value, this.built ? this.inputPorts.all[i].dtype : undefined),
     );
-    return this.outputPorts.pack(this.applyEach(inputs, { training: training ?? false }));
+    return this.outputPorts.pack(this.applyEach(inputs, { training: training ?? false, mask }));
   }
 
   override applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
     if (!this.built) this.build(inputs[0].shape.slice(1));
-    return this.run(inputs, context);
+    const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
+    const masks = masksOf(context.mask);
+    const masked = inputs.map((input, i) => withMask(input, masks[i] ?? null));
+    return this.asRegion(symbolic?.trace, () => this.run(masked, { training: context.training }));
+  }
+
+  /** What `body` adds is computed again together, where this model says so as a layer. */
+  protected asRegion<T>(trace: Trace | undefined, body: () => T): T {
+    return this.recompute && trace ? trace.unit(true, body) : body();
   }
 
   override applySparse(x: SymbolicSparse, context: CallContext): Computed {
-    return this.run([x], context)[0];
+    return this.asRegion(x.indptr.trace, () => this.run([x], context)[0]);
   }
 
   /** The value of an output. Throws UNSUPPORTED for sparse rows. */

@@ -16,6 +16,7 @@ import { type EvaluateOptions, evaluate } from '../training/evaluate.js';
 import type { Batches } from '../training/feed.js';
 import { fit as runFit } from '../training/fit.js';
 import type { FitOptions } from '../training/fit-options.js';
+import { type Memory, type MemoryOptions, memoryOf } from '../training/memory.js';
 import type { Network } from '../training/network.js';
 import { type PredictOptions, predict } from '../training/predict.js';
 import { type ModelProfileOptions, profileModel } from '../training/profile.js';
@@ -37,6 +38,11 @@ export interface ModelOptions {
    * is not known to be faster with bfloat16, products stay float32: net.program('train').describe() tells. docs/numerics.md
    */
   precision?: Precision;
+  /**
+   * As a layer of another model, or applied in a trainStep: whether the backward pass computes again what its layers make, all of it together, in place of
+   * keeping it; false by default. docs/memory.md
+   */
+  recompute?: boolean;
 }
 
 /** Base of the models. A model is a layer, too: of others, by apply() on symbolic values or within sequential. */
@@ -48,7 +54,7 @@ export abstract class Model extends ModelLayer implements Network {
   #stop: () => void = () => {};
 
   constructor(kind: string, options: ModelOptions | undefined) {
-    const read = new Options<ModelOptions>(kind, options, ['name', 'device', 'precision']);
+    const read = new Options<ModelOptions>(kind, options, ['name', 'device', 'precision', 'recompute']);
     super(kind, read as unknown as Options<LayerOptions>);
     this.device = resolveDevice(read.what('device'), read.raw.device);
     this.precision =
@@ -215,6 +221,20 @@ export abstract class Model extends ModelLayer implements Network {
         return profileModel(this.#trainer, kind, options);
       },
     };
+  }
+
+  /**
+   * Bytes that a training step takes, before any is made: parameters, gradients, slots of the optimizer, activations at the planned peak, batches; docs/memory.md.
+   *
+   * @param options batchSize, by default that of the latest training, or 32
+   * @throws NOT_COMPILED, NOT_BUILT; MEMORY_LIMIT where compile's memoryLimit cannot be kept to
+   * @example
+   * const { activations, total } = net.memory({ batchSize: 128 });
+   */
+  memory(options?: MemoryOptions): Memory {
+    this.#trainer.checkAlive();
+    this.checkBuilt();
+    return memoryOf(this.#trainer, options);
   }
 
   /**

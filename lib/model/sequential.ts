@@ -18,6 +18,7 @@ import type { SummaryRow } from './summary.js';
 interface SequentialConfig {
   name?: string;
   precision?: Precision;
+  recompute?: boolean;
   /** Left out where it is true. */
   trainable?: boolean;
   layers: readonly Layer[];
@@ -57,12 +58,13 @@ export class Sequential extends Model {
     const read = new Options<SequentialConfig>('sequential', config, [
       'name',
       'precision',
+      'recompute',
       'trainable',
       'layers',
       'inputShape',
     ]);
-    const { name, precision, inputShape } = read.raw;
-    const net = new this(read.required('layers'), { name, precision });
+    const { name, precision, recompute, inputShape } = read.raw;
+    const net = new this(read.required('layers'), { name, precision, recompute });
     if (!read.flag('trainable', true)) net.markTrainable(false);
     if (inputShape === undefined || inputShape === null) return net;
     net.build(inputShape);
@@ -80,6 +82,7 @@ export class Sequential extends Model {
     return {
       name: this.name,
       precision: this.precision,
+      ...(this.recompute && { recompute: true }),
       ...(!this.trainable && { trainable: false }),
       layers: layers.map((layer) => serialize(layer)),
       inputShape: this.#inputShape && [...this.#inputShape],
@@ -264,7 +267,7 @@ function inputDtypeOf(first: Layer | undefined): DType {
  * A model whose layers follow one another.
  *
  * @param layers the first one with `inputShape`, or a leading layers.input; without either the model is built by its first data
- * @param options name, device, precision ('float32')
+ * @param options name, device, precision ('float32'), recompute (false)
  * @throws SHAPE_MISMATCH when layers do not fit together
  * @example
  * const net = sequential([

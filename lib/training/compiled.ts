@@ -24,6 +24,11 @@ export type MetricsLike = MetricList | readonly (MetricList | null)[] | Readonly
 interface OptimizerOptions {
   /** By name or as an object made by `optimizers.…`. */
   optimizer: OptimizerLike;
+  /**
+   * Bytes that a training step may take, as net.memory() counts them; null (default): any number. Above it, as many layers as it takes are computed again
+   * for the backward pass, in place of being kept; the results are the same to the bit. Where that is not enough, training throws MEMORY_LIMIT.
+   */
+  memoryLimit?: number | null;
 }
 
 /** A model that trains by a function of your own. */
@@ -89,6 +94,8 @@ export class Compiled {
   readonly step: OwnStep | null;
   /** How many means over the rows logs have beside the loss, before the metrics. */
   readonly means: number;
+  /** Bytes that a training step may take; null: any number. */
+  readonly memoryLimit: number | null;
   readonly #several: boolean;
 
   constructor(
@@ -96,9 +103,19 @@ export class Compiled {
     readonly options: CompileOptions,
     ports: Ports,
   ) {
-    const keys = ['optimizer', 'loss', 'lossWeights', 'metrics', 'weightedMetrics', 'trainStep', 'logs'] as const;
+    const keys = [
+      'optimizer',
+      'loss',
+      'lossWeights',
+      'metrics',
+      'weightedMetrics',
+      'trainStep',
+      'logs',
+      'memoryLimit',
+    ] as const;
     const read = new Options<LossOptions & Partial<StepOptions<never, never>>>('compile', options as LossOptions, keys);
     this.optimizer = resolveOptimizer(read.required('optimizer'));
+    this.memoryLimit = read.raw.memoryLimit === null ? null : (read.optionalCount('memoryLimit', { min: 1 }) ?? null);
     this.step = stepOf(read);
     this.losses = this.step ? ports.all.map(() => null) : lossesOf(read.what('loss'), ports, read.required('loss'));
     const weights = lossWeightsOf(read.what('lossWeights'), ports, read.raw.lossWeights);
@@ -143,10 +160,12 @@ export class Compiled {
 
   /** Plain JSON that compiles the same again; of several outputs, lists by output. */
   getConfig(): CompileConfig {
-    const { step } = this;
+    const { step, memoryLimit } = this;
+    const limit = memoryLimit === null ? {} : { memoryLimit };
     if (step)
       return {
         optimizer: serialize(this.optimizer),
+        ...limit,
         trainStep: serialize(step.run),
         ...(step.names.length > 0 && { logs: [...step.names] }),
       };
@@ -164,6 +183,7 @@ export class Compiled {
     const weighted = metrics(true);
     return {
       optimizer: serialize(this.optimizer),
+      ...limit,
       loss: this.#several ? losses : losses[0]!,
       ...(weights.some((weight) => weight !== 1) && { lossWeights: this.#several ? weights : weights[0] }),
       metrics: this.#several ? metrics(false) : metrics(false)[0],

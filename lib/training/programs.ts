@@ -7,11 +7,13 @@ import type { SymbolicTensor } from '../graph/symbolic.js';
 import { Trace } from '../graph/trace.js';
 import { withActivityPenalties } from '../layers/activity.js';
 import type { Weight } from '../layers/weight.js';
+import { maskedWeight } from '../losses/weights.js';
 import type { Model } from '../model/model.js';
 import { penaltyFor } from '../regularizers/regularizer.js';
 import type { Variable } from '../tensor/variable.js';
 import type { Columns, RowType } from './columns.js';
 import type { Compiled } from './compiled.js';
+import { limitOf } from './memory.js';
 import type { Network } from './network.js';
 import { type OwnStep, type StepBatch, stepNumbers } from './train-step.js';
 
@@ -114,9 +116,11 @@ function lossSums(network: Network, compiled: Compiled, { x, y, w, rows, trainin
   const sum = compiled.outputs
     .map(({ weight }, i) => (weight === 1 ? sums[i] : ops.mul(sums[i], weight)))
     .reduce((total, part) => ops.add(total, part));
-  const metrics = compiled.metrics.flatMap(({ measure, output, weighted }) =>
-    measure.contribute(y[output]!, predictions[output], (weighted ? w[output] : null) ?? null),
-  );
+  const metrics = compiled.metrics.flatMap(({ measure, output, weighted }) => {
+    const weight = (weighted ? w[output] : null) ?? null;
+    const prediction = predictions[output];
+    return measure.contribute(y[output]!, prediction, measure.masks ? weight : maskedWeight(prediction, weight));
+  });
   const parts = [...(sums.length > 1 ? sums : []), ...metrics.map((part) => trace.lift('metric', part))];
   return { predictions, mean: ops.div(sum, rows), sum, parts };
 }
@@ -144,6 +148,7 @@ function build(
   { device, precision }: Network,
   body: (trace: Trace) => { outputs: SymbolicTensor[]; targets?: (Storage | null)[] },
   training = false,
+  limit: ReturnType<typeof limitOf> = null,
 ): Program {
   const trace = new Trace();
   try {
@@ -151,7 +156,7 @@ function build(
     const nodes = outputs.map((output) => output.node);
     // Evaluation and prediction leave the state of layers as it is, also of those that always behave as in training.
     const writes = training ? trace.writes : [];
-    return binding.compile(trace.graph, nodes, targets ?? [], writes, device, precision);
+    return binding.compile(trace.graph, nodes, targets ?? [], writes, device, precision, limit);
   } finally {
     trace.ended = true;
   }
@@ -175,7 +180,7 @@ export function trainProgram(
     const outputs = [...logs, ...trace.gradients(loss, leaves, compiled.optimizer.lossSeed(trace))];
     return { outputs, targets: [...logs.map(() => null), ...gradients] };
   };
-  return build(network, body, true);
+  return build(network, body, true, limitOf(network, compiled, trained));
 }
 
 /** The logs of a batch, without training. */

@@ -275,7 +275,7 @@ export class Trainer {
     const { compiled } = this;
     const { all } = this.network.outputPorts;
     const usual = (port: (typeof all)[number], i: number): RowType | null =>
-      compiled.needsTarget(i)
+      compiled.step || compiled.needsTarget(i)
         ? (wantedTarget(port, compiled.losses[i]) ?? { shape: port.shape, dtype: 'float32' })
         : null;
     return { targets: all.map(usual), weights: all.map(() => null) };

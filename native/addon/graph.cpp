@@ -52,6 +52,14 @@ void export_graph(Napi::Env env, Napi::Object exports) {
     handle<Graph>(info[0])->set_scope(text(info[1], "scope"));
     return info.Env().Undefined();
   });
+  DH_EXPORT("graphEnter", {
+    handle<Graph>(info[0])->enter(boolean(info[1], "recompute"));
+    return info.Env().Undefined();
+  });
+  DH_EXPORT("graphLeave", {
+    handle<Graph>(info[0])->leave();
+    return info.Env().Undefined();
+  });
   DH_EXPORT("graphGradients", {
     const std::vector<NodeId> found =
         gradients(*handle<Graph>(info[0]), node_id(info[1]), node_ids(info[2]), node_id(info[3]));

@@ -5,6 +5,7 @@
 #include "backend/device.h"
 #include "plan/plan.h"
 #include "training/brief.h"
+#include "training/limited.h"
 #include "training/run_once.h"
 #include "training/snapshot.h"
 
@@ -64,7 +65,12 @@ Napi::Value compile(const Napi::CallbackInfo& info) {
   }
   options.writes = state_writes(info[3]);
   Device& device = devices::get(text(info[4], "device"));
-  std::shared_ptr<Program> program = device.compile(make_plan(*graph, options), precision(info[5]));
+  const bool limited = !info[6].IsUndefined() && !info[6].IsNull();
+  std::shared_ptr<Program> program =
+      limited ? compile_within(device, *graph, options, precision(info[5]),
+                               static_cast<size_t>(count(object(info[6], "limit").Get("bytes"), "memoryLimit")),
+                               static_cast<size_t>(count(object(info[6], "limit").Get("other"), "other")))
+              : device.compile(make_plan(*graph, options), precision(info[5]));
   return make_handle<Program>(info.Env(), std::move(program));
 }
 
@@ -133,6 +139,9 @@ void export_program(Napi::Env env, Napi::Object exports) {
     Napi::Object stats = Napi::Object::New(info.Env());
     stats.Set("steps", static_cast<double>(plan.steps.size()));
     stats.Set("arenaBytes", static_cast<double>(plan.arena_bytes));
+    stats.Set("workspaceBytes", static_cast<double>(program->workspace_bytes()));
+    stats.Set("batchBytes", static_cast<double>(batch_bytes(*program)));
+    stats.Set("again", static_cast<double>(recomputed_steps(plan)));
     stats.Set("flops", work.flops);
     stats.Set("bytes", work.bytes);
     return stats;

@@ -24,12 +24,16 @@ std::vector<char> paths(const Graph& graph, NodeId output, const std::vector<cha
 
 class ScopeGuard {
  public:
-  explicit ScopeGuard(Graph& graph) : graph_(graph), saved_(graph.scope()) {}
-  ~ScopeGuard() { graph_.set_scope(saved_); }
+  explicit ScopeGuard(Graph& graph) : graph_(graph), scope_(graph.scope()), source_(graph.source()) {}
+  ~ScopeGuard() {
+    graph_.set_scope(scope_);
+    graph_.set_source(source_);
+  }
 
  private:
   Graph& graph_;
-  std::string saved_;
+  std::string scope_;
+  Graph::Source source_;
 };
 
 }  // namespace
@@ -65,6 +69,7 @@ std::vector<NodeId> gradients(Graph& graph, NodeId output, const std::vector<Nod
     if (cotangent[id] < 0 || is_wrt[id] || !depends[id]) continue;
     const Node& node = graph[id];
     graph.set_scope(node.label);
+    graph.set_source({true, node.unit});
     std::vector<Expr> x;
     for (NodeId input : node.inputs) x.push_back({&graph, input});
     const std::vector<Expr> d_x = apply_rule({graph, node, x, {&graph, id}, {&graph, cotangent[id]}});

@@ -75,12 +75,12 @@ std::vector<Expr> recurrent_gradients(const Tangents& t) {
   const Op op = t.node.op;
   const CellSizes sizes = sizes_of(cell_of(op));
   const int first = first_initial(op);
-  const bool initial = static_cast<int>(t.x.size()) > first;
+  const bool initial = has_initial(op, t.node.attrs, static_cast<int>(t.x.size()));
   const int64_t units = t.x[1].shape()[0], n = t.y.shape()[0], steps = t.y.shape()[1], gates = sizes.gates;
 
   std::vector<Expr> operands{t.y, t.x[1], hidden_alone(t.d_y, units)};
   operands.insert(operands.end(), t.x.begin() + first, t.x.end());
-  const Expr all = add_op(gradient_op(op), operands);
+  const Expr all = add_op(gradient_op(op), operands, t.node.attrs);
   const Expr recurrent = columns(all, units, 0, gates, initial);
   // Of the input products of gru: as of the recurrent ones, but for the candidate.
   const Expr input =
@@ -91,6 +91,7 @@ std::vector<Expr> recurrent_gradients(const Tangents& t) {
   result.push_back(matmul(reshape(shifted(t, units, initial), rows), products, true, false));
   if (sizes.bias) result.push_back(apply(Op::sum, {products}, Attrs().set("axes", Dims{0})));
   for (int i = 0; initial && i < sizes.carried; ++i) result.push_back(at(all, units, steps, i));
+  result.resize(t.x.size());  // none of a mask
   return result;
 }
 
@@ -99,7 +100,8 @@ Expr decompose_recurrent(Graph& graph, const Node& node) {
   const CellSizes sizes = sizes_of(cell);
   const auto in = [&](int i) { return Expr{&graph, node.inputs[static_cast<size_t>(i)]}; };
   const Expr states = in(0), kernel = in(1), d = in(2);
-  const bool initial = node.inputs.size() > 3;
+  const int count = static_cast<int>(node.inputs.size()), mask = mask_operand(node.attrs, count);
+  const bool initial = has_initial(node.op, node.attrs, count);
   const int64_t units = kernel.shape()[0], n = states.shape()[0], steps = states.shape()[1];
   const bool full = d.shape()[2] != units || sizes.states == 1;
   const auto square = [](Expr x) { return apply(Op::square, {x}); };
@@ -112,6 +114,9 @@ Expr decompose_recurrent(Graph& graph, const Node& node) {
     /// x plus the cotangent of that state.
     const auto with = [&](Expr x, int64_t i) { return full || i == 0 ? x + at(d, units, t, i) : x; };
     const auto before = [&](int i) { return t > 0 ? at(states, units, t - 1, i) : initial ? in(3 + i) : zeros; };
+    const Expr step = mask < 0 ? Expr{} : slice(in(mask), {0, t}, {n, 1});
+    /// Where the row has the step; else what a masked one gives.
+    const auto where = [&](Expr x, Expr masked) { return mask < 0 ? x : apply(Op::where, {step, x, masked}); };
     const Expr dh = with(d_h, 0);
     std::vector<Expr> g;
     Expr rest;
@@ -124,7 +129,7 @@ Expr decompose_recurrent(Graph& graph, const Node& node) {
         const Expr dc = with(d_c + dh * o * (1.0 - square(tanh)), 1);
         g = {with(dc * candidate, 2) * i * (1.0 - i), with(dc * before(1), 3) * f * (1.0 - f),
              with(dc * i, 4) * (1.0 - square(candidate)), with(dh * tanh, 5) * o * (1.0 - o)};
-        d_c = dc * f;
+        d_c = where(dc * f, with(d_c, 1));
         break;
       }
       case Cell::gru: {
@@ -136,8 +141,10 @@ Expr decompose_recurrent(Graph& graph, const Node& node) {
         break;
       }
     }
+    for (Expr& gate : g) gate = where(gate, zeros);
     const std::vector<Expr> recurrent(g.begin(), g.begin() + sizes.gates);
     d_h = matmul(concat(recurrent, 1), kernel, false, true);
+    if (mask >= 0) rest = where(rest.id < 0 ? zeros : rest, dh);
     if (rest.id >= 0) d_h = d_h + rest;
     gradients[static_cast<size_t>(t)] = reshape(concat(g, 1), {n, 1, sizes.gradients * units});
   }

@@ -61,6 +61,8 @@ class Program {
   /// As run() without the state writes: seconds[i] ← what step i took, and behind them what the whole run took.
   /// Throws UNSUPPORTED where the device cannot tell.
   virtual void profile(const Bindings& bindings, double* seconds);
+  /// Memory that a run needs in its workspace: the plan's arena, then scratch.
+  virtual size_t workspace_bytes() const { return plan_.arena_bytes; }
   const Plan& plan() const { return plan_; }
   const Work& work() const { return work_; }
   /// How its matrix products were to be computed, and how they are.

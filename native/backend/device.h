@@ -84,6 +84,8 @@ class Device {
   /// Where its tensors live; null: the host's memory.
   virtual DeviceMemory* memory() = 0;
   virtual std::unique_ptr<Program> compile(Plan plan, Precision precision) = 0;
+  /// Bytes of the arena of the program that compile() makes of this plan.
+  virtual size_t arena_of(const Plan& plan) const { return plan.arena_bytes; }
   /// What a precision comes to here: itself, or float32 where nothing else is there or known to be faster.
   virtual Precision products(Precision precision) const = 0;
   /// Null where steps are run one by one by the host (the CPU).

@@ -28,6 +28,7 @@ inline constexpr const char* kLabelOutOfRange = "LABEL_OUT_OF_RANGE";
 inline constexpr const char* kNonFinite = "NON_FINITE";
 inline constexpr const char* kDisposed = "DISPOSED";
 inline constexpr const char* kOutOfMemory = "OUT_OF_MEMORY";
+inline constexpr const char* kMemoryLimit = "MEMORY_LIMIT";  // a limit of the user's own cannot be kept to
 inline constexpr const char* kNotDifferentiable = "NOT_DIFFERENTIABLE";
 inline constexpr const char* kUnsupported = "UNSUPPORTED";
 inline constexpr const char* kFileError = "FILE_ERROR";      // the system refuses: missing, no permission, disk full

@@ -88,8 +88,26 @@ size_t attention_floats(Op op, size_t operands) {
 
 NodeId Graph::push(Node node) {
   if (node.label.empty()) node.label = scope_;
+  if (!calls_.empty()) {
+    node.unit = calls_.back();
+  } else if (source_.backward) {
+    node.unit = source_.unit;
+    node.phase = Phase::backward;
+  }
   nodes_.push_back(std::move(node));
   return size() - 1;
+}
+
+void Graph::enter(bool recompute) {
+  const int outer = calls_.empty() ? -1 : calls_.back();
+  const bool part = outer >= 0 && (!recompute || recomputed_[static_cast<size_t>(outer)] != 0);
+  if (!part) recomputed_.push_back(recompute);
+  calls_.push_back(part ? outer : static_cast<int>(recomputed_.size()) - 1);
+}
+
+void Graph::leave() {
+  if (calls_.empty()) throw Error(code::kInternal, "No call of a layer to leave.");
+  calls_.pop_back();
 }
 
 const Node& Graph::operator[](NodeId id) const {

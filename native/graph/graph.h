@@ -14,6 +14,9 @@ namespace downhill {
 
 using NodeId = int;
 
+/// When in a training step a node is computed. again: a forward node once more, for the backward pass.
+enum class Phase : uint8_t { forward, backward, again };
+
 struct Node {
   Op op;
   std::vector<NodeId> inputs;
@@ -23,6 +26,8 @@ struct Node {
   std::shared_ptr<Storage> storage;  // constants and variables
   int index = -1;                    // inputs: which one
   std::string label;                 // layer or variable name, for messages and describe()
+  int unit = -1;                     // call of a layer that it is part of, or the derivative of; -1: none
+  Phase phase = Phase::forward;
 };
 
 class Graph {
@@ -44,6 +49,21 @@ class Graph {
   void set_scope(std::string scope) { scope_ = std::move(scope); }
   const std::string& scope() const { return scope_; }
 
+  /// Between them, nodes are those of one call of a layer. recompute: what it makes is not kept for the backward pass.
+  /// Calls within a call are part of it, but for those that are computed again where it is not.
+  void enter(bool recompute);
+  void leave();
+  /// By unit: whether it is computed again.
+  const std::vector<char>& recomputed() const { return recomputed_; }
+
+  /// While a node is differentiated: what is added meanwhile is backward, unless all of it is part of a layer's call.
+  struct Source {
+    bool backward = false;
+    int unit = -1;
+  };
+  void set_source(Source source) { source_ = source; }
+  const Source& source() const { return source_; }
+
  private:
   NodeId push(Node node);
   NodeId convert(NodeId id, DType dtype);
@@ -52,6 +72,9 @@ class Graph {
   std::deque<Node> nodes_;  // references stay valid while nodes are added
   int inputs_ = 0;
   std::string scope_;
+  std::vector<int> calls_;        // units of the layers being called, from outside to inside
+  std::vector<char> recomputed_;  // by unit
+  Source source_;
 };
 
 /// Result shape and dtype of an op; normalises attributes (negative axes, -1 in shapes) in place. graph/infer.cpp

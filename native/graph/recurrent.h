@@ -15,4 +15,12 @@ inline bool is_recurrent_gradient(Op op) { return op == Op::simpleRNNGrad || op 
 /// Operands before the initial states: x, kernel [, bias], or states, kernel, d.
 inline int first_initial(Op op) { return is_recurrent_gradient(op) || sizes_of(cell_of(op)).bias ? 3 : 2; }
 
+/// Where the mask stands among `count` operands: behind all others; -1: there is none.
+inline int mask_operand(const Attrs& attrs, int count) { return attrs.flag("masked") ? count - 1 : -1; }
+
+/// Whether initial states are among `count` operands.
+inline bool has_initial(Op op, const Attrs& attrs, int count) {
+  return count - attrs.flag("masked") > first_initial(op);
+}
+
 }  // namespace downhill

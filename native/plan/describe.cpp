@@ -142,6 +142,25 @@ Work work_of(const Plan& plan) {
   return work;
 }
 
+size_t recomputed_steps(const Plan& plan) {
+  size_t count = 0;
+  for (const Step& step : plan.steps) {
+    if (step.chain.empty()) count += step.phase == Phase::again;
+    for (const Step& part : step.chain) count += part.phase == Phase::again;
+  }
+  return count;
+}
+
+namespace {
+
+std::string note_of(const Step& step) {
+  const bool again = step.phase == Phase::again;
+  if (step.label.empty() && !again) return "";
+  return "  # " + step.label + (again ? (step.label.empty() ? "again" : ", again") : "");
+}
+
+}  // namespace
+
 std::string describe(const Plan& plan) {
   std::string text;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
@@ -162,7 +181,7 @@ std::string describe(const Plan& plan) {
     char head[80];
     std::snprintf(head, sizeof head, "%3zu  %-24s ", i, name_of(step).c_str());
     text += head + operands + " -> " + shapes + attrs + "  " + places + "  " + scaled(flops_of(plan, step), "FLOP") +
-            "  " + scaled(bytes_of(plan, step), "B") + (step.label.empty() ? "" : "  # " + step.label) + "\n";
+            "  " + scaled(bytes_of(plan, step), "B") + note_of(step) + "\n";
     if (!step.chain.empty()) text += "    ";
     for (const Step& part : step.chain) text += std::string(" ") + downhill::name_of(part.op);
     if (!step.chain.empty()) text += "\n";

@@ -10,6 +10,7 @@
 #include "plan/passes/column_sums.h"
 #include "plan/passes/epilogue.h"
 #include "plan/passes/passes.h"
+#include "plan/passes/recompute.h"
 #include "plan/passes/tails.h"
 
 namespace downhill {
@@ -77,6 +78,7 @@ class Planner {
     step.node = id;
     step.output = value;
     step.label = node.label;
+    step.phase = node.phase;
     const auto fused = fusion_.steps.find(id);
     if (fused != fusion_.steps.end()) {
       step.op = fused->second.op;
@@ -99,6 +101,7 @@ class Planner {
     step.attrs = product.attrs;
     step.node = pair.product;
     step.label = product.label;
+    step.phase = product.phase;
     for (NodeId input : product.inputs) {
       if (ir_.nodes[input].op == Op::reshape) lower(input);  // may come later
       step.inputs.push_back(value_of_[input]);
@@ -199,7 +202,10 @@ class Planner {
 }  // namespace
 
 Plan make_plan(const Graph& graph, const PlanOptions& options) {
-  const Ir ir = optimise(graph, options);
+  return plan_from(recompute(optimise(graph, options), regions_of(graph)), graph, options);
+}
+
+Plan plan_from(const Ir& ir, const Graph& graph, const PlanOptions& options) {
   return Planner(ir, graph, options).make();
 }
 

@@ -48,6 +48,7 @@ struct Step {
   Epilogue epilogue;  // matmul and conv2d only
   NodeId node = -1;   // of the graph, for messages
   std::string label;  // layer or variable, for messages and describe()
+  Phase phase = Phase::forward;
   /// What this step runs block by block, in this order: elementwise steps, casts and dropouts over arrays of one shape,
   /// and reductions of their results along rows (passes/chains.h). Empty: the step is one op. `inputs` are then all
   /// that they read from outside, op and attributes those of the last of them, `output` and `more_outputs` all results
@@ -94,6 +95,7 @@ struct PlanOptions {
   bool tails = true;                                                // of matrix products
 };
 
+/// Layers that are to be computed again for the backward pass are (passes/recompute.h).
 Plan make_plan(const Graph& graph, const PlanOptions& options);
 
 /// By value: whether a step or a state write changes it.
@@ -110,5 +112,7 @@ struct Work {
   double flops = 0, bytes = 0;
 };
 Work work_of(const Plan& plan);  // of all steps
+/// Ops that are computed again for the backward pass.
+size_t recomputed_steps(const Plan& plan);
 
 }  // namespace downhill

@@ -39,6 +39,9 @@ struct Stretch {
   int64_t non_finite = 0;          // batches with a loss that is not finite
 };
 
+/// Whether the rows of the next batch are gathered, into a buffer of their own, while one of so many bytes is computed.
+bool gathers_ahead(size_t batch_bytes);
+
 /// Calls from JavaScript's thread set it up while no stretch runs (else they throw INVALID_ARGUMENT); run() is for a
 /// native one.
 class Session {

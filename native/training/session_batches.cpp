@@ -19,6 +19,8 @@ std::string text(int64_t number) { return std::to_string(number); }
 
 }  // namespace
 
+bool gathers_ahead(size_t batch_bytes) { return batch_bytes >= kLeastAhead && batch_bytes <= kMostAhead; }
+
 /// Checks and allocates for the rest of the epoch, so that no step does.
 void Session::prepare() {
   size_t outputs = 0;
@@ -108,8 +110,7 @@ void Session::place_columns() {
   for (size_t i = 0; i < columns.size(); ++i)
     if (!lies_ready(columns[i]) && columns[i].layout == Column::Layout::dense)
       pieces_.add(columns[i], batch_offset_[i]);
-  const bool ahead =
-      !where_ && !pieces_.empty() && bytes >= kLeastAhead && bytes <= kMostAhead && length_ > batch_size_;
+  const bool ahead = !where_ && !pieces_.empty() && gathers_ahead(bytes) && length_ > batch_size_;
   if (!ahead)
     spare_.reset();
   else if (!spare_ || spare_->bytes() < batch_->bytes())

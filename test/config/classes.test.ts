@@ -39,6 +39,7 @@ const base = {
   name: 'mine',
   trainable: false,
   inputShape: [2, 3],
+  recompute: true,
   activityRegularizer: regularizers.l1({ l1: 0.75 }),
 };
 
@@ -59,7 +60,9 @@ const recurrent = {
   recurrentDropout: 0.5,
   seed: 7,
   returnSequences: true,
+  returnState: true,
   goBackwards: true,
+  zeroOutputForMask: true,
 };
 const drawn = {
   kernelInitializer: initializers.glorotUniform({ seed: 1 }),
@@ -145,7 +148,17 @@ const rows: Record<string, Record<string, Row>> = {
         backwardLayer: layers.gru({ ...drawn, name: 'backward_b', units: 3, goBackwards: true }),
         mergeMode: 'ave',
       },
-      also: [{ layer: layers.simpleRNN({ ...drawn, name: 'forward_c', units: 2, returnSequences: true }) }],
+      also: [
+        {
+          layer: layers.simpleRNN({
+            ...drawn,
+            name: 'forward_c',
+            units: 2,
+            returnSequences: true,
+            zeroOutputForMask: true,
+          }),
+        },
+      ],
     },
     GRU: {
       factory: 'gru',
@@ -156,6 +169,20 @@ const rows: Record<string, Record<string, Row>> = {
       factory: 'lstm',
       options: { ...recurrent, recurrentActivation: 'softplus', unitForgetBias: false },
       also: [{ ...drawn, units: 2, biasInitializer: initializers.randomUniform({ seed: 9 }) }],
+    },
+    Masking: { factory: 'masking', options: { ...base, maskValue: -1 } },
+    PositionEmbedding: {
+      factory: 'positionEmbedding',
+      options: {
+        ...base,
+        sequenceLength: 5,
+        initializer: initializers.randomNormal({ mean: 1, stddev: 2, seed: 3 }),
+      },
+    },
+    SinePositionEncoding: { factory: 'sinePositionEncoding', options: { ...base, maxWavelength: 100 } },
+    TimeDistributed: {
+      factory: 'timeDistributed',
+      options: { ...base, layer: layers.dense({ units: 2, kernelInitializer: initializers.ones() }) },
     },
     SimpleRNN: { factory: 'simpleRNN', options: recurrent, also: [{ ...drawn, units: 2 }] },
     AveragePooling1D: {
@@ -261,6 +288,7 @@ const rows: Record<string, Record<string, Row>> = {
         ...base,
         inputDim: 5,
         outputDim: 4,
+        maskZero: true,
         embeddingsInitializer: initializers.randomNormal({ mean: 1, stddev: 2, seed: 3 }),
         embeddingsRegularizer: regularizers.l1l2({ l1: 0.5, l2: 0.25 }),
         embeddingsConstraint: constraints.maxNorm({ maxValue: 3, axis: 1 }),
@@ -776,7 +804,9 @@ const behaviours: Record<string, (object: never) => unknown | Promise<unknown>> 
         penalty: regularizer ? [...(regularizer(tensor([1, -2])) as Tensor).dataSync()] : null,
       })),
       outputs: [false, true].map((training) =>
-        layer.weights.length && !seeded(layer) ? null : [...(layer.apply(input, { training }) as Tensor).dataSync()],
+        layer.weights.length && !seeded(layer)
+          ? null
+          : [layer.apply(input, { training }) as Tensor | Tensor[]].flat().map((output) => [...output.dataSync()]),
       ),
     };
   },
@@ -914,6 +944,8 @@ const data: Record<string, readonly string[]> = { diagnostics: ['x', 'y'] };
 const required: Record<string, Options> = {
   activation: { activation: 'relu' },
   bidirectional: { layer: layers.lstm({ units: 1 }) },
+  positionEmbedding: { sequenceLength: 1 },
+  timeDistributed: { layer: layers.dense({ units: 1 }) },
   alphaDropout: { rate: 0.5 },
   conv1d: { filters: 1, kernelSize: 1 },
   conv2d: { filters: 1, kernelSize: 1 },

@@ -1,5 +1,5 @@
 // Recurrent layers, step by step.
-import { ops } from 'downhill';
+import { ops, type Tensor, tensor } from 'downhill';
 import fc from 'fast-check';
 import { type Nd, nd } from './nd.js';
 import { type Case, type Computed, fill, type Problem, seeds } from './problems.js';
@@ -44,7 +44,7 @@ const cells: Cell[] = [
   },
 ];
 
-function reference(cell: Cell, [x, kernel, ...rest]: Nd[]): Nd {
+function reference(cell: Cell, [x, kernel, ...rest]: Nd[], mask: readonly number[] | null): Nd {
   const [n, steps] = x!.shape as [number, number];
   const units = kernel!.shape[0]!;
   const bias = cell.bias ? rest.shift()! : undefined;
@@ -67,6 +67,8 @@ function reference(cell: Cell, [x, kernel, ...rest]: Nd[]): Nd {
           before.map((state) => state[j]!),
         ),
       );
+      if (mask?.[row * steps + t] === 0)
+        for (const [j, state] of states.entries()) for (const s of state.keys()) state[s] = before[s]?.[j] ?? 0;
       const count = states[0]?.length ?? 0;
       const columns = Array.from({ length: count }, (_, s) => states.map((state) => state[s]!));
       rows.push(...columns.flat());
@@ -78,10 +80,11 @@ function reference(cell: Cell, [x, kernel, ...rest]: Nd[]): Nd {
   return nd([n, steps, multiple * units], rows);
 }
 
-const call = (cell: Cell, [x, kernel, ...rest]: Computed[], hidden: number | null): Computed => {
+const call = (cell: Cell, [x, kernel, ...rest]: Computed[], hidden: number | null, mask: Tensor | null): Computed => {
   const bias = cell.bias ? [rest.shift()!] : [];
   const initial = rest.length > 0 ? rest : undefined;
-  const states = cell.op === 'gru' ? ops.gru(x!, kernel!, bias[0]!, initial) : ops[cell.op](x!, kernel!, initial);
+  const states =
+    cell.op === 'gru' ? ops.gru(x!, kernel!, bias[0]!, initial, mask) : ops[cell.op](x!, kernel!, initial, mask);
   return hidden === null ? states : ops.slice(states, [0, 0, 0], [-1, -1, hidden]);
 };
 
@@ -101,7 +104,7 @@ const sizes = fc
   .filter(([n, steps, units]) => n * steps * units * units <= 6000);
 
 function problems(cell: Cell, hidden: boolean): fc.Arbitrary<Problem> {
-  return fc.tuple(sizes, fc.boolean(), seeds).map(([[n, steps, units], initial, seed]) => {
+  return fc.tuple(sizes, fc.boolean(), fc.boolean(), seeds).map(([[n, steps, units], initial, masked, seed]) => {
     const width = cell.gates * units;
     const shapes = [[n, steps, width], [units, width], ...(cell.bias ? [[width]] : [])];
     if (initial) for (let i = 0; i < cell.carried; i++) shapes.push([n, units]);
@@ -111,10 +114,17 @@ function problems(cell: Cell, hidden: boolean): fc.Arbitrary<Problem> {
       inputs[1]!.shape,
       inputs[1]!.data.map((value) => Math.fround(value * scale)),
     );
+    // Sequences of different lengths, and some whose steps lie anywhere.
+    const values = Array.from({ length: n * steps }, (_, i) => {
+      const row = Math.floor(i / steps);
+      return row % 3 === 2 ? Number((i * 7 + seed) % 3 > 0) : Number(i % steps < (row + seed) % (steps + 1));
+    });
+    const mask = masked ? values : null;
+    const given = mask && tensor(mask, [n, steps], 'int32');
     return {
       inputs,
-      call: (xs) => call(cell, xs, hidden ? units : null),
-      reference: (xs) => (hidden ? hiddenOf(reference(cell, xs), units) : reference(cell, xs)),
+      call: (xs) => call(cell, xs, hidden ? units : null, given),
+      reference: (xs) => (hidden ? hiddenOf(reference(cell, xs, mask), units) : reference(cell, xs, mask)),
     };
   });
 }

@@ -59,6 +59,14 @@ describe('rows', () => {
     );
   });
 
+  test('texts are rows', () => {
+    const texts = ['a', 'b', 'c', 'd'];
+    const { train, test } = data.split(texts, Int32Array.of(0, 1, 0, 1), { testSize: 2, stratify: true, seed: 1 });
+    expect(test.x).toEqual(Array.from(test.rows, (row) => texts[row]));
+    expect([...train.x, ...test.x].sort()).toEqual(texts);
+    expect([...test.y].sort()).toEqual([0, 1]);
+  });
+
   test('without shuffle the last rows are held out', () => {
     const { train, test: held } = data.split(numbers(10), undefined, { testSize: 3, shuffle: false });
     expect([train.x, held.x]).toEqual([numbers(7), [7, 8, 9]]);

@@ -3,6 +3,7 @@
 import { layers, optimizers, schedules, seed, sequential } from 'downhill';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bitsOf, goHome, testDevices } from '../support-devices.js';
+import { thinned } from '../thin.js';
 
 afterAll(goHome);
 
@@ -93,6 +94,7 @@ async function trained(device: string, rule: keyof typeof rules, rate: number) {
 
 describe.each(testDevices)('updates on %s', (device) => {
   test.each(Object.keys(rules) as (keyof typeof rules)[])('%s', async (rule) => {
-    for (const rate of [0, 0.5]) expect(await trained(device, rule, rate)).toEqual(await trained('cpu', rule, rate));
+    for (const rate of thinned([0.5, 0], () => 0))
+      expect(await trained(device, rule, rate)).toEqual(await trained('cpu', rule, rate));
   });
 });

@@ -1,6 +1,7 @@
 import { grad, layers, ops, sequential, setDevice, type Tensor, tensor } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import { expectClose, read, type Values } from './golden.js';
 
 interface Case {
@@ -46,7 +47,7 @@ describe.each(testDevices)('activations beside PyTorch, on %s', (device) => {
   beforeAll(() => setDevice(device));
   afterAll(goHome);
 
-  it.each(golden.elementwise)('$name $attributes', async (row) => {
+  it.each(rowsOn(device, golden.elementwise, ({ name }) => name))('$name $attributes', async (row) => {
     const x = tensor(golden.points);
     expectClose(await call(row, x).data(), row.values, 'value', TOLERANCE);
     const gradient = await grad((v: Tensor) => ops.sum(call(row, v)))(x);

@@ -1,6 +1,7 @@
 import { optimizers, schedules, setDevice, tensor, variable } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import { expectClose, read, type Values } from './golden.js';
 
 interface Case {
@@ -19,7 +20,7 @@ describe.each(testDevices)('averages, accumulation and schedules of Keras, on %s
   beforeAll(() => setDevice(device));
   afterAll(goHome);
 
-  it.each(golden.cases)('$name', async (row) => {
+  it.each(rowsOn(device, golden.cases, ({ optimizer }) => optimizer))('$name', async (row) => {
     const variables = golden.start.map((values) => variable(values));
     const rate = row.learningRate && { learningRate: schedules[row.learningRate.schedule](row.learningRate.options) };
     const optimizer = optimizers[row.optimizer]({ ...row.options, ...rate } as object);

@@ -1,6 +1,7 @@
 import { constraints, ops, setDevice, tensor, variable } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import { expectClose, makeOptimizer, type OptimizerSpec, read, type Values } from './golden.js';
 
 interface Spec {
@@ -26,11 +27,14 @@ describe.each(testDevices)('constraints on %s', (device) => {
   beforeAll(() => setDevice(device));
   afterAll(goHome);
 
-  it.each(golden.values)('$constraint $options of a $weights', async (row) => {
-    expectClose(await make(row)(tensor(golden.weights[row.weights]!)).data(), row.value, 'value', tolerance);
-  });
+  it.each(rowsOn(device, golden.values, ({ constraint }) => constraint))(
+    '$constraint $options of a $weights',
+    async (row) => {
+      expectClose(await make(row)(tensor(golden.weights[row.weights]!)).data(), row.value, 'value', tolerance);
+    },
+  );
 
-  it.each(golden.updates)('after updates: $name', async (row) => {
+  it.each(rowsOn(device, golden.updates, ({ optimizer }) => optimizer))('after updates: $name', async (row) => {
     const variables = golden.start.map((values, i) => variable(values, { constraint: make(golden.on[i]!) }));
     const optimizer = makeOptimizer(row);
     const steps = (row.options.gradientAccumulationSteps as number | undefined) ?? 1;

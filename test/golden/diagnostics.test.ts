@@ -1,6 +1,7 @@
 import { diagnostics, setDevice } from 'downhill';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { goHome, isEmulated, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import {
   column,
   expectClose,
@@ -47,7 +48,7 @@ describe.each(testDevices)('on %s', (device) => {
   beforeEach(() => setDevice(device));
   afterAll(goHome);
 
-  describe.each(cases)('$name', (given) => {
+  describe.each(rowsOn(device, cases, ({ loss }) => loss))('$name', (given) => {
     const { loss, layers, features, start, noise } = given;
     const made = () => {
       const net = makeNet(layers, features, start);

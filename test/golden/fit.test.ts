@@ -1,6 +1,7 @@
 import { setDevice } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import {
   column,
   expectClose,
@@ -65,7 +66,7 @@ describe.each(testDevices)('fit, evaluate and predict beside Keras, on %s', (dev
   beforeAll(() => setDevice(device));
   afterAll(goHome);
 
-  it.each(golden.cases)('$name', async (row) => {
+  it.each(rowsOn(device, golden.cases, ({ loss }) => loss.name))('$name', async (row) => {
     const {
       validationSplit,
       validationData,

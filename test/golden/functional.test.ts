@@ -12,6 +12,7 @@ import {
 } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import { expectClose, flat, makeOptimizer, type OptimizerSpec, read, type Values } from './golden.js';
 
 type LayerSpec = [kind: string, options: Record<string, never>] | Graph;
@@ -146,13 +147,16 @@ describe.each(testDevices)('graphs of layers beside Keras, on %s', (device) => {
     });
   });
 
-  it.each(golden.layers)('$layer $options', ({ layer, options, inputs, output }) => {
-    const made = makeLayer('made', [layer, options]);
-    const values = inputs.map((value) => tensor(value as number[][]));
-    const result = made.apply(made.severalInputs ? values : values[0]!) as Tensor;
-    expectClose(result.dataSync(), output, layer, { relative: 1e-5, absolute: 1e-6 });
-    const shapes = values.map(({ shape }) => shape.slice(1));
-    expect(result.shape.slice(1)).toEqual(made.computeOutputShape(made.severalInputs ? shapes : shapes[0]!));
-    expect(flat(output).length).toBe(result.size);
-  });
+  it.each(rowsOn(device, golden.layers, ({ layer }) => layer))(
+    '$layer $options',
+    ({ layer, options, inputs, output }) => {
+      const made = makeLayer('made', [layer, options]);
+      const values = inputs.map((value) => tensor(value as number[][]));
+      const result = made.apply(made.severalInputs ? values : values[0]!) as Tensor;
+      expectClose(result.dataSync(), output, layer, { relative: 1e-5, absolute: 1e-6 });
+      const shapes = values.map(({ shape }) => shape.slice(1));
+      expect(result.shape.slice(1)).toEqual(made.computeOutputShape(made.severalInputs ? shapes : shapes[0]!));
+      expect(flat(output).length).toBe(result.size);
+    },
+  );
 });

@@ -1,6 +1,7 @@
 import { grad, losses, setDevice, type Tensor, tensor } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import { expectClose, type LossSpec, makeLoss, read, type Values } from './golden.js';
 
 interface Case {
@@ -21,7 +22,7 @@ describe.each(testDevices)('losses beside Keras, on %s', (device) => {
   beforeAll(() => setDevice(device));
   afterAll(goHome);
 
-  it.each(golden.cases)('$loss: $name', async (row) => {
+  it.each(rowsOn(device, golden.cases, ({ loss }) => loss))('$loss: $name', async (row) => {
     const loss = makeLoss({ name: row.loss, options: row.options });
     const targets = tensor(row.targets, undefined, row.loss === 'sparseCategoricalCrossentropy' ? 'int32' : 'float32');
     const predictions = tensor(row.predictions);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { layers, losses, type Model, metrics, ops, sequential, setDevice, tensor } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { goHome, isEmulated, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import { expectClose, flat, read, type Values } from './golden.js';
 
 interface Case {
@@ -38,7 +39,7 @@ describe.each(testDevices)('metrics beside Keras, on %s', (device) => {
   beforeAll(() => setDevice(device));
   afterAll(goHome);
 
-  it.each(golden.cases)('$metric $options', async (row) => {
+  it.each(rowsOn(device, golden.cases, ({ metric }) => metric))('$metric $options', async (row) => {
     const [given, predictions] = [golden.data[row.targets]!, golden.data[row.predictions]!];
     const metric = factories[row.metric]!(row.options);
     const targets = row.labels ? Int32Array.from(flat(given)) : (given as number[][]);

@@ -12,6 +12,7 @@ import {
 } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import { expectClose, makeOptimizer, type OptimizerSpec, read, type Values } from './golden.js';
 
 type Spec = [kind: string, options: Record<string, never>];
@@ -65,41 +66,44 @@ describe.each(testDevices)('normalization beside Keras, on %s', (device) => {
   beforeAll(() => setDevice(device));
   afterAll(goHome);
 
-  it.each(golden.layers)('$layer $options, training $training', async (row) => {
-    const made = make(row.layer, row.options);
-    const x = tensor(row.x as number[][]);
-    made.build(x.shape.slice(1));
-    expect(made.weights.length).toBe(row.weights.length);
-    const start = () => {
-      for (const [i, { variable }] of made.weights.entries()) variable.assign(tensor(row.weights[i] as number[]));
-    };
-    start();
-    const factors = tensor(row.factors as number[][]);
-    const loss = (input: Tensor | SymbolicTensor) =>
-      ops.sum(ops.mul(made.apply(input, { training: row.training }), factors)) as SymbolicTensor;
-    const y = made.apply(x, { training: row.training }) as Tensor;
-    expectClose(y.dataSync(), row.y, 'output', near);
-    start();
-    expectClose((await grad(loss)(x)).dataSync(), row.gradients[0], 'gradient of the input', near);
-    start();
-    const trained = made.weights.filter(({ trainable }) => trainable);
-    expect(trained.length).toBe(row.gradients.length - 1);
-    if (trained.length > 0) {
-      const descent = optimizers.sgd({ learningRate: 1 });
-      const before = trained.map(({ variable }) => variable.dataSync().slice());
-      await descent.minimize(
-        () => loss(x),
-        trained.map(({ variable }) => variable),
-      );
-      trained.forEach(({ name, variable }, i) => {
-        const gradient = before[i]!.map((value, j) => value - variable.dataSync()[j]!);
-        expectClose(gradient, row.gradients[i + 1], `gradient of ${name}`, { relative: 1e-5, absolute: 1e-5 });
+  it.each(rowsOn(device, golden.layers, ({ layer, training }) => `${layer} ${training}`))(
+    '$layer $options, training $training',
+    async (row) => {
+      const made = make(row.layer, row.options);
+      const x = tensor(row.x as number[][]);
+      made.build(x.shape.slice(1));
+      expect(made.weights.length).toBe(row.weights.length);
+      const start = () => {
+        for (const [i, { variable }] of made.weights.entries()) variable.assign(tensor(row.weights[i] as number[]));
+      };
+      start();
+      const factors = tensor(row.factors as number[][]);
+      const loss = (input: Tensor | SymbolicTensor) =>
+        ops.sum(ops.mul(made.apply(input, { training: row.training }), factors)) as SymbolicTensor;
+      const y = made.apply(x, { training: row.training }) as Tensor;
+      expectClose(y.dataSync(), row.y, 'output', near);
+      start();
+      expectClose((await grad(loss)(x)).dataSync(), row.gradients[0], 'gradient of the input', near);
+      start();
+      const trained = made.weights.filter(({ trainable }) => trainable);
+      expect(trained.length).toBe(row.gradients.length - 1);
+      if (trained.length > 0) {
+        const descent = optimizers.sgd({ learningRate: 1 });
+        const before = trained.map(({ variable }) => variable.dataSync().slice());
+        await descent.minimize(
+          () => loss(x),
+          trained.map(({ variable }) => variable),
+        );
+        trained.forEach(({ name, variable }, i) => {
+          const gradient = before[i]!.map((value, j) => value - variable.dataSync()[j]!);
+          expectClose(gradient, row.gradients[i + 1], `gradient of ${name}`, { relative: 1e-5, absolute: 1e-5 });
+        });
+      } else made.apply(x, { training: row.training });
+      made.weights.forEach(({ name, trainable, variable }, i) => {
+        if (!trainable) expectClose(variable.dataSync(), row.after[i], `${name} after a step`, near);
       });
-    } else made.apply(x, { training: row.training });
-    made.weights.forEach(({ name, trainable, variable }, i) => {
-      if (!trainable) expectClose(variable.dataSync(), row.after[i], `${name} after a step`, near);
-    });
-  });
+    },
+  );
 
   it.each(golden.adapted)('normalization $options, adapted', ({ options, data, mean, variance, y }) => {
     const made = layers.normalization(options);

@@ -2,6 +2,7 @@
 import { layers, optimizers, regularizers, sequential, setDevice, tensor, valueAndGrad } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import { expectClose, read } from './golden.js';
 
 interface Spec {
@@ -46,11 +47,14 @@ describe.each(testDevices)('regularizers beside Keras, on %s', (device) => {
   beforeAll(() => setDevice(device));
   afterAll(goHome);
 
-  it.each(golden.penalties)('$regularizer $options', async ({ weights, value, gradient, ...spec }) => {
-    const [found, slope] = await valueAndGrad(make(spec))(tensor(weights));
-    expectClose(await found.data(), value, 'value', { relative: 2e-6, absolute: 1e-8 });
-    expectClose(await slope.data(), gradient, 'gradient', { relative: 1e-5, absolute: 2e-7 });
-  });
+  it.each(rowsOn(device, golden.penalties, ({ regularizer }) => regularizer))(
+    '$regularizer $options',
+    async ({ weights, value, gradient, ...spec }) => {
+      const [found, slope] = await valueAndGrad(make(spec))(tensor(weights));
+      expectClose(await found.data(), value, 'value', { relative: 2e-6, absolute: 1e-8 });
+      expectClose(await slope.data(), gradient, 'gradient', { relative: 1e-5, absolute: 2e-7 });
+    },
+  );
 
   it.each(golden.fits)('fit: $name', async (row) => {
     const net = sequential(row.layers.map((spec, i) => makeLayer(spec, i === 0 ? [golden.x[0]!.length] : undefined)));

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setDevice } from 'downhill';
 import { goHome, isEmulated, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import {
   column,
   expectClose,
@@ -93,7 +94,7 @@ describe.each(runs)('whole runs beside $oracle, on $device', ({ oracle, device }
     await expectFinal(net, row);
   });
 
-  it.each(golden.cases)('$name, by fit', async (row) => {
+  it.each(rowsOn(device, golden.cases, ({ optimizer }) => optimizer))('$name, by fit', async (row) => {
     const net = prepare(row);
     const history = await net.fit(column(x, 'x'), column(golden.y[row.targets]!, row.targets), {
       batchSize,

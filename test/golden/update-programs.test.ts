@@ -2,6 +2,7 @@
 import { setDevice, tensor, variable } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
+import { rowsOn } from '../thin.js';
 import { expectClose, makeOptimizer, type OptimizerSpec, read, type Values } from './golden.js';
 
 interface Golden {
@@ -19,7 +20,7 @@ describe.each(runs)('update programs of $oracle, on $device', ({ oracle, device 
 
   const golden = read<Golden>(`update-programs-${oracle}`);
 
-  it.each(golden.cases)('$name', async (row) => {
+  it.each(rowsOn(device, golden.cases, ({ optimizer }) => optimizer))('$name', async (row) => {
     const variables = golden.start.map((values, i) => variable(values as number[], { name: golden.names[i]! }));
     const optimizer = makeOptimizer(row);
     for (const [step, gradients] of golden.gradients.entries()) {

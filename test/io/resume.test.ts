@@ -6,6 +6,7 @@ import { callbacks, type FitOptions, type History, layers, type Model, seed, seq
 import { afterAll, describe, expect, test } from 'vitest';
 import { fails, quadrants } from '../support.js';
 import { net, type OptimizerName, optimizersByName, stateOf, withThreads } from './models.js';
+import { count } from '../thin.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'downhill-resume-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -38,7 +39,7 @@ test.each(Object.keys(optimizersByName) as OptimizerName[])('after every step, %
   expect(ended(watched)).toEqual(expected);
   const { steps } = watched.net.compiled!.optimizer;
   expect(steps % 6).toBe(0);
-  for (let step = 1; step <= steps; step++) {
+  for (let step = 1; step <= steps; step += count(1, 5)) {
     const more = {
       resume: path.replace('{step}', `${step}`),
       callbacks: [callbacks.modelCheckpoint({ path: fresh() })],

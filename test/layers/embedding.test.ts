@@ -220,8 +220,8 @@ test('options and sparse rows', async () => {
   throwsAtOnce('OUT_OF_RANGE', /outputDim must be an integer at least 1; received 0/, () =>
     layers.embedding({ inputDim: 1, outputDim: 0 }),
   );
-  throwsAtOnce('UNKNOWN_OPTION', /"maskZero"/, () =>
-    layers.embedding({ inputDim: 1, outputDim: 1, maskZero: true } as never),
+  throwsAtOnce('UNKNOWN_OPTION', /"maskZeros"/, () =>
+    layers.embedding({ inputDim: 1, outputDim: 1, maskZeros: true } as never),
   );
   const sparse = new data.SparseRows({
     shape: [1, 3],

@@ -1,5 +1,6 @@
 // Matrix products of operands rounded to bfloat16, of every engine that this machine has, against sums in double
 // precision of the same operands; and float32 from three parts, over the whole range of float32.
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -183,6 +184,7 @@ void shapes() {
       {128, 784, 32, false, false, 0, 3},  {784, 128, 32, true, false, 0, 0},  {128, 32, 300, false, true, 0, 4},
       {130, 700, 310, false, false, 1, 1}, {130, 700, 310, true, true, 2, 2},  {310, 257, 100, false, true, 0, 5},
       {40, 7000, 40, false, false, 0, 1},  {20, 3333, 500, true, false, 3, 5}, {2100, 40, 2200, false, false, 0, 1},
+      {45, 1100, 76, true, false, 1, 3},   {33, 2070, 120, false, true, 0, 4},
   };
   for (const Case& shape : large) check(shape, seed++);
 }
@@ -226,9 +228,10 @@ void whole_range() {
       {"positive", [](std::mt19937& r) { return std::fmax(0.0f, std::normal_distribution<float>()(r)); }, wide(-2, 2)},
   };
   for (const auto& row : rows)
-    for (int64_t k : {300, 610, 1100}) {
+    for (const auto& [m, k, n] :
+         std::vector<std::array<int64_t, 3>>{{256, 300, 520}, {256, 610, 520}, {256, 1100, 520}, {96, 1100, 90}}) {
       std::mt19937 random(static_cast<uint32_t>(k));
-      Problem problem({256, k, 520, false, false, 0, 1}, random, row.a, row.b), chain = problem;
+      Problem problem({m, k, n, false, false, 0, 1}, random, row.a, row.b), chain = problem;
       set_threads(2);
       problem.run(downhill::cpu::amx::matmul_kernels);
       chain.run(downhill::cpu::avx512::matmul_kernels);
@@ -239,11 +242,11 @@ void whole_range() {
 }
 
 /// One element that is not finite: the bits of the ordinary kernel.
-void falls_back() {
+void falls_back(int64_t m, int64_t k, int64_t n) {
   for (float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 3e38f}) {
     std::mt19937 random(9);
-    Problem problem({200, 600, 390, true, false, 0, 3}, random, kUniform, kUniform);
-    problem.a[5 * problem.lda + 150] = bad;
+    Problem problem({m, k, n, true, false, 0, 3}, random, kUniform, kUniform);
+    problem.a[5 * problem.lda + m - 5] = bad;
     problem.b[7 * problem.ldb + 11] = bad;
     Problem chain = problem;
     set_threads(2);
@@ -263,7 +266,8 @@ int main() {
 #if defined(DOWNHILL_HAS_AMX)
   if (downhill::cpu::may_use_amx()) {
     whole_range();
-    falls_back();
+    falls_back(200, 600, 390);
+    falls_back(96, 1100, 90);
   }
 #endif
   return downhill::test::report("matmul_bfloat16");

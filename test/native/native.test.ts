@@ -7,8 +7,8 @@ describe('native test programs', () => {
     programs = buildNativeTests();
   }, 900_000);
 
-  test.each(nativeTestNames())('%s', { timeout: 300_000 }, (name) => {
-    const { passed, ending, output } = runNativeTest(programs, name);
+  test.concurrent.each(nativeTestNames())('%s', { timeout: 900_000 }, async (name) => {
+    const { passed, ending, output } = await runNativeTest(programs, name);
     expect(passed, `${ending}\n${output}`).toBe(true);
   });
 });

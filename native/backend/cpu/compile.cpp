@@ -76,6 +76,7 @@ class CpuProgram final : public Program {
   Device& device() const override { return devices::cpu(); }
   Precision precision() const override { return precision_; }
   Precision products() const override { return products_; }
+  size_t workspace_bytes() const override { return workspace_bytes_; }
 
   void run(const Bindings& bindings) override {
     const Run run = begin(bindings);

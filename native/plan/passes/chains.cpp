@@ -29,6 +29,8 @@ class Fuser {
       unit_of_[at(i)] = i;
       units_[at(i)].steps = {i};
       units_[at(i)].open = belongs(step);
+      units_[at(i)].early = step.phase == Phase::forward;
+      units_[at(i)].again = step.phase == Phase::again;
       const std::vector<int> makers = makers_of(step);
       for (int maker : makers) readers_[at(maker)].push_back(i);
       if (units_[at(i)].open)
@@ -48,6 +50,8 @@ class Fuser {
     std::vector<int> steps;  // ascending
     bool open = false;       // more may join
     bool draws = false;      // has a dropout or the like
+    bool early = false;      // has a step of the forward pass
+    bool again = false;      // has one that is computed again for the backward pass
     size_t reductions = 0;
     int64_t row = 0;
   };
@@ -99,7 +103,10 @@ class Fuser {
     const int64_t row = reduced_row(plan_, step);
     if (!chain.open || row == 0 || is_reduction(plan_.steps[at(maker)].op)) return;
     if (chain.steps.size() >= kMaxChain || chain.reductions >= kMaxReductions) return;
+    if ((chain.early && step.phase == Phase::again) || (chain.again && step.phase == Phase::forward)) return;
     if ((chain.row != 0 && chain.row != row) || (chain.draws && row % kDraw != 0)) return;
+    chain.early |= step.phase == Phase::forward;
+    chain.again |= step.phase == Phase::again;
     chain.row = row;
     ++chain.reductions;
     chain.steps.push_back(i);
@@ -111,6 +118,7 @@ class Fuser {
     if (!a.open || !b.open || a.steps.size() + b.steps.size() > kMaxChain) return false;
     if (a.reductions + b.reductions > kMaxReductions) return false;
     if (shape_of(a.steps[0]) != shape_of(b.steps[0])) return false;
+    if ((a.early && b.again) || (a.again && b.early)) return false;  // what is computed again waits for its turn
     const int64_t row = std::max(a.row, b.row);
     return (a.row == 0 || b.row == 0 || a.row == b.row) && (row % kDraw == 0 || !(a.draws || b.draws));
   }
@@ -123,6 +131,8 @@ class Fuser {
     saved_ = b;
     b.steps = std::move(both);
     b.draws |= a.draws;
+    b.early |= a.early;
+    b.again |= a.again;
     b.reductions += a.reductions;
     b.row = std::max(a.row, b.row);
   }
@@ -197,6 +207,7 @@ class Fuser {
     chain.op = last.op;
     chain.attrs = last.attrs;
     chain.node = last.node;
+    chain.phase = last.phase;
     chain.output = last.output;
     for (int i : unit.steps) {
       Step& step = plan_.steps[at(i)];

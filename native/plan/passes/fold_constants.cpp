@@ -9,7 +9,7 @@ constexpr int64_t kMaxElements = 1 << 14;
 }  // namespace
 
 NodeId fold_constant(Ir& ir, const Node& node) {
-  const bool draws = is_noise(node.op) || node.op == Op::attention || node.op == Op::attentionGrad;
+  const bool draws = is_noise(node.op) || node.attrs.number("rate") > 0;
   if (node.inputs.empty() || draws || node.shape.size() > kMaxElements) return -1;
   for (NodeId input : node.inputs)
     if (ir.nodes[input].op != Op::constant) return -1;

@@ -47,4 +47,7 @@ class CommonSubexpressions {
 /// All of the above over a graph.
 Ir optimise(const Graph& graph, const PlanOptions& options);
 
+/// Steps and places of a graph that has been rewritten. plan/plan.cpp
+Plan plan_from(const Ir& ir, const Graph& graph, const PlanOptions& options);
+
 }  // namespace downhill

@@ -62,9 +62,10 @@ void read_dropped(Ir& ir, Node& node) {
     storage->buffer = std::make_shared<Buffer>(storage->bytes);
     std::memcpy(storage->data(), &dropout.scale, sizeof dropout.scale);
     const NodeId scale = ir.push({Op::constant, {}, {}, Shape(), DType::float32, storage, -1, ""});
-    const NodeId scaled =
-        ir.push({Op::mul, {ir.nodes[d].inputs[0], scale}, {}, node.shape, DType::float32, nullptr, -1, node.label});
-    node.inputs = {id, scaled};
+    Node product{Op::mul, {ir.nodes[d].inputs[0], scale}, {}, node.shape, DType::float32, nullptr, -1, node.label};
+    product.unit = node.unit;
+    product.phase = node.phase;
+    node.inputs = {id, ir.push(std::move(product))};
     return;
   }
 }

@@ -80,6 +80,7 @@ class Fuser {
   }
 
   bool may_follow(const Step& step, int result, int product, bool alone) const {
+    if (step.phase == Phase::again && plan_.steps[static_cast<size_t>(product)].phase == Phase::forward) return false;
     if (!is_noise(step.op) && !(alone && is_elementwise(step.op))) return false;
     if (value(step.output).dtype != DType::float32 || size_of(step.output) != size_of(result)) return false;
     return std::all_of(step.inputs.begin(), step.inputs.end(), [&](int input) {

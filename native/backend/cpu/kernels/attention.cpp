@@ -3,6 +3,7 @@
 #include "backend/cpu/kernels/attention_blocks.h"
 #include "backend/cpu/kernels/attention_entry.h"
 #include "backend/cpu/pool.h"
+#include "ops/noise.h"
 
 namespace downhill::cpu::DH_ISA {
 namespace {

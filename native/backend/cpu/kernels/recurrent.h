@@ -15,6 +15,7 @@ struct RecurrentArgs {
   const float* bias = nullptr;    // (gates · units): forward, cells that have one
   const float* h = nullptr;       // (n, units): the state before the first step; null: zeros
   const float* c = nullptr;       // (n, units): of lstm, likewise
+  const float* mask = nullptr;    // (n, steps): 0 where a row keeps its states; null: nowhere
   const float* states = nullptr;  // (n, steps, states · units): backward
   const float* d = nullptr;       // (n, steps, width): backward
   int64_t width = 0;              // units, gradients of the hidden state alone, or states · units

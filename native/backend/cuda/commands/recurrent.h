@@ -16,6 +16,7 @@ struct RecurrentArgs {
   const float* bias;    // (gates · units), or null
   const float* h;       // (n, units), or null: zeros
   const float* c;
+  const float* mask;    // (n, steps): 0 where a row keeps its states; or null
   const float* states;  // (n, steps, states · units)
   const float* d;       // (n, steps, width)
   int64_t width;

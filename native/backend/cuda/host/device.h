@@ -96,6 +96,7 @@ class CudaDevice final : public Device {
   const std::string& id() const override { return id_; }
   Allocator* memory() override { return allocator_.get(); }
   std::unique_ptr<Program> compile(Plan plan, Precision precision) override;
+  size_t arena_of(const Plan& plan) const override;
   Precision products(Precision precision) const override;
   std::unique_ptr<StepLoop> loop(const StepLoopOptions& options) override;
   std::unique_ptr<DeviceUpdate> update(Updater& updater) override;

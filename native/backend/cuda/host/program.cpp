@@ -120,6 +120,8 @@ std::optional<Error> CudaProgram::error_of(const StepState& state) const {
   return index_domain(plan_, step).error(state.value, state.where);
 }
 
+size_t CudaDevice::arena_of(const Plan& plan) const { return without_chains(plan).arena_bytes; }
+
 std::unique_ptr<Program> make_program(CudaDevice& device, Plan plan, Precision precision) {
   return std::make_unique<CudaProgram>(device, std::move(plan), precision);
 }

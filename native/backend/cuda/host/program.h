@@ -19,9 +19,9 @@ class CudaProgram final : public Program {
   void run(const Bindings& bindings) override;
   void commit() override;
 
+  size_t workspace_bytes() const override { return scratch_at_ + scratch_bytes_; }
+
   // ---- for loops of steps, host/loop.cpp ----
-  /// Memory that a run needs in its workspace: the plan's arena, then scratch.
-  size_t workspace_bytes() const { return scratch_at_ + scratch_bytes_; }
   /// Addresses by value. Moves contents to the device where they are not there yet.
   void bind(const Bindings& bindings, std::byte* workspace, std::vector<void*>& at) const;
   /// Appends the commands of all steps; then those of the state writes, which a stopped step does not do.

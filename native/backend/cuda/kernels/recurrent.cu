@@ -13,6 +13,10 @@ using downhill::DH_ISA::with_cell;
 
 constexpr int kThreads = 128;
 
+__device__ __forceinline__ bool is_masked(const RecurrentArgs& args, int64_t row, int64_t t) {
+  return args.mask && args.mask[row * args.steps + t] == 0.0f;
+}
+
 template <typename C>
 __global__ void __launch_bounds__(kThreads) forward_kernel(const RecurrentArgs args) {
   constexpr CellSizes kSizes = sizes_of(C::kCell);
@@ -22,7 +26,15 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(const RecurrentArgs a
     for (int64_t t = 0; t < args.steps; ++t) {
       const float* const x = args.x + (row * args.steps + t) * gates;
       float* const to = args.to + (row * args.steps + t) * states;
+      const bool masked = is_masked(args, row, t);
       for (int64_t j = threadIdx.x; j < units; j += kThreads) {
+        if (masked) {
+          to[j] = h ? h[j] : 0.0f;
+          if (kSizes.carried > 1) to[units + j] = c ? c[j] : 0.0f;
+          DH_UNROLL
+          for (int64_t s = kSizes.carried; s < kSizes.states; ++s) to[s * units + j] = 0.0f;
+          continue;
+        }
         float in[kSizes.gates], product[kSizes.gates], out[kSizes.states];
         DH_UNROLL
         for (int64_t g = 0; g < kSizes.gates; ++g) in[g] = x[g * units + j], product[g] = 0.0f;
@@ -70,16 +82,24 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(const RecurrentArgs 
       const float* const c = t > 0    ? s - states + (kSizes.carried > 1 ? units : 0)
                              : args.c ? args.c + row * units
                                       : nullptr;
-      const bool last = t + 1 == args.steps;
+      const bool last = t + 1 == args.steps, full = args.width != units;
+      const bool masked = is_masked(args, row, t), product = !last && !is_masked(args, row, t + 1);
       for (int64_t j = threadIdx.x; j < units; j += kThreads) {
+        float own_h = last ? 0.0f : d_h[j], own_c = last ? 0.0f : d_c[j];
+        if (product) own_h += product_of<kSizes.gates>(to + (t + 1) * width, args.kernel, units, j);
+        if (masked) {  // the step before has all of what this one was given
+          d_h[j] = own_h + d[j];
+          d_c[j] = own_c + (full && kSizes.carried > 1 ? d[units + j] : 0.0f);
+          DH_UNROLL
+          for (int64_t i = 0; i < kSizes.gradients; ++i) to[t * width + i * units + j] = 0.0f;
+          continue;
+        }
         float own[kSizes.states], of[kSizes.states], g[kSizes.gradients];
         DH_UNROLL
         for (int64_t i = 0; i < kSizes.states; ++i) {
           own[i] = s[i * units + j];
-          of[i] = i == 0 || args.width != units ? d[i * units + j] : 0.0f;
+          of[i] = i == 0 || full ? d[i * units + j] : 0.0f;
         }
-        float own_h = last ? 0.0f : d_h[j] + product_of<kSizes.gates>(to + (t + 1) * width, args.kernel, units, j);
-        float own_c = last ? 0.0f : d_c[j];
         C::backward(own, h ? h[j] : 0.0f, c ? c[j] : 0.0f, of, own_h, own_c, g);
         d_h[j] = own_h;
         d_c[j] = own_c;

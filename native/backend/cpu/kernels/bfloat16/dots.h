@@ -45,5 +45,16 @@ void multiply_strips(const StripArgs& args) {
   }
 }
 
+/// sums = a · b, of Cols tiles' columns.
+template <int Parts, int Cols>
+void multiply_row(const RowArgs& args) {
+  StripArgs strip = {args.a, args.b, args.depths, args.sums, kRowSums, false, args.sums, 0, 0};
+  multiply_strips<Parts, 1, Cols >= 2 ? 2 : 1>(strip);
+  if constexpr (Cols > 2) {
+    strip.b += args.b_strip, strip.c += kStrip;
+    multiply_strips<Parts, 1, Cols - 2>(strip);
+  }
+}
+
 }  // namespace
 }  // namespace downhill::cpu::DH_ISA

@@ -60,6 +60,21 @@ struct Split {
   __m512i seen = _mm512_setzero_si512();
 };
 
+inline uint32_t largest(const uint32_t* bits, int64_t count) {
+  uint32_t most = 0;
+  for (int64_t i = 0; i < count; ++i) most = most > bits[i] ? most : bits[i];
+  return most;
+}
+
+/// Whether sums of k products of split operands are finite, by the bits of the largest magnitudes.
+inline bool are_in_range(uint32_t a, uint32_t b, int64_t k) {
+  constexpr int kMost = 125;  // exponent of what may be rounded up, and of sums
+  const int of_a = static_cast<int>(a >> 23) - 127, of_b = static_cast<int>(b >> 23) - 127;
+  int growth = 0;
+  while (growth < 62 && int64_t{1} << growth < k) ++growth;
+  return of_a <= kMost && of_b <= kMost && of_a + of_b + growth <= kMost;
+}
+
 /// 16 by 16 elements of 32 bits, in place.
 DH_HOST_DEVICE void transpose(__m512i (&v)[16]) {
   __m512i t[16];

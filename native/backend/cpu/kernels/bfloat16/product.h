@@ -17,7 +17,6 @@ namespace {
 constexpr int64_t kSharedLines = 2048;     // packed at once
 constexpr int64_t kMostStrip = 192 << 10;  // bytes
 constexpr int64_t kMostBlock = 1 << 20;    // half of the second-level cache
-constexpr int64_t kPiece = 16;             // depths whose sums are added up in the tiles, of split operands
 constexpr int64_t kMostChunks = 16;        // there is memory for a block of each
 constexpr int64_t kChunkCost = 1 << 15;    // of packing and multiplying, in elements packed: some microseconds
 constexpr int64_t kSmall = 12;             // of these: less than waking other threads twice would cost

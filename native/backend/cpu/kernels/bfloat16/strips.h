@@ -16,6 +16,7 @@ constexpr int64_t kTile = 16;                   // rows of a, or columns of b
 constexpr int64_t kDepth = 32;                  // of k
 constexpr int64_t kTileBytes = 1024;            // kTile x kDepth
 constexpr int64_t kStrip = 2 * kTile;           // rows of a, or columns of b, that are packed side by side
+constexpr int64_t kPiece = 16;                  // depths whose sums are added up in the tiles, of split operands
 constexpr int64_t kPartBytes = 2 * kTileBytes;  // of a strip, a depth and a part of the operand
 
 /// c = or += a · b, of two strips.
@@ -28,6 +29,15 @@ struct StripArgs {
   const float* ahead;  // (32, 32), the first rows of it: fetched meanwhile, since it is written next
   int64_t ahead_ld, ahead_rows;
 };
+
+/// 16 rows of a by some tiles' columns of b: sums (16, kRowSums) of which the first columns are written.
+struct RowArgs {
+  const std::byte *a, *b;  // the first tile of a's strip; b's first strip, the next ones b_strip apart
+  size_t b_strip;
+  int64_t depths;
+  float* sums;
+};
+constexpr int64_t kRowSums = 4 * kTile;
 
 /// Fetches what is written next, some rows at each depth.
 class Ahead {

@@ -91,5 +91,60 @@ void multiply_strips(const StripArgs& args) {
   if constexpr (Rows == 2 && Cols == 2) _tile_stored(3, c2 + kTile, row);
 }
 
+/// Tiles 0 to 3 += tile 4 · those of b.
+template <int Cols>
+DH_HOST_DEVICE void add_row(const std::byte* b, size_t b_strip) {
+  _tile_loadd(5, b, 64);
+  _tile_dpbf16ps(0, 4, 5);
+  if constexpr (Cols > 1) {
+    _tile_loadd(6, b + kTileBytes, 64);
+    _tile_dpbf16ps(1, 4, 6);
+  }
+  if constexpr (Cols > 2) {
+    _tile_loadd(7, b + b_strip, 64);
+    _tile_dpbf16ps(2, 4, 7);
+  }
+  if constexpr (Cols > 3) {
+    _tile_loadd(5, b + b_strip + kTileBytes, 64);
+    _tile_dpbf16ps(3, 4, 5);
+  }
+}
+
+/// sums = a · b, of Cols tiles' columns: as many sums at a time as hide how long one takes. Parts as in
+/// multiply_strips.
+template <int Parts, int Cols>
+void multiply_row(const RowArgs& args) {
+  constexpr int64_t kStep = Parts * kPartBytes;
+  const size_t strip = args.b_strip;
+  asm volatile("" ::: "memory");
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  if constexpr (Parts == 3) {
+    const std::byte *a = args.a, *b = args.b;
+    for (int64_t d = args.depths; d > 0; --d, a += kStep, b += kStep) {
+      _tile_loadd(4, a + 2 * kPartBytes, 64);
+      add_row<Cols>(b, strip);
+      _tile_loadd(4, a + kPartBytes, 64);
+      add_row<Cols>(b, strip);
+      add_row<Cols>(b + kPartBytes, strip);
+      _tile_loadd(4, a, 64);
+      add_row<Cols>(b + kPartBytes, strip);
+      add_row<Cols>(b + 2 * kPartBytes, strip);
+    }
+  }
+  const std::byte *a = args.a, *b = args.b;
+  for (int64_t d = args.depths; d > 0; --d, a += kStep, b += kStep) {
+    _tile_loadd(4, a, 64);
+    add_row<Cols>(b, strip);
+  }
+  constexpr int64_t kRow = kRowSums * 4;
+  _tile_stored(0, args.sums, kRow);
+  if constexpr (Cols > 1) _tile_stored(1, args.sums + kTile, kRow);
+  if constexpr (Cols > 2) _tile_stored(2, args.sums + 2 * kTile, kRow);
+  if constexpr (Cols > 3) _tile_stored(3, args.sums + 3 * kTile, kRow);
+}
+
 }  // namespace
 }  // namespace downhill::cpu::DH_ISA

@@ -6,7 +6,8 @@ namespace downhill::cuda {
 
 void lower_recurrent(Lowering& lowering) {
   const Op op = lowering.step.op;
-  const int first = first_initial(op), count = static_cast<int>(lowering.step.inputs.size());
+  const int first = first_initial(op), given = static_cast<int>(lowering.step.inputs.size());
+  const int mask = mask_operand(lowering.step.attrs, given), count = mask < 0 ? given : mask;
   const auto floats = [&](int i) { return static_cast<const float*>(lowering.input(i)); };
   const Shape& sequence = lowering.in(0).shape;
   RecurrentArgs args{};
@@ -26,6 +27,7 @@ void lower_recurrent(Lowering& lowering) {
   }
   if (count > first) args.h = floats(first);
   if (count > first + 1) args.c = floats(first + 1);
+  if (mask >= 0) args.mask = floats(mask);
   args.to = static_cast<float*>(lowering.output());
   lowering.add(args);
 }

@@ -1,0 +1,95 @@
+// net.memory(): what it says, beside what is allocated.
+import { deviceMemory, layers, type Model, optimizers, seed, sequential, setThreads } from 'downhill';
+import { describe, expect, it } from 'vitest';
+import { binding } from '../../lib/binding/index.js';
+import { randomArray, throwsAtOnce } from '../support.js';
+import { accelerators } from '../support-devices.js';
+
+const [features, hidden, rows] = [24, 48, 32];
+
+function network(device: string, optimizer: unknown = 'adam', recompute = false): Model {
+  seed(1);
+  const net = sequential(
+    [
+      layers.dense({ units: hidden, activation: 'relu', inputShape: [features], recompute }),
+      layers.batchNormalization({ recompute }),
+      layers.dense({ units: hidden, activation: 'gelu', recompute }),
+      layers.dense({ units: 1 }),
+    ],
+    { device },
+  );
+  net.compile({ optimizer: optimizer as 'adam', loss: 'meanSquaredError' });
+  return net;
+}
+
+const [x, y] = [randomArray(4 * rows * features, 1), randomArray(4 * rows, 2)];
+
+/** Bytes in use during the last step of a fit, and those of its data set. */
+async function during(net: Model, live: () => number): Promise<{ bytes: number; data: number }> {
+  let bytes = 0;
+  const look = () => {
+    bytes = live();
+  };
+  await net.fit(x, y, { batchSize: rows, epochs: 2, callbacks: [{ onTrainBatchEnd: look }] });
+  return { bytes, data: x.byteLength + y.byteLength };
+}
+
+it('agrees with what is allocated on the CPU', async () => {
+  setThreads(2);
+  const before = binding.memory().bytes;
+  const net = network('cpu', optimizers.adam({ useEma: true, gradientAccumulationSteps: 2 }));
+  const memory = net.memory({ batchSize: rows });
+  const { bytes, data } = await during(net, () => binding.memory().bytes);
+  const taken = bytes - before - data;
+  expect(taken).toBeGreaterThanOrEqual(memory.total - 64);
+  expect(taken).toBeLessThan(memory.total + 2048); // numbers of the graph, rates of the optimizer
+});
+
+it.each(accelerators)('agrees with what is allocated on %s', async (device) => {
+  const net = network(device);
+  const before = deviceMemory(device).bytes;
+  const memory = net.memory({ batchSize: rows });
+  const { bytes, data } = await during(net, () => deviceMemory(device).bytes);
+  const taken = bytes - before - data;
+  expect(taken).toBeGreaterThan(memory.total - 1024);
+  expect(taken).toBeLessThan(memory.total + 65536); // tables of the update, logs of a launch, the order of the rows
+});
+
+describe('its parts', () => {
+  it('are parameters, gradients, slots, activations and batches', () => {
+    const aligned = (sizes: number[]) => sizes.reduce((sum, size) => sum + Math.ceil((size * 4) / 64) * 64, 0);
+    const trained = aligned([features * hidden, hidden, hidden, hidden, hidden * hidden, hidden, hidden, 1]);
+    const memory = network('cpu').memory({ batchSize: rows });
+    expect(memory.gradients).toBe(trained);
+    expect(memory.parameters).toBe(trained + aligned([hidden, hidden])); // moving statistics
+    expect(memory.optimizer).toBe(2 * trained);
+    expect(memory.batch).toBe(aligned([rows * features, rows]));
+    const { total, recomputed, ...parts } = memory;
+    expect(total).toBe(Object.values(parts).reduce((sum, bytes) => sum + bytes, 0));
+    expect(recomputed).toBe(0);
+    expect(memory.activations).toBeGreaterThan(3 * rows * hidden * 4);
+    const larger = network('cpu').memory({ batchSize: 4 * rows });
+    expect(larger.activations).toBeGreaterThan(3 * memory.activations);
+    expect(network('cpu').memory({ batchSize: 16 * rows }).batch).toBe(2 * aligned([16 * rows * features, 16 * rows])); // the next one is gathered meanwhile
+    expect(network('cpu', 'sgd').memory().optimizer).toBe(0);
+    expect(network('cpu', 'adam', true).memory().activations).toBeLessThan(memory.activations);
+    const frozen = network('cpu');
+    frozen.layers[2].trainable = false;
+    frozen.compile({ optimizer: 'adam', loss: 'meanSquaredError' });
+    expect(frozen.memory().gradients).toBe(trained - aligned([hidden * hidden, hidden]));
+  });
+
+  it('are of the latest batch size, by default 32', async () => {
+    const net = network('cpu');
+    expect(net.memory()).toEqual(net.memory({ batchSize: 32 }));
+    await net.fit(x, y, { batchSize: 16 });
+    expect(net.memory()).toEqual(net.memory({ batchSize: 16 }));
+  });
+
+  it('needs a compiled model', () => {
+    const net = sequential([layers.dense({ units: 1, inputShape: [2] })]);
+    throwsAtOnce('NOT_COMPILED', /compile/, () => net.memory());
+    throwsAtOnce('OUT_OF_RANGE', /batchSize/, () => network('cpu').memory({ batchSize: 0 }));
+    throwsAtOnce('NOT_BUILT', /input shape/, () => sequential([layers.dense({ units: 1 })]).memory());
+  });
+});
