@@ -6,7 +6,7 @@
 #include "backend/cpu/kernels/matmul_tile.h"
 #include "backend/cpu/kernels/philox_lanes.h"
 #include "ops/attention.h"
-#include "ops/movement.h"
+#include "ops/noise.h"
 
 namespace downhill::cpu::DH_ISA {
 namespace {
