@@ -2,8 +2,8 @@
 import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { Shape } from '../tensor/shape.js';
-import type { Computed } from './layer.js';
-import type { Layer } from './layer.js';
+import type { CallContext, Computed, Layer } from './layer.js';
+import { type Mask, masksOf, spread } from './mask.js';
 import { type OneOrMore, shapesOf } from './output.js';
 
 /** Inputs in Keras's order, or their shapes; the key is the value where it is not given, and one input is all three. */
@@ -24,11 +24,35 @@ export function attentionInputs<T>(layer: Layer, list: readonly T[]): AttentionI
   return { query, value, key, mask };
 }
 
-/** The inputs of a call, and whether all three are one. */
-export function attentionCall(layer: Layer, x: OneOrMore<Computed>): AttentionInputs<Computed> & { alone: boolean } {
-  const inputs = attentionInputs(layer, Array.isArray(x) ? (x as readonly Computed[]) : [x as Computed]);
+/** Of a call: `alone`: query, value and key are one; `steps`: the mask of the queries' steps. */
+interface AttentionCall extends AttentionInputs<Computed> {
+  alone: boolean;
+  steps: Mask;
+}
+
+/** The inputs of a call; masked steps of key and value are hidden. */
+export function attentionCall(layer: Layer, x: OneOrMore<Computed>, context: CallContext): AttentionCall {
+  const list = Array.isArray(x) ? (x as readonly Computed[]) : [x as Computed];
+  const inputs = attentionInputs(layer, list);
   const { query, value, key } = inputs;
-  return { ...inputs, alone: query === value && query === key };
+  const masks = masksOf(context.mask);
+  const steps = masks[0] ?? null;
+  const keys = list.length === 1 ? [steps] : [masks[1], list.length > 2 ? masks[2] : null];
+  const wide = [attentionMask(inputs.mask), ...keys.map(ofKeys)].filter((one) => one !== null);
+  const mask = wide.length > 0 ? wide.reduce((a, b) => ops.mul(a, b)) : null;
+  return { ...inputs, mask, steps, alone: query === value && query === key };
+}
+
+/** A mask of the keys' steps for all heads and queries: [n, keys] → int32 [n, 1, 1, keys]. */
+function ofKeys(mask: Mask | undefined): Computed | null {
+  if (!mask) return null;
+  const [n, keys] = mask.shape as [number, number];
+  return ops.reshape(ops.notEqual(mask, 0), [n, 1, 1, keys]);
+}
+
+/** y [n, steps, …] with 0 at masked steps. */
+export function withSteps(y: Computed, steps: Mask): Computed {
+  return steps ? ops.mul(y, spread(steps, y.shape.length)) : y;
 }
 
 /** Shapes of the inputs, of one example: sequences of features, and a mask that fits them. */

@@ -6,9 +6,10 @@ import { dropout as drop } from '../graph/ops/noise.js';
 import { resolveInitializer } from '../initializers/index.js';
 import type { Options } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
-import { attentionCall, attentionMask, attentionShapes } from './attention-base.js';
+import { attentionCall, attentionMask, attentionShapes, withSteps } from './attention-base.js';
 import { Draws } from './draws.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { type Mask, masksOf } from './mask.js';
 import type { OneOrMore } from './output.js';
 import type { Weight } from './weight.js';
 
@@ -65,6 +66,11 @@ abstract class Unprojected extends Layer {
     return [query[0], value[1]];
   }
 
+  /** That of the query. */
+  override computeMask(_: OneOrMore<Computed>, mask: OneOrMore<Mask>): Mask {
+    return masksOf(mask)[0] ?? null;
+  }
+
   protected shapesOf(inputShape: OneOrMore<Shape>) {
     return attentionShapes(this, inputShape, 1, (expected) => this.mismatch(expected, inputShape));
   }
@@ -75,11 +81,11 @@ abstract class Unprojected extends Layer {
 
   /** softmax(scores) · value, of scores (n, steps, keys). */
   protected attendBy(scores: Computed, value: Computed, mask: Computed | null, context: CallContext): Computed {
-    const [n, steps, keys] = scores.shape;
+    const [, steps, keys] = scores.shape;
     let hidden = scores;
     if (mask) {
       const seen = attentionMask(mask)!;
-      hidden = ops.where(ops.reshape(seen, [n, ...seen.shape.slice(2)]), hidden, kHidden);
+      hidden = ops.where(ops.reshape(seen, [seen.shape[0], ...seen.shape.slice(2)]), hidden, kHidden);
     }
     if (this.useCausalMask) {
       const order = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
@@ -127,17 +133,17 @@ export class Attention extends Unprojected {
   }
 
   override call(x: OneOrMore<Computed>, context: CallContext): Computed {
-    const { query, value, key, mask } = attentionCall(this, x);
+    const { query, value, key, mask, steps } = attentionCall(this, x, context);
     const scaled = (scores: Computed) => (this.#scale ? ops.mul(scores, this.#scale.variable) : scores);
     if (this.#concat) {
       const scores = ops.sum(ops.tanh(scaled(sums(query, key))), -1);
-      return this.attendBy(ops.mul(scores, this.#concat.variable), value, mask, context);
+      return withSteps(this.attendBy(ops.mul(scores, this.#concat.variable), value, mask, context), steps);
     }
     const single = (rows: Computed) => ops.reshape(rows, [...rows.shape.slice(0, 2), 1, rows.shape[2]]);
     const operands = [scaled(query), key, value].map(single);
     const options = { mask: attentionMask(mask), causal: this.useCausalMask, scale: 1 };
     const y = attend(operands, options, this.dropping(query, context));
-    return ops.reshape(y, [y.shape[0], y.shape[1], y.shape[3]]);
+    return withSteps(ops.reshape(y, [y.shape[0], y.shape[1], y.shape[3]]), steps);
   }
 }
 
@@ -168,10 +174,10 @@ export class AdditiveAttention extends Unprojected {
   }
 
   override call(x: OneOrMore<Computed>, context: CallContext): Computed {
-    const { query, value, key, mask } = attentionCall(this, x);
+    const { query, value, key, mask, steps } = attentionCall(this, x, context);
     const terms = ops.tanh(sums(query, key));
     const scores = ops.sum(this.#scale ? ops.mul(terms, this.#scale.variable) : terms, -1);
-    return this.attendBy(scores, value, mask, context);
+    return withSteps(this.attendBy(scores, value, mask, context), steps);
   }
 }
 

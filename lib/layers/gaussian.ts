@@ -19,6 +19,7 @@ export interface GaussianDropoutOptions extends RandomOptions {
 
 export class GaussianNoise extends RandomLayer {
   override readonly type = 'GaussianNoise';
+  override readonly supportsMasking = true;
   readonly stddev: number;
 
   constructor(options: GaussianNoiseOptions) {
@@ -53,6 +54,7 @@ export function gaussianNoise(options: GaussianNoiseOptions): GaussianNoise {
 
 export class GaussianDropout extends RandomLayer {
   override readonly type = 'GaussianDropout';
+  override readonly supportsMasking = true;
   readonly rate: number;
 
   constructor(options: GaussianDropoutOptions) {

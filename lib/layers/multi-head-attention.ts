@@ -7,9 +7,10 @@ import type { InitializerLike } from '../initializers/index.js';
 import type { RegularizerLike } from '../regularizers/resolve.js';
 import { checkCount, checkShape } from '../options.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
-import { attentionCall, attentionMask, attentionShapes } from './attention-base.js';
+import { attentionCall, attentionMask, attentionShapes, withSteps } from './attention-base.js';
 import { Draws } from './draws.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { type Mask, masksOf } from './mask.js';
 import type { OneOrMore } from './output.js';
 import type { Weight } from './weight.js';
 import { WeightOptions } from './weight-options.js';
@@ -140,8 +141,14 @@ export class MultiHeadAttention extends Layer {
     this.#output = this.#declare('attention_output', [numHeads, valueDim, ...output], output);
   }
 
-  override call(x: OneOrMore<Computed>, { training }: CallContext): Computed {
-    const { query, value, key, mask, alone } = attentionCall(this, x);
+  /** That of the query. */
+  override computeMask(_: OneOrMore<Computed>, mask: OneOrMore<Mask>): Mask {
+    return masksOf(mask)[0] ?? null;
+  }
+
+  override call(x: OneOrMore<Computed>, context: CallContext): Computed {
+    const { training } = context;
+    const { query, value, key, mask, steps: counts, alone } = attentionCall(this, x, context);
     const { numHeads, keyDim, valueDim } = this;
     const projections = this.#projections;
     const options = { mask: attentionMask(mask), causal: this.useCausalMask };
@@ -163,6 +170,7 @@ export class MultiHeadAttention extends Layer {
       ];
       y = attend(operands, options, dropout);
     }
+    y = withSteps(y, counts);
     const [n, steps] = y.shape;
     const { kernel, bias } = this.#output;
     const width = numHeads * valueDim;

@@ -13,7 +13,7 @@ import { type Case, type Computed, float32, generator, type Problem } from './pr
 /** Coordinates of each operand whose derivatives are checked. */
 const kProbes = 5;
 const kRuns = Number(process.env.CONFORMANCE_RUNS ?? 12);
-const kEmulatedRuns = Math.ceil(kRuns / 3);
+const kEmulatedRuns = Math.max(4, Math.ceil(kRuns / 3));
 const seed = Number(process.env.CONFORMANCE_SEED ?? 1);
 
 async function read(t: Tensor): Promise<Nd> {

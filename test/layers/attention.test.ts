@@ -85,3 +85,30 @@ it('no step holds the scores, neither forward nor backward', () => {
   expect(text).toContain('attentionGrad');
   expect(text).not.toContain('700, 700');
 });
+
+describe('masks of inputs', () => {
+  const ids = tensor([3, 0, 1, 2, 0, 0, 2, 1], [2, 4], 'int32');
+  const counts = ops.notEqual(ids, 0) as Tensor;
+  const words = layers.embedding({ inputDim: 4, outputDim: 6, maskZero: true });
+  const kinds = {
+    multiHeadAttention: () => layers.multiHeadAttention({ numHeads: 2, keyDim: 3 }),
+    attention: () => layers.attention(),
+    'attention with sums': () => layers.attention({ scoreMode: 'concat' }),
+    additiveAttention: () => layers.additiveAttention(),
+  };
+  it.each(Object.entries(kinds))('%s hides masked keys, and passes on the mask of the query', async (_, make) => {
+    const layer = make();
+    const x = words.apply(ids) as Tensor;
+    const y = layer.apply(x) as Tensor;
+    const bare = tensor(await x.data(), x.shape);
+    const given = layer.apply([bare, bare, bare, ops.reshape(counts, [2, 1, 4])]) as Tensor;
+    const [a, b, seen] = await Promise.all([y.data(), given.data(), counts.data()]);
+    for (let i = 0; i < a.length; ++i) if (seen[Math.floor(i / 6)]) expect(a[i]).toBeCloseTo(b[i]!, 5);
+    const pooled = layers.globalAveragePooling1d().apply(y) as Tensor;
+    const sums = ops.sum(ops.mul(y, ops.reshape(counts, [2, 4, 1])), 1);
+    const mean = await (ops.div(sums, ops.sum(counts, 1, { keepDims: true })) as Tensor).data();
+    (await pooled.data()).forEach((value, i) => {
+      expect(value).toBeCloseTo(mean[i]!, 5);
+    });
+  });
+});

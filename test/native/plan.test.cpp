@@ -86,6 +86,9 @@ void adds_a_bias_in_front_of_a_reshape() {
   const NodeId wide = variable(g, {4, 2});
   const Plan other = plan_of(g, {g.add(Op::add, {g.add(Op::matmul, {x, w}), wide})});
   CHECK(count(other, Op::add) + count(other, Op::matmul) == 2 && !other.steps[0].epilogue.bias);
+  const auto layer = [&] { return g.add(Op::tanh, {g.add(Op::add, {g.add(Op::matmul, {x, w}), b})}); };
+  const Plan twice = plan_of(g, {layer(), layer()});
+  CHECK(count(twice, Op::matmul) == 1, "one and the same:\n%s", describe(twice).c_str());
 }
 
 void keeps_what_others_read() {

@@ -112,7 +112,7 @@ const ways: Record<string, FitOptions> = {
 };
 
 describe.each(testDevices)('on %s', (device) => {
-  test.each(rowsOn(device, Object.entries(ways), ([name]) => name.split(/,? /)[0]))(
+  test.each(rowsOn(device, Object.entries(ways), ([name]) => name.split(', ')[0]))(
     'a fit is that of the dense rows: %s',
     async (_, options) => {
       const [a, b] = [await trained(x, options, { device }), await trained(dense, options, { device })];

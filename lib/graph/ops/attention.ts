@@ -54,7 +54,7 @@ export function attend(
   const { mask, scale } = read.raw;
   const causal = read.flag('causal', false);
   const all = call('attention', mask == null ? operands : [...operands, mask], {
-    scale: scale === undefined ? 1 / Math.sqrt(dimsOf(operands[0]).at(-1) ?? 1) : read.number('scale', 1),
+    scale: scale == null ? 1 / Math.sqrt(dimsOf(operands[0]).at(-1) ?? 1) : read.number('scale', 1),
     ...(causal && { causal: true }),
     ...dropout,
   });

@@ -10,7 +10,7 @@ Ir optimise(const Graph& graph, const PlanOptions& options) {
   for (const Node& old : before.nodes) {
     Node node = old;
     for (NodeId& input : node.inputs) input = moved[input];
-    NodeId id = simplify(after, node);
+    NodeId id = simplify(after, node, seen);
     if (id < 0 && options.fold) id = fold_constant(after, node);
     if (id < 0) id = after.push(std::move(node));
     moved.push_back(seen.find_or_remember(after, id));

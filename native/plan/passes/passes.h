@@ -27,14 +27,6 @@ struct Ir {
 Ir needed_part(const Graph& graph, const PlanOptions& options);
 Ir needed_part(const Ir& ir);
 
-/// Removes operations that change nothing (identity, · 1, reshape of reshape), moves a bias in front of a reshape,
-/// folds transposes into matmul flags and broadcasts into the elementwise ops that broadcast by themselves. May edit
-/// the node in place; an id replaces it.
-NodeId simplify(Ir& ir, Node& node);
-
-/// Evaluates a node whose operands are all constants, when the result is small.
-NodeId fold_constant(Ir& ir, const Node& node);
-
 /// Finds an equal node seen before.
 class CommonSubexpressions {
  public:
@@ -43,6 +35,14 @@ class CommonSubexpressions {
  private:
   std::unordered_multimap<size_t, NodeId> seen_;
 };
+
+/// Removes operations that change nothing (identity, · 1, reshape of reshape), moves a bias in front of a reshape,
+/// folds transposes into matmul flags and broadcasts into the elementwise ops that broadcast by themselves. May edit
+/// the node in place; an id replaces it. What it adds to the graph is also looked up in `seen`.
+NodeId simplify(Ir& ir, Node& node, CommonSubexpressions& seen);
+
+/// Evaluates a node whose operands are all constants, when the result is small.
+NodeId fold_constant(Ir& ir, const Node& node);
 
 /// All of the above over a graph.
 Ir optimise(const Graph& graph, const PlanOptions& options);

@@ -81,13 +81,16 @@ NodeId product_behind(const Ir& ir, const Node& reshape) {
 }
 
 /// reshape(product) + bias becomes reshape(product + bias), so that the bias is added to the product's blocks.
-void add_before_reshape(Ir& ir, Node& node) {
+void add_before_reshape(Ir& ir, Node& node, CommonSubexpressions& seen) {
   for (size_t side = 0; side < 2; ++side) {
     const NodeId product = product_behind(ir, ir.nodes[node.inputs[side]]), bias = node.inputs[1 - side];
     if (product < 0 || ir.nodes[node.inputs[side]].shape != node.shape) continue;
     const Shape shape = ir.nodes[product].shape;
     if (ir.nodes[bias].shape != Shape({shape[1]}) || ir.nodes[bias].dtype != DType::float32) continue;
-    const NodeId sum = ir.push({Op::add, {product, bias}, {}, shape, DType::float32, nullptr, -1, node.label});
+    Node add{Op::add, {product, bias}, {}, shape, DType::float32, nullptr, -1, node.label};
+    add.unit = node.unit;
+    add.phase = node.phase;
+    const NodeId sum = seen.find_or_remember(ir, ir.push(std::move(add)));
     node.op = Op::reshape;
     node.inputs = {sum};
     node.attrs = Attrs().set("shape", node.shape.to_vector());
@@ -103,7 +106,7 @@ bool in_order(const std::vector<int64_t>& permutation) {
 
 }  // namespace
 
-NodeId simplify(Ir& ir, Node& node) {
+NodeId simplify(Ir& ir, Node& node, CommonSubexpressions& seen) {
   const auto in = [&](int i) -> const Node& { return ir.nodes[node.inputs[i]]; };
   if (is_elementwise(node.op)) skip_broadcasts(ir, node);
   switch (node.op) {
@@ -129,7 +132,7 @@ NodeId simplify(Ir& ir, Node& node) {
     case Op::div:
       return in(0).shape == node.shape && is_scalar_constant(in(1), 1) ? node.inputs[0] : kKeep;
     case Op::add:
-      add_before_reshape(ir, node);
+      add_before_reshape(ir, node, seen);
       return kKeep;
     case Op::reluGrad:
       read_dropped(ir, node);
