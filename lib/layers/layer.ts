@@ -17,7 +17,7 @@ import { asTensor } from '../tensor/make.js';
 import type { Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { penalizeActivity } from './activity.js';
-import { type Mask, maskOf, masksOf, noMaskInGraphs, setMask } from './mask.js';
+import { copyWith, type Mask, maskOf, masksOf, noMaskInGraphs, setMask } from './mask.js';
 import { nameApart } from './names.js';
 import { connect, type LayerOutput, layerOutputs, type OneOrMore, shapesOf } from './output.js';
 import { Place } from './place.js';
@@ -307,23 +307,33 @@ export abstract class Layer {
     const [x, mask] = several ? [inputs, masks] : [inputs[0], masks[0]];
     const call = () => [this.call(x, { training: context.training, mask })].flat() as Computed[];
     const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
-    if (!symbolic) return this.#masked(call(), x, mask);
+    if (!symbolic) return this.#masked(call(), inputs, x, mask);
     return this.#scoped(symbolic.trace, () =>
       this.#masked(
         call().map((output) => this.#shown(output)),
+        inputs,
         x,
         mask,
       ),
     );
   }
 
-  #masked(outputs: readonly Computed[], x: OneOrMore<Computed>, mask: OneOrMore<Mask>): readonly Computed[] {
-    if (!this.supportsMasking) return outputs;
-    const makes = this.computeMask !== Layer.prototype.computeMask;
+  /** An input that is given back is marked as the output alone, not for others that read it. */
+  #masked(
+    outputs: readonly Computed[],
+    inputs: readonly Computed[],
+    x: OneOrMore<Computed>,
+    mask: OneOrMore<Mask>,
+  ): readonly Computed[] {
+    const makes = this.supportsMasking && this.computeMask !== Layer.prototype.computeMask;
     if (!makes && masksOf(mask).every((one) => one === null)) return outputs;
-    const masks = masksOf(this.computeMask(x, mask));
-    for (const [i, output] of outputs.entries()) setMask(output, masks[i]);
-    return outputs;
+    const masks = this.supportsMasking ? masksOf(this.computeMask(x, mask)) : [];
+    return outputs.map((output, i) => {
+      const own = masks[i] ?? null;
+      if (inputs.includes(output)) return maskOf(output) === own ? output : copyWith(output, own);
+      setMask(output, own);
+      return output;
+    });
   }
 
   /** The layer applied to a batch of sparse rows [n, columns] in a traced function. Throws UNSUPPORTED. */

@@ -22,9 +22,13 @@ export function setMask(value: Result, mask: Mask | undefined): void {
 
 /** The same values with this mask. */
 export function withMask(value: Result, mask: Mask): Result {
-  if (!mask) return value;
+  return mask ? copyWith(value, mask) : value;
+}
+
+/** The same values as a value of its own, with this mask or none. */
+export function copyWith(value: Result, mask: Mask): Result {
   const copy = ops.identity(value);
-  masks.set(copy, mask);
+  if (mask) masks.set(copy, mask);
   return copy;
 }
 

@@ -23,8 +23,8 @@ export function momentsOf(x: Computed, axes: readonly number[], counts: Computed
 /** As Keras: sums divided by how many count plus a small number. */
 function countedMoments(x: Computed, axes: readonly number[], counts: Computed): Moments {
   const number = ops.add(ops.sum(counts, axes, { keepDims: true }), kEpsilon);
-  const mean = ops.div(ops.sum(ops.mul(counts, x), axes, { keepDims: true }), number);
+  const mean = ops.div(ops.sum(ops.where(counts, x, 0), axes, { keepDims: true }), number);
   const centered = ops.sub(x, mean);
-  const squares = ops.sum(ops.mul(counts, ops.square(centered)), axes, { keepDims: true });
+  const squares = ops.sum(ops.where(counts, ops.square(centered), 0), axes, { keepDims: true });
   return { mean, centered, variance: ops.div(squares, number) };
 }

@@ -337,3 +337,22 @@ describe('errors', () => {
     expect(body).toThrowError(expect.objectContaining({ code }) as Error);
   });
 });
+
+it('a layer that gives back its input marks the output alone', async () => {
+  const x = tensor([1, 2, 3, 4, 5, 6], [2, 3, 1]);
+  const lengths = [tensor([1, 0, 0, 1, 1, 0], [2, 3]), tensor([1, 1, 0, 1, 0, 0], [2, 3])];
+  const pool = layers.globalAveragePooling1d();
+  const through = layers.dropout({ rate: 0.5 });
+  const [first, second] = lengths.map((mask) => pool.apply(through.apply(x, { mask }) as Tensor) as Tensor);
+  expect([...(await first!.data()), ...(await second!.data())]).toEqual([1, 4.5, 1.5, 4]);
+  expect([...(await (pool.apply(x) as Tensor).data())]).toEqual([2, 5]);
+  const ended = layers.lambda((value) => value).apply(through.apply(x, { mask: lengths[0]! }) as Tensor);
+  expect([...(await (pool.apply(ended as Tensor) as Tensor).data())]).toEqual([2, 5]);
+});
+
+it('steps that do not count may hold anything in batch normalization', async () => {
+  const x = tensor([1, 3, Number.NaN, 5, 7, Number.POSITIVE_INFINITY], [2, 3, 1]);
+  const mask = tensor([1, 1, 0, 1, 1, 0], [2, 3]);
+  const y = await (layers.batchNormalization().apply(x, { training: true, mask }) as Tensor).data();
+  expect(y[0]).toBeCloseTo(-3 / Math.sqrt(5.001), 4);
+});
