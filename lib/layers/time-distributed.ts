@@ -17,6 +17,7 @@ export interface TimeDistributedOptions extends LayerOptions {
 export class TimeDistributed extends Layer {
   override readonly type = 'TimeDistributed';
   readonly layer: Layer;
+  #dtypes: readonly DType[] | undefined;
 
   constructor(options: TimeDistributedOptions | Layer) {
     const given = options instanceof Layer ? { layer: options } : options;
@@ -39,10 +40,10 @@ export class TimeDistributed extends Layer {
     return { ...super.getConfig(), layer: serialize(this.layer) };
   }
 
-  override computeOutputShape(inputShape: Shape): Shape {
+  override computeOutputShape(inputShape: Shape, inputDtypes?: readonly DType[]): Shape {
     const [steps, ...step] = inputShape;
     if (steps === undefined || step.length === 0) throw this.mismatch('sequences, [n, steps, …]', inputShape);
-    const shapes = shapesOf(this.layer.computeOutputShape(step));
+    const shapes = shapesOf(this.layer.computeOutputShape(step, inputDtypes));
     if (shapes.length === 1) return [steps, ...shapes[0]!];
     throw new DownhillError(
       'INVALID_ARGUMENT',
@@ -50,12 +51,17 @@ export class TimeDistributed extends Layer {
     );
   }
 
-  override computeOutputDtype(inputDtypes: readonly DType[]): OneOrMore<DType> {
-    return this.layer.computeOutputDtype(inputDtypes);
+  override computeOutputDtype(inputDtypes: readonly DType[], inputShape?: Shape): OneOrMore<DType> {
+    return this.layer.computeOutputDtype(inputDtypes, inputShape?.slice(1));
+  }
+
+  override build(inputShape: Shape, inputDtypes?: readonly DType[]): void {
+    this.#dtypes = inputDtypes;
+    super.build(inputShape, inputDtypes);
   }
 
   protected override declareWeights(inputShape: Shape): void {
-    this.layer.build(inputShape.slice(1));
+    this.layer.build(inputShape.slice(1), this.#dtypes);
   }
 
   override computeMask(_: OneOrMore<Computed>, mask: OneOrMore<Mask>): Mask {

@@ -356,3 +356,11 @@ it('steps that do not count may hold anything in batch normalization', async () 
   const y = await (layers.batchNormalization().apply(x, { training: true, mask }) as Tensor).data();
   expect(y[0]).toBeCloseTo(-3 / Math.sqrt(5.001), 4);
 });
+
+it('timeDistributed hands the dtype of its input to its layer', async () => {
+  const rows = tensor([1, 2, 3, 4], [2, 2]);
+  const look = layers.timeDistributed({ layer: layers.lambda((ids) => ops.gather(rows, ids as Tensor)) });
+  const y = look.apply(tensor([0, 1, 1, 0], [1, 2, 2], 'int32')) as Tensor;
+  expect(y.shape).toEqual([1, 2, 2, 2]);
+  expect([...(await y.data())]).toEqual([1, 2, 3, 4, 3, 4, 1, 2]);
+});
