@@ -69,7 +69,8 @@ export function memoryOf(trainer: Trainer, options: MemoryOptions | undefined): 
   const read = new Options<MemoryOptions>('memory', options, ['batchSize']);
   const latest = trainer.latest('train');
   const rows = read.count('batchSize', latest.rows, { min: 1 });
-  const program = trainer.program('train', rows, latest.types, latest.room);
+  const room = latest.room === null ? null : Math.ceil((latest.room * rows) / latest.rows); // values of sparse rows
+  const program = trainer.program('train', rows, latest.types, room);
   const { arenaBytes, workspaceBytes, batchBytes, again } = binding.programStats(program);
   const lasting = lastingBytes(
     network,

@@ -1,5 +1,5 @@
 // net.memory(): what it says, beside what is allocated.
-import { deviceMemory, layers, type Model, optimizers, seed, sequential, setThreads } from 'downhill';
+import { data, deviceMemory, layers, type Model, optimizers, seed, sequential, setThreads } from 'downhill';
 import { describe, expect, it } from 'vitest';
 import { binding } from '../../lib/binding/index.js';
 import { randomArray, throwsAtOnce } from '../support.js';
@@ -39,8 +39,8 @@ it('agrees with what is allocated on the CPU', async () => {
   const before = binding.memory().bytes;
   const net = network('cpu', optimizers.adam({ useEma: true, gradientAccumulationSteps: 2 }));
   const memory = net.memory({ batchSize: rows });
-  const { bytes, data } = await during(net, () => binding.memory().bytes);
-  const taken = bytes - before - data;
+  const { bytes, data: rowBytes } = await during(net, () => binding.memory().bytes);
+  const taken = bytes - before - rowBytes;
   expect(taken).toBeGreaterThanOrEqual(memory.total - 64);
   expect(taken).toBeLessThan(memory.total + 2048); // numbers of the graph, rates of the optimizer
 });
@@ -49,8 +49,8 @@ it.each(accelerators)('agrees with what is allocated on %s', async (device) => {
   const net = network(device);
   const before = deviceMemory(device).bytes;
   const memory = net.memory({ batchSize: rows });
-  const { bytes, data } = await during(net, () => deviceMemory(device).bytes);
-  const taken = bytes - before - data;
+  const { bytes, data: rowBytes } = await during(net, () => deviceMemory(device).bytes);
+  const taken = bytes - before - rowBytes;
   expect(taken).toBeGreaterThan(memory.total - 1024);
   expect(taken).toBeLessThan(memory.total + 65536); // tables of the update, logs of a launch, the order of the rows
 });
@@ -92,4 +92,32 @@ describe('its parts', () => {
     throwsAtOnce('OUT_OF_RANGE', /batchSize/, () => network('cpu').memory({ batchSize: 0 }));
     throwsAtOnce('NOT_BUILT', /input shape/, () => sequential([layers.dense({ units: 1 })]).memory());
   });
+});
+
+it('of sparse rows it knows the room of batches of another size', async () => {
+  const rows = Array.from({ length: 64 }, (_, i) => i);
+  const x = new data.SparseRows({
+    shape: [64, 1000],
+    indptr: Int32Array.from({ length: 65 }, (_, i) => 20 * i),
+    indices: Int32Array.from(rows.flatMap((row) => Array.from({ length: 20 }, (_, i) => row + 10 * i))),
+    values: new Float32Array(64 * 20).fill(1),
+  });
+  const net = sequential([layers.dense({ units: 1, inputShape: [1000] })]);
+  net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+  await net.fit(x, new Float32Array(64), { batchSize: 16, epochs: 1, verbose: 0 });
+  const [few, many] = [16, 64].map((batchSize) => net.memory({ batchSize }).batch) as [number, number];
+  expect(many / few).toBeGreaterThan(3);
+});
+
+it('a bias of sequences belongs to its layer: computing it again keeps as little as without one', () => {
+  const activations = (useBias: boolean) => {
+    const dense = () => layers.dense({ units: 64, activation: 'gelu', useBias });
+    const blocks = Array.from({ length: 6 }, (_, i) =>
+      sequential([layers.input({ shape: [16, 64] }), dense(), dense()], { recompute: true, name: `block${i}` }),
+    );
+    const net = sequential([layers.input({ shape: [16, 64] }), ...blocks, layers.dense({ units: 1 })]);
+    net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    return net.memory({ batchSize: 8 }).activations;
+  };
+  expect(activations(true)).toBeLessThan(1.2 * activations(false));
 });

@@ -128,7 +128,10 @@ class Pool {
         if (offer_.compare_exchange_weak(word, 0, std::memory_order_acq_rel, std::memory_order_acquire)) return;
         continue;
       }
-      offer_.fetch_or(Offer::kClosed, std::memory_order_relaxed);
+      if (!(word & Offer::kClosed) &&  // another's offer, made since, stays open
+          !offer_.compare_exchange_weak(word, word | Offer::kClosed, std::memory_order_acq_rel,
+                                        std::memory_order_acquire))
+        continue;
       relax();
       word = offer_.load(std::memory_order_acquire);
     }
