@@ -9,8 +9,8 @@ export default defineConfig({
   resolve: { alias: { downhill: fileURLToPath(new URL('./lib/index.ts', import.meta.url)) } },
   test: {
     // Time limits are there for hangs only, never to measure speed: two cores, property tests, sanitizers.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     // One process per file: thread counts, instruction sets and seeds are process-wide state of the addon.
     pool: 'forks',
     maxWorkers: availableParallelism(), // vitest's own choice leaves one core idle
