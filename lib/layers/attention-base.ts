@@ -14,7 +14,7 @@ export interface AttentionInputs<T> {
   mask: T | null;
 }
 
-export function attentionInputs<T>(layer: Layer, list: readonly T[]): AttentionInputs<T> {
+function attentionInputs<T>(layer: Layer, list: readonly T[]): AttentionInputs<T> {
   if (list.length > 4)
     throw new DownhillError(
       'INVALID_ARGUMENT',
@@ -77,7 +77,7 @@ export function attentionShapes(
 }
 
 /** The mask of a call as int32 [n, heads or 1, steps, keys]: where it is 0 a key is hidden. */
-export function attentionMask(mask: Computed | null): Computed | null {
+function attentionMask(mask: Computed | null): Computed | null {
   if (!mask) return null;
   const seen = mask.dtype === 'int32' ? mask : ops.notEqual(mask, 0);
   const [n, ...rest] = seen.shape;

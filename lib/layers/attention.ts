@@ -6,7 +6,7 @@ import { dropout as drop } from '../graph/ops/noise.js';
 import { resolveInitializer } from '../initializers/index.js';
 import type { Options } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
-import { attentionCall, attentionMask, attentionShapes, withSteps } from './attention-base.js';
+import { attentionCall, attentionShapes, withSteps } from './attention-base.js';
 import { Draws } from './draws.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 import { type Mask, masksOf } from './mask.js';
@@ -84,8 +84,7 @@ abstract class Unprojected extends Layer {
     const [, steps, keys] = scores.shape;
     let hidden = scores;
     if (mask) {
-      const seen = attentionMask(mask)!;
-      hidden = ops.where(ops.reshape(seen, [seen.shape[0], ...seen.shape.slice(2)]), hidden, kHidden);
+      hidden = ops.where(ops.reshape(mask, [mask.shape[0], ...mask.shape.slice(2)]), hidden, kHidden);
     }
     if (this.useCausalMask) {
       const order = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
@@ -141,7 +140,7 @@ export class Attention extends Unprojected {
     }
     const single = (rows: Computed) => ops.reshape(rows, [...rows.shape.slice(0, 2), 1, rows.shape[2]]);
     const operands = [scaled(query), key, value].map(single);
-    const options = { mask: attentionMask(mask), causal: this.useCausalMask, scale: 1 };
+    const options = { mask, causal: this.useCausalMask, scale: 1 };
     const y = attend(operands, options, this.dropping(query, context));
     return withSteps(ops.reshape(y, [y.shape[0], y.shape[1], y.shape[3]]), steps);
   }

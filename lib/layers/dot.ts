@@ -64,10 +64,6 @@ export class Dot extends Layer {
     return rest.length === 0 ? [1] : rest;
   }
 
-  override computeMask(): null {
-    return null;
-  }
-
   override call([a, b]: readonly Computed[]): Computed {
     const axes = this.#axesOf([a.shape.length, b.shape.length]);
     const [x, y] = [a, b].map((input, i) => (this.normalize ? direction(input, axes[i]) : input));

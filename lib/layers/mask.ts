@@ -37,11 +37,6 @@ export function masksOf(given: OneOrMore<Mask> | undefined): readonly Mask[] {
   return Array.isArray(given) ? (given as readonly Mask[]) : [(given as Mask | undefined) ?? null];
 }
 
-/** 1 where either is, as 0 or 1. */
-export function either(a: Result, b: Result): Result {
-  return ops.maximum(a, b);
-}
-
 /** Whether any of a step counts: [n, steps, …] → [n, steps]. */
 export function ofSteps(mask: Mask): Mask {
   if (!mask || mask.shape.length <= 2) return mask;

@@ -2,7 +2,7 @@
 import * as ops from '../graph/ops.js';
 import { DownhillError } from '../errors.js';
 import type { Shape } from '../tensor/shape.js';
-import { either, type Mask, masksOf } from './mask.js';
+import { type Mask, masksOf } from './mask.js';
 import type { OneOrMore } from './output.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
@@ -49,7 +49,7 @@ export abstract class Merge extends Layer {
   /** As Keras: steps that count in one of them, if all inputs have a mask. */
   override computeMask(_: OneOrMore<Computed>, mask: OneOrMore<Mask>): Mask {
     const masks = masksOf(mask).filter((one) => one !== null);
-    return masks.length < masksOf(mask).length ? null : masks.reduce((a, b) => either(a, b));
+    return masks.length < masksOf(mask).length ? null : masks.reduce((a, b) => ops.maximum(a, b));
   }
 
   protected abstract merge(inputs: readonly Computed[]): Computed;

@@ -7,7 +7,7 @@ import type { InitializerLike } from '../initializers/index.js';
 import type { RegularizerLike } from '../regularizers/resolve.js';
 import { checkCount, checkShape } from '../options.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
-import { attentionCall, attentionMask, attentionShapes, withSteps } from './attention-base.js';
+import { attentionCall, attentionShapes, withSteps } from './attention-base.js';
 import { Draws } from './draws.js';
 import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 import { type Mask, masksOf } from './mask.js';
@@ -151,7 +151,7 @@ export class MultiHeadAttention extends Layer {
     const { query, value, key, mask, steps: counts, alone } = attentionCall(this, x, context);
     const { numHeads, keyDim, valueDim } = this;
     const projections = this.#projections;
-    const options = { mask: attentionMask(mask), causal: this.useCausalMask };
+    const options = { mask, causal: this.useCausalMask };
     const dropout = training && this.dropout > 0 ? { rate: this.dropout, key: this.#draws.keyFor(query) } : undefined;
     let y: Computed;
     if (alone && keyDim === valueDim) {

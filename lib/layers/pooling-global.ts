@@ -51,10 +51,6 @@ export class GlobalAveragePooling1D extends GlobalPooling {
     super('global_average_pooling1d', optionsOf('globalAveragePooling1d', options), 1, ops.mean);
   }
 
-  override computeMask(): null {
-    return null;
-  }
-
   /** Where no step counts, 0: Keras gives NaN. */
   override call(x: Computed, context: CallContext): Computed {
     const steps = ofSteps(masksOf(context.mask)[0]!);

@@ -1,8 +1,9 @@
 // Initial states of recurrent layers: inputs behind the sequence.
-import { DownhillError, show } from '../errors.js';
+import { DownhillError } from '../errors.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
 import { asTensor } from '../tensor/make.js';
+import { Tensor } from '../tensor/tensor.js';
 import type { Shape } from '../tensor/shape.js';
 import type { CallContext } from './layer.js';
 import { LayerOutput, type OneOrMore, shapesOf } from './output.js';
@@ -18,12 +19,13 @@ export function withStates(
   x: OneOrMore<Value | LayerOutput>,
   initialState: OneOrMore<Value | LayerOutput>,
 ): OneOrMore<LayerOutput> {
-  const isValue = (value: unknown) => value instanceof SymbolicTensor || value instanceof LayerOutput;
+  const isValue = (value: unknown) =>
+    value instanceof SymbolicTensor || value instanceof Tensor || value instanceof LayerOutput;
   const states = Array.isArray(initialState) ? (initialState as readonly Value[]) : [initialState];
   if (states.length === 0 || (Array.isArray(x) && x.some(isValue)))
     throw new DownhillError(
       'INVALID_ARGUMENT',
-      `layer "${layer}": initialState: expected a state or a list of states beside one sequence; received ${show(states)}.`,
+      `layer "${layer}": initialState: expected a state or a list of states, beside one sequence; received ${states.length} beside ${Array.isArray(x) ? `a list of ${x.length}` : 'a sequence'}. Give states behind the sequence, apply([x, h]), or as initialState, not both.`,
     );
   const values = [x, ...states].map((value) => (isValue(value) ? value : asTensor(`layer "${layer}"`, value as Value)));
   return values as unknown as readonly LayerOutput[];

@@ -56,9 +56,7 @@ export abstract class ModelLayer extends Layer {
   abstract run(inputs: readonly (Computed | SymbolicSparse)[], context: CallContext): readonly Computed[];
 
   override call(x: OneOrMore<Computed>, context: CallContext): OneOrMore<Computed> {
-    const masks = masksOf(context.mask);
-    const inputs = ([x].flat() as Computed[]).map((input, i) => withMask(input, masks[i] ?? null));
-    const outputs = this.run(inputs, { training: context.training });
+    const outputs = this.applyEach([x].flat() as Computed[], context);
     return outputs.length === 1 ? outputs[0] : outputs;
   }
 

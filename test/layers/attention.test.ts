@@ -86,6 +86,18 @@ it('no step holds the scores, neither forward nor backward', () => {
   expect(text).not.toContain('700, 700');
 });
 
+it.each([
+  ['attention', (seed: number) => layers.attention({ dropout: 0.5, seed })],
+  ['attention with sums', (seed: number) => layers.attention({ dropout: 0.5, scoreMode: 'concat', seed })],
+  ['additiveAttention', (seed: number) => layers.additiveAttention({ dropout: 0.5, useScale: false, seed })],
+])('%s drops probabilities in training alone, the same for one seed', async (_, make) => {
+  const x = random([2, 5, 4], 1);
+  const run = async (training: boolean, seed = 4) => [...(await (make(seed).apply(x, { training }) as Tensor).data())];
+  expect(await run(true)).toEqual(await run(true));
+  expect(await run(true)).not.toEqual(await run(false));
+  expect(await run(true)).not.toEqual(await run(true, 5));
+});
+
 describe('masks of inputs', () => {
   const ids = tensor([3, 0, 1, 2, 0, 0, 2, 1], [2, 4], 'int32');
   const counts = ops.notEqual(ids, 0) as Tensor;
@@ -104,6 +116,8 @@ describe('masks of inputs', () => {
     const given = layer.apply([bare, bare, bare, ops.reshape(counts, [2, 1, 4])]) as Tensor;
     const [a, b, seen] = await Promise.all([y.data(), given.data(), counts.data()]);
     for (let i = 0; i < a.length; ++i) if (seen[Math.floor(i / 6)]) expect(a[i]).toBeCloseTo(b[i]!, 5);
+    const apart = await (layer.apply([bare, x]) as Tensor).data();
+    for (let i = 0; i < a.length; ++i) expect(apart[i]).toBeCloseTo(b[i]!, 5);
     const pooled = layers.globalAveragePooling1d().apply(y) as Tensor;
     const sums = ops.sum(ops.mul(y, ops.reshape(counts, [2, 4, 1])), 1);
     const mean = await (ops.div(sums, ops.sum(counts, 1, { keepDims: true })) as Tensor).data();
