@@ -2,8 +2,8 @@
 import type { data } from 'downhill';
 
 /** What stands before a text that is shorter than the row, and for words that the vocabulary does not have. */
-export const kPadding = 0;
-export const kUnknown = 1;
+const kPadding = 0;
+const kUnknown = 1;
 
 /**
  * The first `length` words of each text as numbers from 2 on, in the order of the vocabulary, with 1 for words that are not in it. Shorter texts

@@ -115,13 +115,13 @@ test('the same network on files of CIFAR-10', async () => {
 });
 
 test('LSTMs that read mail, stopped on the 0-1 loss', async () => {
-  const text = await run('mail-lstm', { invented: 300, words: 1000, length: 40, units: 8, epochs: 4 });
+  const text = await run('mail-lstm', { invented: 1200, words: 2000, length: 60, units: 8, epochs: 6 });
   const [table] = tables(text).slice(-1);
   expect(Object.keys(table)).toEqual(['Adam', 'RMSProp', 'AdaGrad', 'SGD, Nesterov']);
   for (const [name, row] of Object.entries(table)) {
     expect(row['best epoch'], name).toBeLessThanOrEqual(row.epochs);
-    expect(row['held back, 0-1'], name).toBeLessThanOrEqual(0.6);
   }
+  expect(table.Adam!['held back, 0-1']).toBeLessThan(0.25); // the share of spam is 0.4
 });
 
 test('a transformer of characters learns a text by heart, and writes it', async () => {
