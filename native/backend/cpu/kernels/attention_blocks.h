@@ -37,7 +37,6 @@ void product(const float* a, int64_t a_row, int64_t a_step, int64_t rows, Rows b
   const int64_t tiles = ceil_div(rows, kTileRows);
   TileArgs tile;
   tile.k = k, tile.a_row = a_row, tile.a_step = a_step, tile.b_step = b.step, tile.ldc = ldc;
-  tile.ahead_row = tile.ahead_line = 0;
   tile.accumulate = accumulate;
   tile.bias = nullptr;
   for (int64_t column = 0; column < columns; column += kTileCols) {
@@ -47,9 +46,9 @@ void product(const float* a, int64_t a_row, int64_t a_step, int64_t rows, Rows b
     tile.b = b.at + column;
     for (int64_t t = 0; t < tiles; ++t) {
       const int64_t row = t * rows / tiles, height = (t + 1) * rows / tiles - row;
-      tile.a = tile.ahead = a + row * a_row;
+      tile.a = a + row * a_row;
       tile.c = c + row * ldc + column;
-      tile_of<MatmulTiles>(height, vecs)(tile);
+      tile_of<MatmulTiles<>>(height, vecs)(tile);
     }
   }
 }

@@ -21,7 +21,8 @@ constexpr int64_t kMaxChunks = 32;
 constexpr int64_t kPackPiece = 16384;             // floats of a that are packed at once, about
 constexpr int64_t kPackedAhead = 32 * kTileRows;  // packed a is one stream that goes on into the next tile
 constexpr int64_t kLinesAhead = 64;
-constexpr int64_t kSmallA = 65536;  // floats of a that need no packing
+constexpr int64_t kSmallA = 65536;  // floats of a that need neither packing nor fetching ahead
+constexpr int64_t kLargeB = 524288, kFewRows = 64;
 
 bool is_amd() {
 #if defined(__x86_64__)
@@ -95,6 +96,7 @@ struct Pass {
   bool accumulate;
   int64_t block_k;
   int64_t row_chunks;
+  Fetch fetch;
   const float* bias;        // null unless this pass ends the sum; so is whole
   const MatmulArgs* whole;  // the product that this is rows of, from `row` on
   int64_t row;
@@ -132,6 +134,24 @@ int64_t tiles_in_place(int64_t ldb) {
   if (!is_amd()) return 4;
   if (ldb % 1024 == 0) return 4;  // the rows of a panel fall into a few sets of the caches
   return kWidth >= 16 ? 20 : 8;
+}
+
+/// Chosen by machine, too: on Intel's only large b that few rows meet is worth it, and small a stays in the second
+/// cache.
+Fetch fetch_of(const Pass& pass) {
+  if (is_amd() || (pass.m <= kFewRows && pass.n * pass.k > kLargeB)) return Fetch::a_and_b;
+  return pass.m * pass.k > kSmallA ? Fetch::a : Fetch::none;
+}
+
+void run_tile(Fetch fetch, int64_t rows, int64_t vecs, const TileArgs& tile) {
+  switch (fetch) {
+    case Fetch::none:
+      return tile_of<MatmulTiles<>>(rows, vecs)(tile);
+    case Fetch::a:
+      return tile_of<MatmulTiles<Fetch::a>>(rows, vecs)(tile);
+    case Fetch::a_and_b:
+      return tile_of<MatmulTiles<Fetch::a_and_b>>(rows, vecs)(tile);
+  }
 }
 
 void multiply_chunk(const Pass& pass, Range rows, Range panels) {
@@ -188,7 +208,7 @@ void multiply_chunk(const Pass& pass, Range rows, Range panels) {
           tile.ahead_line = columns ? 16 * pass.a_step : 16;
         }
         tile.c = pass.c + row * pass.ldc + column;
-        tile_of<MatmulTiles>(height, vecs)(tile);
+        run_tile(pass.fetch, height, vecs, tile);
         row += height;
       }
     }
@@ -266,6 +286,7 @@ void run(const MatmulArgs& args) {
       pass.ldc = args.ldc;
       pass.accumulate = p > 0;
       pass.block_k = cut.block_k;
+      pass.fetch = fetch_of(pass);
       pass.row_chunks = row_chunk_count(pass.m, pass.n, 2 * pass.m * pass.n * pass.k);
       if (p + pass.k == args.k && cut.splits == 1) {
         pass.bias = args.bias;

@@ -6,13 +6,16 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
+/// What is fetched ahead. Every fetch takes time from the multiply-adds.
+enum class Fetch { none, a, a_and_b };
+
 /// c (R, V vectors) = or += Σ_p a[r · a_row + p · a_step] · b[p · b_step + column], plus bias.
 struct TileArgs {
   int64_t k;
   const float* a;
   int64_t a_row, a_step;
-  const float* ahead;  // fetched ahead: in step p a line at ahead + (p mod 16) · ahead_row + ⌊p / 16⌋ · ahead_line
-  int64_t ahead_row, ahead_line;
+  const float* ahead = nullptr;  // of a: in step p a line at ahead + (p mod 16) · ahead_row + ⌊p / 16⌋ · ahead_line
+  int64_t ahead_row = 0, ahead_line = 0;
   const float* b;  // readable for V whole vectors in every row
   int64_t b_step;
   float* c;
@@ -34,16 +37,59 @@ DH_HOST_DEVICE void prefetch_rows(const float* b, int64_t step, int vecs) {
   for (int v = 0; v < vecs; ++v) prefetch_at(b, 16 * step + v * kWidth);
 }
 
-/// Every element is one chain of multiply-adds over k, so its bits do not depend on the tile it falls into.
-template <int R, int V>
-void tile(const TileArgs& args) {
-  constexpr int kGroup = 3;  // rows addressed from one pointer: base, base + row, base + 2 row
-  const int64_t a_row = args.a_row, a_step = args.a_step, b_step = args.b_step, ldc = args.ldc;
-  const float* const ahead = args.ahead;
-  const int64_t ahead_row = args.ahead_row, ahead_line = args.ahead_line;
-  const float* rows[(R + kGroup - 1) / kGroup];
-  for (int g = 0; g * kGroup < R; ++g) rows[g] = args.a + g * kGroup * a_row;
+/// sum[r][v] += Σ_p a[r · a_row + p · a_step] · b[p · b_step + v · kWidth]. Few instructions but the multiply-adds,
+/// which share their ports: kAlong, a is read along its rows (a_step is 1), else by columns (a_row is 1).
+template <int R, int V, bool kAlong, Fetch kFetch>
+DH_HOST_DEVICE void add_products(const TileArgs& args, Vec (&sum)[R][V]) {
+  constexpr int kGroup = kAlong ? 3 : R;  // rows addressed from one pointer: base, base + row, base + 2 row
+  constexpr int kGroups = (R + kGroup - 1) / kGroup, kUnroll = 4;
+  constexpr int64_t kLine = 16;
+  const int64_t k = args.k, a_row = kAlong ? args.a_row : 1, a_step = kAlong ? 1 : args.a_step, b_step = args.b_step;
+  const float* rows[kGroups];
+  for (int g = 0; g < kGroups; ++g) rows[g] = args.a + g * kGroup * a_row;
   const float* b = args.b;
+  int64_t ahead = 0;
+
+  const auto step = [&](int64_t offset) {
+    Vec x[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) x[v] = load(b + v * kWidth);
+    if (kFetch != Fetch::none) prefetch_at(args.ahead, ahead);
+    if (kFetch == Fetch::a_and_b) prefetch_rows(b, b_step, V);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Vec w = broadcast(rows[r / kGroup] + (r % kGroup) * a_row + offset);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[r][v] = fma(w, x[v], sum[r][v]);
+    }
+    ahead += args.ahead_row;
+    b += b_step;
+  };
+  const auto advance = [&](int64_t steps) {
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) rows[g] += steps * a_step;
+  };
+
+  int64_t p = 0;
+  for (; p + kUnroll <= k; p += kUnroll) {
+#pragma GCC unroll 4
+    for (int u = 0; u < kUnroll; ++u) {
+      step(kAlong ? u : 0);
+      if (!kAlong) advance(1);
+    }
+    if (kAlong) advance(kUnroll);
+    if (p % kLine == kLine - kUnroll) ahead += args.ahead_line - kLine * args.ahead_row;
+  }
+  for (; p < k; ++p) {
+    step(0);
+    advance(1);
+  }
+}
+
+/// Every element is one chain of multiply-adds over k, so its bits do not depend on the tile it falls into.
+template <int R, int V, Fetch kFetch>
+void tile(const TileArgs& args) {
+  const int64_t ldc = args.ldc;
   float* c = args.c;
   for (int r = 0; r < R; ++r) {
     __builtin_prefetch(c + r * ldc, 1);
@@ -55,22 +101,10 @@ void tile(const TileArgs& args) {
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) sum[r][v] = zero();
-
-  for (int64_t p = 0; p < args.k; ++p) {
-    Vec x[V];
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) x[v] = load(b + v * kWidth);
-    prefetch_at(ahead, (p & 15) * ahead_row + (p >> 4) * ahead_line);
-    prefetch_rows(b, b_step, V);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      const Vec w = broadcast(rows[r / kGroup] + (r % kGroup) * a_row);
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[r][v] = fma(w, x[v], sum[r][v]);
-    }
-#pragma GCC unroll 8
-    for (int g = 0; g * kGroup < R; ++g) rows[g] += a_step;
-    b += b_step;
+  if (args.a_row == 1) {
+    add_products<R, V, false, kFetch>(args, sum);
+  } else {
+    add_products<R, V, true, kFetch>(args, sum);
   }
 
   const int last = args.last;
@@ -106,11 +140,12 @@ void tile(const TileArgs& args) {
   }
 }
 
+template <Fetch kFetch = Fetch::none>
 struct MatmulTiles {
   using Kernel = void (*)(const TileArgs&);
   template <int R, int V>
   static constexpr Kernel kernel() {
-    return tile<R, V>;
+    return tile<R, V, kFetch>;
   }
 };
 

@@ -38,7 +38,6 @@ struct Packed {
     const int64_t tiles = ceil_div(rows, kTileRows);
     TileArgs tile;
     tile.a_row = a_row, tile.a_step = 1, tile.b_step = kTileCols, tile.ldc = c_row;
-    tile.ahead_row = tile.ahead_line = 0;
     for (int64_t panel = 0; panel < panels(); ++panel) {
       const int64_t column = panel * kTileCols, count = smaller(kTileCols, n - column);
       const int vecs = static_cast<int>(ceil_div(count, kWidth));
@@ -51,9 +50,8 @@ struct Packed {
         for (int64_t t = 0; t < tiles; ++t) {
           const int64_t row = t * rows / tiles, height = (t + 1) * rows / tiles - row;
           tile.a = a + row * a_row + k0;
-          tile.ahead = tile.a;  // the states are in the first cache
           tile.c = c + row * c_row + column;
-          tile_of<MatmulTiles>(height, vecs)(tile);
+          tile_of<MatmulTiles<>>(height, vecs)(tile);
         }
       }
     }
