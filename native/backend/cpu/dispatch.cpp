@@ -41,8 +41,7 @@ const KernelTable* bfloat16_of_avx512() {
 }
 
 const KernelTable& table_of_amx() {
-  static const KernelTable table =
-      with_products("amx", amx::matmul_kernels, amx::recurrent_kernels, amx::conv_kernels);
+  static const KernelTable table = with_products("amx", amx::matmul_kernels, amx::recurrent_kernels, amx::conv_kernels);
   return table;
 }
 

@@ -71,8 +71,8 @@ void read_dropped(Ir& ir, Node& node) {
   }
 }
 
-/// Of a relu whose result was pooled: each window's largest says whether its gradient passes, so that the mask is applied
-/// to the pooled gradient, of fewer pixels, before it is spread.
+/// Of a relu whose result was pooled: each window's largest says whether its gradient passes, so that the mask is
+/// applied to the pooled gradient, of fewer pixels, before it is spread.
 void mask_before_spreading(Ir& ir, Node& node, CommonSubexpressions& seen) {
   const NodeId y = node.inputs[0];
   const Node& spread = ir.nodes[node.inputs[1]];

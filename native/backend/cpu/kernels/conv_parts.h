@@ -1,5 +1,5 @@
-// A convolution and its input gradient as sums over windows: the gradient in as many parts as there are positions within
-// a stride.
+// A convolution and its input gradient as sums over windows: the gradient in as many parts as there are positions
+// within a stride.
 #pragma once
 #include "backend/cpu/kernels/conv_blocks.h"
 

@@ -187,7 +187,8 @@ struct FilterSums {
     parallel_for(tasks, [&](int64_t task) { run_task(task); });
     if constexpr (kParts > 1) {
       uint32_t most[2] = {0, 0};
-      for (int64_t i = 0; i < 2 * tasks; ++i) most[i % 2] = most[i % 2] > magnitudes()[i] ? most[i % 2] : magnitudes()[i];
+      for (int64_t i = 0; i < 2 * tasks; ++i)
+        most[i % 2] = most[i % 2] > magnitudes()[i] ? most[i % 2] : magnitudes()[i];
       if (!are_in_range(most[0], most[1], s.n * s.y.out * s.x.out)) return false;
     }
     parallel_for(s.groups * cut.taps * cut.c_strips, [&](int64_t index) { combine(index); });

@@ -13,11 +13,11 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
-constexpr int64_t kWindowBytes = 768 << 10;   // of pixels that are packed at once, about
-constexpr int64_t kWindowMemory = 32 << 20;   // of all chunks', about
-constexpr int64_t kWindowChunks = 16;         // at most; each has memory of its own
-constexpr int64_t kWindowFlops = 1 << 23;     // of a chunk, at least
-constexpr int64_t kWindowInline = 1 << 14;    // elements of a kernel that the caller packs itself
+constexpr int64_t kWindowBytes = 768 << 10;  // of pixels that are packed at once, about
+constexpr int64_t kWindowMemory = 32 << 20;  // of all chunks', about
+constexpr int64_t kWindowChunks = 16;        // at most; each has memory of its own
+constexpr int64_t kWindowFlops = 1 << 23;    // of a chunk, at least
+constexpr int64_t kWindowInline = 1 << 14;   // elements of a kernel that the caller packs itself
 
 /// Multiplies two strips over the runs of `walk`.
 template <int Parts, typename Walk>
@@ -35,8 +35,8 @@ inline Range elements_of(const Axis& axis, Range outputs) {
   return {larger(first, 0), smaller(last, axis.in)};
 }
 
-/// How a convolution, or a part of an input gradient, is cut: by blocks of 32 images, groups, ranges of columns and rows
-/// of the result. The rows that an output row reads lie packed in a ring.
+/// How a convolution, or a part of an input gradient, is cut: by blocks of 32 images, groups, ranges of columns and
+/// rows of the result. The rows that an output row reads lie packed in a ring.
 template <int Parts>
 struct WindowCut {
   int64_t strips;       // of the channels that are written
@@ -129,8 +129,8 @@ struct WindowSums {
   uint32_t pack_row(const Block& block, int64_t row, std::byte* to) const {
     const Windows& s = d.shape;
     const int64_t image = s.y.in * s.x.in * channels_from();
-    const float* at = from + block.images.begin * image + (row * s.x.in + block.pixels.begin) * channels_from() +
-                      block.group * d.c;
+    const float* at =
+        from + block.images.begin * image + (row * s.x.in + block.pixels.begin) * channels_from() + block.group * d.c;
     uint32_t most = 0;
     for (int64_t x = block.pixels.begin; x < block.pixels.end; ++x, at += channels_from(), to += cut.pixel_bytes) {
       const uint32_t seen = pack<Operand>({at, image, true, true}, {0, block.images.size()}, {0, d.c}, to, 0);
@@ -193,12 +193,13 @@ struct WindowSums {
   void finish(const Block& block, int64_t strip, int64_t column, float* sums) const {
     const int64_t images = block.images.size(), first = strip * kStrip, width = smaller(kStrip, d.co - first);
     const int64_t channel = block.group * d.co + first, image = d.result_y * d.result_x * channels_to();
-    const int64_t at = block.images.begin * image + channel +
-                       ((d.y.first + block.row * d.y.step) * d.result_x + d.x.first + column * d.x.step) * channels_to();
+    const int64_t at =
+        block.images.begin * image + channel +
+        ((d.y.first + block.row * d.y.step) * d.result_x + d.x.first + column * d.x.step) * channels_to();
     if (kParts > 1 || args.bias)
       for (int64_t j = 0; j < width; j += kWidth) {
-        const Vec bias = args.bias ? load_first(args.bias + channel + j, static_cast<int>(smaller(kWidth, width - j)))
-                                   : zero();
+        const Vec bias =
+            args.bias ? load_first(args.bias + channel + j, static_cast<int>(smaller(kWidth, width - j))) : zero();
         for (int64_t i = 0; i < images; ++i) {
           Vec sum = load(sums + i * kStrip + j);
           if constexpr (kParts > 1) sum = _mm512_mul_ps(sum, _mm512_set1_ps(1 / (Operand::kScale * Operand::kScale)));

@@ -6,10 +6,10 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
-constexpr int64_t kDeepSums = 1 << 17;      // elements of c, at most
-constexpr int64_t kDeepBlock = 3 << 18;     // bytes of both operands that are packed at once
-constexpr int64_t kDeepChunk = 256;         // of k, at least
-constexpr int64_t kDeepChunks = 8;          // each has memory for a block and sums
+constexpr int64_t kDeepSums = 1 << 17;   // elements of c, at most
+constexpr int64_t kDeepBlock = 3 << 18;  // bytes of both operands that are packed at once
+constexpr int64_t kDeepChunk = 256;      // of k, at least
+constexpr int64_t kDeepChunks = 8;       // each has memory for a block and sums
 
 template <int Parts>
 struct DeepCut {

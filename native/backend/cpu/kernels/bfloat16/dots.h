@@ -65,11 +65,10 @@ void multiply_runs(const Walk& walk, float* c) {
     for (int r = 0; r < kHeight; ++r)
 #pragma GCC unroll 2
       for (int v = 0; v < Cols; ++v) sum[r][v] = _mm512_setzero_ps();
-    walk([&](const std::byte* a, const std::byte* b, int64_t depths, int64_t a_step)
-             __attribute__((always_inline)) {
-               a += offset_of(row);
-               for (; depths > 0; --depths, a += a_step, b += kPartBytes) add_dots<Cols>(a, b, sum);
-             });
+    walk([&](const std::byte* a, const std::byte* b, int64_t depths, int64_t a_step) __attribute__((always_inline)) {
+      a += offset_of(row);
+      for (; depths > 0; --depths, a += a_step, b += kPartBytes) add_dots<Cols>(a, b, sum);
+    });
 #pragma GCC unroll 8
     for (int r = 0; r < kHeight; ++r)
 #pragma GCC unroll 2

@@ -1,5 +1,5 @@
-// What matmul.cpp, recurrent.cpp and conv.cpp give to the kernel tables of processors with instructions for bfloat16: DH_ISA is
-// amx or avx512_bf16.
+// What matmul.cpp, recurrent.cpp and conv.cpp give to the kernel tables of processors with instructions for bfloat16:
+// DH_ISA is amx or avx512_bf16.
 #pragma once
 #include "backend/cpu/kernels/conv.h"
 #include "backend/cpu/kernels/matmul.h"
