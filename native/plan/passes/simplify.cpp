@@ -86,6 +86,7 @@ void mask_before_spreading(Ir& ir, Node& node, CommonSubexpressions& seen) {
     read_dropped(ir, mask);
     node.op = Op::maxPool2dGrad;
     node.attrs = spread.attrs;
+    node.label = spread.label;
     node.inputs[1] = seen.find_or_remember(ir, ir.push(std::move(mask)));
     return;
   }
