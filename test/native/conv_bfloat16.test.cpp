@@ -209,6 +209,7 @@ void for_shapes(Body&& body) {
 /// The kernel rounds: operands that are rounded already give the same bits, on any number of threads, and those are
 /// right. Small shapes may stay float32: then they are right without being rounded.
 void rounds() {
+  if (engines().empty()) return;
   int others = 0;
   for_shapes([&](const ConvShape& s, ConvPass pass, uint32_t seed) {
     std::mt19937 random(seed);
