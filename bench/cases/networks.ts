@@ -129,4 +129,5 @@ export const networks: TrainCase[] = [
   transformer,
   bfloat16(lecture),
   bfloat16(wide),
+  bfloat16(cnn),
 ];

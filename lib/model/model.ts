@@ -34,7 +34,7 @@ export interface ModelOptions {
   /** Where it computes; by default what setDevice chose. */
   device?: string;
   /**
-   * How matrix products are computed: 'float32' (default), 'tf32' (GPUs) or 'bfloat16'; weights, sums and updates are float32. On a processor that
+   * How matrix products and convolutions are computed: 'float32' (default), 'tf32' (GPUs) or 'bfloat16'; weights, sums and updates are float32. On a processor that
    * is not known to be faster with bfloat16, products stay float32: net.program('train').describe() tells. docs/numerics.md
    */
   precision?: Precision;

@@ -183,6 +183,30 @@ describe.each(places)('large images on $title', (place) => {
     expect([...(await slope.data())]).toEqual([0, 1, 2, 0, 3, 0, 4, 0]);
   });
 
+  test('relu and bias behind a pool: the gradient is masked and summed before it is spread', async () => {
+    const [x, b, f] = fill([[3, 7, 8, 5], [5], [3, 4, 4, 5]], 'smooth', 6).map(float32) as [Tensor, Tensor, Tensor];
+    const slopes = async (activation: (v: Tensor) => Tensor) => {
+      const loss = (v: Tensor, c: Tensor) => {
+        const y = activation(ops.sub(ops.add(v, c), 0.5));
+        return ops.sum(ops.mul(ops.maxPool2d(y, { poolSize: 3, strides: 2, padding: 'same' }), f));
+      };
+      return Promise.all([grad((v: Tensor) => loss(v, b))(x), grad((c: Tensor) => loss(x, c))(b)]);
+    };
+    const [ofX, ofB] = await slopes(ops.relu);
+    const [expectedX, expectedB] = await slopes((v) => ops.maximum(v, 0)); // which is not known to be a relu
+    for (const [got, expected] of [
+      [ofX, expectedX],
+      [ofB, expectedB],
+    ] as const) {
+      const values = await expected.data();
+      expect(values.some((value) => value !== 0)).toBe(true);
+      expectNear('slope', nd(got.shape, await got.data()), nd(expected.shape, values), {
+        relative: 1e-5,
+        absolute: 1e-5,
+      });
+    }
+  });
+
   test('empty batches, and sums of no channels', async () => {
     const kernel = tensor(new Float32Array(18), [3, 3, 1, 2]);
     expect(ops.conv2d(tensor(new Float32Array(0), [0, 4, 4, 1]), kernel).shape).toEqual([0, 2, 2, 2]);

@@ -26,6 +26,23 @@ function network(precision: Precision, units = 40): Model {
   return net;
 }
 
+/** The second convolution is wide enough to be rounded. */
+function images(precision: Precision): Model {
+  seed(5);
+  const net = sequential(
+    [
+      layers.conv2d({ filters: 32, kernelSize: 3, padding: 'same', activation: 'relu', inputShape: [6, 6, 3] }),
+      layers.maxPooling2d({ poolSize: 2 }),
+      layers.conv2d({ filters: 20, kernelSize: 3, padding: 'same', activation: 'relu' }),
+      layers.globalAveragePooling2d(),
+    ],
+    { device: 'cpu', precision },
+  );
+  net.compile({ optimizer: optimizers.adam({ learningRate: 0.01 }), loss: 'meanSquaredError' });
+  return net;
+}
+const pictures = { x: randomArray(96 * 6 * 6 * 3, 8), y: randomArray(96 * 20, 9) };
+
 const fitOptions = { batchSize: 20, shuffle: true };
 const bits = (net: Model) => net.getWeights().map((weight) => [...bitsOf(weight.dataSync() as Float32Array)]);
 const stateOf = async (path: string) => JSON.parse((await readHead(path)).metadata.get('state')!);
@@ -64,11 +81,33 @@ describe.each(here)('on $title', ({ device, isa, threads }) => {
       }
   });
 
-  test('a training: close to float32, the same on any number of threads', async () => {
+  test('a convolution: that of rounded operands', async () => {
+    const [x, kernel] = [randomArray(20 * 5 * 5 * 32, 6), randomArray(3 * 3 * 32 * 16, 7)];
+    const high = (values: Float32Array) => {
+      const words = new Uint32Array(Float32Array.from(values).buffer);
+      return new Float32Array(words.map((word) => (word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000).buffer);
+    };
+    const predict = async (precision: Precision, values: Float32Array, weights: Float32Array) => {
+      const options = { filters: 16, kernelSize: 3, useBias: false, inputShape: [5, 5, 32] } as const;
+      const net = sequential([layers.conv2d({ ...options })], { device, precision });
+      net.setWeights([weights]);
+      return (await net.predict(values)).dataSync() as Float32Array;
+    };
+    const [got, exact] = [await predict('bfloat16', x, kernel), await predict('float32', x, kernel)];
+    if (binding.products(device, 'bfloat16') === 'float32') return expect(bitsOf(got)).toEqual(bitsOf(exact));
+    const expected = await predict('float32', high(x), high(kernel));
+    for (const [i, value] of got.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-4);
+    expect(Math.max(...got.map((value, i) => Math.abs(value - exact[i]!)))).toBeGreaterThan(1e-3);
+  });
+
+  test.each([
+    ['dense layers', network, data.x, data.oneHot],
+    ['convolutions', images, pictures.x, pictures.y],
+  ] as const)('a training of %s: close to float32, the same on any number of threads', async (_, make, x, y) => {
     const train = async (precision: Precision, count: number) => {
       setThreads(count);
-      const net = network(precision);
-      const { history } = await net.fit(data.x, data.oneHot, { ...fitOptions, epochs: 4 });
+      const net = make(precision);
+      const { history } = await net.fit(x, y, { ...fitOptions, epochs: 4 });
       return { loss: history.loss!, bits: bits(net) };
     };
     const [exact, first] = [await train('float32', 1), await train('bfloat16', 1)];

@@ -253,6 +253,34 @@ void sums_columns_into_their_places() {
         plan.values[step.column_sums].storage == options.targets[1]);
 }
 
+/// relu and bias behind a max pool: mask and sums are those of the pooled gradient.
+void masks_and_sums_before_it_spreads() {
+  const auto slopes = [](Attrs pool, int64_t axes, bool pooled_again) {
+    Graph g;
+    const NodeId x = g.input(Shape{2, 8, 8, 3}, DType::float32), bias = variable(g, {3});
+    const NodeId y = g.add(Op::relu, {g.add(Op::add, {x, bias})});
+    const NodeId pooled = g.add(Op::maxPool2d, {y}, pool), d = g.input(g[pooled].shape, DType::float32);
+    const NodeId spread = g.add(Op::maxPool2dGrad, {y, d}, g[pooled].attrs);
+    const NodeId slope = g.add(Op::reluGrad, {y, spread});
+    std::vector<int64_t> over = {0, 1, 2};
+    over.resize(static_cast<size_t>(axes));
+    std::vector<NodeId> outputs = {slope, sum_over(g, slope, over)};
+    if (pooled_again) outputs.push_back(pooled);
+    return plan_of(g, outputs);
+  };
+  const auto size_of = [](const Plan& plan, Op op) {
+    for (const Step& step : plan.steps)
+      if (step.op == op) return plan.values[step.inputs.back()].shape[1];
+    return int64_t{-1};
+  };
+  const Attrs pool = Attrs().set("poolSize", std::vector<int64_t>{2, 2});
+  const Plan plan = slopes(pool, 3, true);
+  check_order(plan);
+  CHECK(size_of(plan, Op::reluGrad) == 4 && size_of(plan, Op::sum) == 4, "%s", describe(plan).c_str());
+  CHECK(size_of(slopes(pool, 2, true), Op::sum) == 8, "sums of columns stay apart");
+  CHECK(size_of(slopes(pool, 3, false), Op::reluGrad) == 8, "no pool to read");
+}
+
 void removes_dead_and_equal_nodes() {
   Graph g;
   const NodeId x = g.input(Shape{8}, DType::float32);
@@ -418,6 +446,7 @@ int main() {
   sums_columns_beside_the_product();
   sums_columns_in_any_order();
   sums_columns_into_their_places();
+  masks_and_sums_before_it_spreads();
   removes_dead_and_equal_nodes();
   folds_constants();
   outputs_are_written_in_place_or_copied();

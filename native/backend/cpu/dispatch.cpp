@@ -22,29 +22,32 @@ struct Candidate {
 const KernelTable* no_table() { return nullptr; }
 
 #if defined(DOWNHILL_HAS_AMX)
-KernelTable with_products(KernelTable table, const char* isa, const MatmulKernels& matmul,
-                          const RecurrentKernels& recurrent) {
+KernelTable with_products(const char* isa, const MatmulKernels& matmul, const RecurrentKernels& recurrent,
+                          const ConvKernels& conv) {
+  KernelTable table = table_of_avx512();
   table.isa = isa;
   table.matmul = matmul;
   table.recurrent = recurrent;
+  table.conv = conv;
   return table;
 }
 
 const KernelTable* bfloat16_of_avx512() {
   if (!avx512_bf16_is_fast()) return nullptr;
-  static const KernelTable table = with_products(table_of_avx512(), "avx512", avx512_bf16::bfloat16_kernels,
-                                                 avx512_bf16::bfloat16_recurrent_kernels);
+  static const KernelTable table =
+      with_products("avx512", avx512_bf16::bfloat16_kernels, avx512_bf16::bfloat16_recurrent_kernels,
+                    avx512_bf16::bfloat16_conv_kernels);
   return &table;
 }
 
 const KernelTable& table_of_amx() {
-  static const KernelTable table = with_products(table_of_avx512(), "amx", amx::matmul_kernels, amx::recurrent_kernels);
+  static const KernelTable table = with_products("amx", amx::matmul_kernels, amx::recurrent_kernels, amx::conv_kernels);
   return table;
 }
 
 const KernelTable* bfloat16_of_amx() {
   static const KernelTable table =
-      with_products(table_of_avx512(), "amx", amx::bfloat16_kernels, amx::bfloat16_recurrent_kernels);
+      with_products("amx", amx::bfloat16_kernels, amx::bfloat16_recurrent_kernels, amx::bfloat16_conv_kernels);
   return &table;
 }
 #else

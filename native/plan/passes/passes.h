@@ -37,8 +37,9 @@ class CommonSubexpressions {
 };
 
 /// Removes operations that change nothing (identity, · 1, reshape of reshape), moves a bias in front of a reshape,
-/// folds transposes into matmul flags and broadcasts into the elementwise ops that broadcast by themselves. May edit
-/// the node in place; an id replaces it. What it adds to the graph is also looked up in `seen`.
+/// folds transposes into matmul flags and broadcasts into the elementwise ops that broadcast by themselves, masks and
+/// sums the gradients of max pools before they are spread. May edit the node in place; an id replaces it. What it adds
+/// to the graph is also looked up in `seen`.
 NodeId simplify(Ir& ir, Node& node, CommonSubexpressions& seen);
 
 /// Evaluates a node whose operands are all constants, when the result is small.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "ops/noise.h"
@@ -70,6 +71,36 @@ void read_dropped(Ir& ir, Node& node) {
   }
 }
 
+/// Of a relu whose result was pooled: each window's largest says whether its gradient passes, so that the mask is
+/// applied to the pooled gradient, of fewer pixels, before it is spread.
+void mask_before_spreading(Ir& ir, Node& node, CommonSubexpressions& seen) {
+  const NodeId y = node.inputs[0];
+  const Node& spread = ir.nodes[node.inputs[1]];
+  if (spread.op != Op::maxPool2dGrad || spread.inputs[0] != y) return;
+  for (NodeId id = 0; id < static_cast<NodeId>(ir.nodes.size()); ++id) {
+    const Node& pooled = ir.nodes[id];
+    if (pooled.op != Op::maxPool2d || pooled.inputs[0] != y || !(pooled.attrs == spread.attrs)) continue;
+    Node mask{Op::reluGrad, {id, spread.inputs[1]}, {}, pooled.shape, DType::float32, nullptr, -1, node.label};
+    mask.unit = node.unit;
+    mask.phase = node.phase;
+    read_dropped(ir, mask);
+    node.op = Op::maxPool2dGrad;
+    node.attrs = spread.attrs;
+    node.label = spread.label;
+    node.inputs[1] = seen.find_or_remember(ir, ir.push(std::move(mask)));
+    return;
+  }
+}
+
+/// Sums over images and pixels of what a max pool's gradient spreads, each element to one place: sums of those.
+void sum_before_spreading(const Ir& ir, Node& node) {
+  const Node& spread = ir.nodes[node.inputs[0]];
+  if (spread.op != Op::maxPool2dGrad) return;
+  const std::vector<int64_t> axes = node.attrs.ints("axes");
+  const auto has = [&](int64_t axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); };
+  if (has(1) && has(2)) node.inputs[0] = spread.inputs[1];
+}
+
 /// A product of rows that is shown in another shape, with the same columns; -1: none.
 NodeId product_behind(const Ir& ir, const Node& reshape) {
   if (reshape.op != Op::reshape) return -1;
@@ -136,6 +167,10 @@ NodeId simplify(Ir& ir, Node& node, CommonSubexpressions& seen) {
       return kKeep;
     case Op::reluGrad:
       read_dropped(ir, node);
+      mask_before_spreading(ir, node, seen);
+      return kKeep;
+    case Op::sum:
+      sum_before_spreading(ir, node);
       return kKeep;
     case Op::matmul:
       fold_transposes(ir, node);

@@ -59,18 +59,7 @@ void fill_empty(const ConvArgs& args, int64_t size) {
 }
 
 void run_input(const ConvArgs& args) {
-  const ConvShape& s = args.shape;
-  const int64_t parts = parts_of_gradient(s);
-  bool whole = true;  // every pixel has taps
-  for (int64_t i = 0; i < parts; ++i) {
-    const Direct part = part_of_gradient(s, i);
-    whole = whole && (part.empty() || part.taps() > 0);
-  }
-  if (!whole) zero_floats(args.to, result_size(s, ConvPass::input_gradient));
-  for (int64_t i = 0; i < parts; ++i) {
-    const Direct part = part_of_gradient(s, i);
-    if (!part.empty() && part.taps() > 0) run_direct(part, args, args.d_y);
-  }
+  for_parts(args, [&](const Direct& part) { run_direct(part, args, args.d_y); });
 }
 
 void run(const ConvArgs& args, ConvPass pass) {

@@ -6,11 +6,10 @@
 namespace downhill::cpu::DH_ISA {
 namespace {
 
-constexpr int64_t kDeepSums = 1 << 17;      // elements of c, at most
-constexpr int64_t kDeepBlock = 3 << 18;     // bytes of both operands that are packed at once
-constexpr int64_t kDeepChunk = 256;         // of k, at least
-constexpr int64_t kDeepChunks = 8;          // each has memory for a block and sums
-constexpr int64_t kPair = kStrip * kStrip;  // sums of two strips
+constexpr int64_t kDeepSums = 1 << 17;   // elements of c, at most
+constexpr int64_t kDeepBlock = 3 << 18;  // bytes of both operands that are packed at once
+constexpr int64_t kDeepChunk = 256;      // of k, at least
+constexpr int64_t kDeepChunks = 8;       // each has memory for a block and sums
 
 template <int Parts>
 struct DeepCut {
@@ -90,14 +89,8 @@ struct DeepProduct {
         if (!accumulate) strip.c = to;
         const bool tall = args.m - i * kStrip > kTile, wide = args.n - j * kStrip > kTile;
         multiply_pair(strip, tall, wide);
-        if (accumulate) add_sums(own, to, tall ? kStrip : kTile, wide ? kStrip : kTile);
+        if (accumulate) add_pair(own, to, tall ? kStrip : kTile, wide ? kStrip : kTile);
       }
-  }
-
-  static void add_sums(const float* from, float* to, int64_t rows, int64_t cols) {
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t at = row * kStrip; at < row * kStrip + cols; at += kWidth)
-        store(to + at, add(load(to + at), load(from + at)));
   }
 
   static void multiply_pair(const StripArgs& strip, bool tall, bool wide) {

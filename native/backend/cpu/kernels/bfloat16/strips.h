@@ -30,6 +30,15 @@ struct StripArgs {
   int64_t ahead_ld, ahead_rows;
 };
 
+constexpr int64_t kPair = kStrip * kStrip;  // sums of two strips
+
+/// Sums of two strips, rows kStrip apart: to += from.
+DH_HOST_DEVICE void add_pair(const float* from, float* to, int64_t rows, int64_t cols) {
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t at = row * kStrip; at < row * kStrip + cols; at += kTile)
+      _mm512_storeu_ps(to + at, _mm512_add_ps(_mm512_loadu_ps(to + at), _mm512_loadu_ps(from + at)));
+}
+
 /// 16 rows of a by some tiles' columns of b: sums (16, kRowSums) of which the first columns are written.
 struct RowArgs {
   const std::byte *a, *b;  // the first tile of a's strip; b's first strip, the next ones b_strip apart

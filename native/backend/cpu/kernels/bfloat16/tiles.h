@@ -41,8 +41,48 @@ DH_HOST_DEVICE void add_products() {
   if constexpr (Rows == 2 && Cols == 2) _tile_dpbf16ps(3, 5, 7);
 }
 
-/// c (16 Rows, 16 Cols) = or += a · b. Of three parts each (hi, mid, lo) the six products that matter: hi · hi last, so
-/// that the others are added to small sums.
+DH_HOST_DEVICE void zero_sums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+
+template <int Rows, int Cols>
+DH_HOST_DEVICE void store_sums(float* c, int64_t ldc) {
+  float* const c2 = c + kTile * ldc;
+  const int64_t row = ldc * 4;
+  _tile_stored(0, c, row);
+  if constexpr (Cols == 2) _tile_stored(1, c + kTile, row);
+  if constexpr (Rows == 2) _tile_stored(2, c2, row);
+  if constexpr (Rows == 2 && Cols == 2) _tile_stored(3, c2 + kTile, row);
+}
+
+/// One depth of a and b. Of three parts each (hi, mid, lo) six products matter: these five, and hi · hi.
+template <int Rows, int Cols>
+DH_HOST_DEVICE void add_small_products(const std::byte* a, const std::byte* b) {
+  load_a<Rows>(a + 2 * kPartBytes);
+  load_b<Cols>(b);
+  add_products<Rows, Cols>();  // lo · hi
+  load_a<Rows>(a + kPartBytes);
+  add_products<Rows, Cols>();  // mid · hi
+  load_b<Cols>(b + kPartBytes);
+  add_products<Rows, Cols>();  // mid · mid
+  load_a<Rows>(a);
+  add_products<Rows, Cols>();  // hi · mid
+  load_b<Cols>(b + 2 * kPartBytes);
+  add_products<Rows, Cols>();  // hi · lo
+}
+
+/// One depth of parts that are all there is, or hi · hi.
+template <int Rows, int Cols>
+DH_HOST_DEVICE void add_main_products(const std::byte* a, const std::byte* b) {
+  load_a<Rows>(a);
+  load_b<Cols>(b);
+  add_products<Rows, Cols>();
+}
+
+/// c (16 Rows, 16 Cols) = or += a · b. Of three parts hi · hi comes last, so that the others are added to small sums.
 template <int Parts, int Rows, int Cols>
 void multiply_strips(const StripArgs& args) {
   float *const c0 = args.c, *const c2 = c0 + kTile * args.ldc;
@@ -54,10 +94,7 @@ void multiply_strips(const StripArgs& args) {
     if constexpr (Rows == 2) _tile_loadd(2, c2, row);
     if constexpr (Rows == 2 && Cols == 2) _tile_loadd(3, c2 + kTile, row);
   } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
+    zero_sums();
   }
   constexpr int64_t kStep = Parts * kPartBytes;
   Ahead ahead(args);
@@ -65,30 +102,32 @@ void multiply_strips(const StripArgs& args) {
     const std::byte *a = args.a, *b = args.b;
     for (int64_t d = args.depths; d > 0; --d, a += kStep, b += kStep) {
       ahead.fetch();
-      load_a<Rows>(a + 2 * kPartBytes);
-      load_b<Cols>(b);
-      add_products<Rows, Cols>();  // lo · hi
-      load_a<Rows>(a + kPartBytes);
-      add_products<Rows, Cols>();  // mid · hi
-      load_b<Cols>(b + kPartBytes);
-      add_products<Rows, Cols>();  // mid · mid
-      load_a<Rows>(a);
-      add_products<Rows, Cols>();  // hi · mid
-      load_b<Cols>(b + 2 * kPartBytes);
-      add_products<Rows, Cols>();  // hi · lo
+      add_small_products<Rows, Cols>(a, b);
     }
   }
   const std::byte *a = args.a, *b = args.b;
   for (int64_t d = args.depths; d > 0; --d, a += kStep, b += kStep) {
     ahead.fetch();
-    load_a<Rows>(a);
-    load_b<Cols>(b);
-    add_products<Rows, Cols>();
+    add_main_products<Rows, Cols>(a, b);
   }
-  _tile_stored(0, c0, row);
-  if constexpr (Cols == 2) _tile_stored(1, c0 + kTile, row);
-  if constexpr (Rows == 2) _tile_stored(2, c2, row);
-  if constexpr (Rows == 2 && Cols == 2) _tile_stored(3, c2 + kTile, row);
+  store_sums<Rows, Cols>(c0, args.ldc);
+}
+
+/// c (16 Rows, 16 Cols), rows kStrip apart, = a · b over runs of depths: walk(add) calls add(a, b, depths, a_step) for
+/// each, where a's depths lie a_step apart. Parts as in multiply_strips.
+template <int Parts, int Rows, int Cols, typename Walk>
+void multiply_runs(const Walk& walk, float* c) {
+  constexpr int64_t kStep = Parts * kPartBytes;
+  asm volatile("" ::: "memory");
+  zero_sums();
+  if constexpr (Parts == 3)
+    walk([](const std::byte* a, const std::byte* b, int64_t depths, int64_t a_step) {
+      for (; depths > 0; --depths, a += a_step, b += kStep) add_small_products<Rows, Cols>(a, b);
+    });
+  walk([](const std::byte* a, const std::byte* b, int64_t depths, int64_t a_step) {
+    for (; depths > 0; --depths, a += a_step, b += kStep) add_main_products<Rows, Cols>(a, b);
+  });
+  store_sums<Rows, Cols>(c, kStrip);
 }
 
 /// Tiles 0 to 3 += tile 4 · those of b.
