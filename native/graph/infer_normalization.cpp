@@ -23,14 +23,16 @@ Shape checked(Op op, const Inputs& inputs, const Attrs& attrs) {
                                             " operand(s), received " + std::to_string(inputs.size()) + ".");
   const double epsilon = attrs.number("epsilon");
   if (!(epsilon >= 0) || std::isinf(epsilon))
-    throw Error(code::kInvalidArgument, std::string(name_of(op)) + ": epsilon must be finite and at least 0; received " +
+    throw Error(code::kInvalidArgument, std::string(name_of(op)) +
+                                            ": epsilon must be finite and at least 0; received " +
                                             std::to_string(epsilon) + ".");
   const Shape& x = inputs[0]->shape;
   if (x.rank() == 0) mismatch(op, "expected at least one dimension.", inputs);
   const Shape row({x[x.rank() - 1]});
   for (int operand : {operands.gamma, operands.beta})
     if (operand >= 0 && inputs[static_cast<size_t>(operand)]->shape != row)
-      mismatch(op, "what rows are multiplied with and what is added must have the shape of a row, " + row.to_string() + ".",
+      mismatch(op,
+               "what rows are multiplied with and what is added must have the shape of a row, " + row.to_string() + ".",
                inputs);
   return row;
 }

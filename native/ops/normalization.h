@@ -1,6 +1,6 @@
-// Formulas of the normalization of rows: y = gamma · x̂ + beta with x̂ = (x - mean) · inverse, or x · inverse for the root
-// of the mean square (Ba, Kiros and Hinton 2016, arXiv:1607.06450; Zhang and Sennrich 2019, arXiv:1910.07467). Loops and
-// sums are the backends'. V: float or, on the CPU, lanes of it.
+// Formulas of the normalization of rows: y = gamma · x̂ + beta with x̂ = (x - mean) · inverse, or x · inverse for the
+// root of the mean square (Ba, Kiros and Hinton 2016, arXiv:1607.06450; Zhang and Sennrich 2019, arXiv:1910.07467).
+// Loops and sums are the backends'. V: float or, on the CPU, lanes of it.
 #pragma once
 #include <cstdint>
 
@@ -21,7 +21,8 @@ DH_HOST_DEVICE V normalized(V centered, V inverse) {
   return centered * inverse;
 }
 
-/// d_x from d = gamma · d_y, with the means of d and of d · x̂ over the row; the root of the mean square has no first term.
+/// d_x from d = gamma · d_y, with the means of d and of d · x̂ over the row; the root of the mean square has no first
+/// term.
 template <bool kCentered, typename V>
 DH_HOST_DEVICE V input_gradient(V d, V normalized, V mean_d, V mean_along, V inverse) {
   if constexpr (kCentered) return (d - mean_d - normalized * mean_along) * inverse;

@@ -76,7 +76,8 @@ double flops_of(const Plan& plan, const Step& step) {
   if (is_elementwise(step.op)) return out;
   if (is_normalization(step.op)) {
     const double x = static_cast<double>(plan.values[step.inputs[0]].shape.size());
-    double sum = x * (is_normalization_gradient(step.op) ? 16 : 8) + 2 * x * (step.scale_gradient >= 0) + x * (step.column_sums >= 0);
+    double sum = x * (is_normalization_gradient(step.op) ? 16 : 8) + 2 * x * (step.scale_gradient >= 0) +
+                 x * (step.column_sums >= 0);
     for (const Step& part : step.tail) sum += flops_of(plan, part);
     return sum;
   }

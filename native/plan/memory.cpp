@@ -63,9 +63,9 @@ bool contains(const std::vector<int>& values, int value) {
 }
 
 /// Whether result `made` of a step may lie where an operand of its shape does that dies there. A normalization has read
-/// both operands of a row that have its shape when it writes the row, but what its tail reads comes later. In a chain all steps
-/// that read the operand must come before the one that makes the result, or be that one. A reduction's result is
-/// written while other blocks are still being read.
+/// both operands of a row that have its shape when it writes the row, but what its tail reads comes later. In a chain
+/// all steps that read the operand must come before the one that makes the result, or be that one. A reduction's result
+/// is written while other blocks are still being read.
 template <typename IsOperand>
 bool may_overwrite(const Step& step, int made, IsOperand&& is_operand) {
   if (is_normalization(step.op)) {

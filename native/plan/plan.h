@@ -43,8 +43,8 @@ struct Step {
   Op op = Op::identity;
   std::vector<int> inputs;
   int output = -1;
-  /// Another result: of a matmul of rank 2, a transposed, the sums of b (k, n) over k; of the gradient of a normalization
-  /// those of d_y (rows, n) over the rows, which is the gradient of beta.
+  /// Another result: of a matmul of rank 2, a transposed, the sums of b (k, n) over k; of the gradient of a
+  /// normalization those of d_y (rows, n) over the rows, which is the gradient of beta.
   int column_sums = -1;
   int scale_gradient = -1;  // of a normalization's x: another result, the gradient of gamma
   Attrs attrs;

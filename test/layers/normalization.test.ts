@@ -263,7 +263,10 @@ describe('over the last axes', () => {
 
   test.each([
     [layers.layerNormalization(), ['layerNormalization', 'layerNormalizationGrad+scaleGrad+columnSums']],
-    [layers.layerNormalization({ axis: [1, 2] }), ['layerNormalization', 'layerNormalizationGrad+scaleGrad+columnSums']],
+    [
+      layers.layerNormalization({ axis: [1, 2] }),
+      ['layerNormalization', 'layerNormalizationGrad+scaleGrad+columnSums'],
+    ],
     [layers.layerNormalization({ scale: false }), ['layerNormalization', 'layerNormalizationGrad+columnSums']],
     [layers.layerNormalization({ trainable: false }), ['layerNormalization', 'layerNormalizationGrad']],
     [layers.rmsNormalization(), ['rmsNormalization', 'rmsNormalizationGrad+scaleGrad']],

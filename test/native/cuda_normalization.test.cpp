@@ -7,8 +7,9 @@ using namespace downhill::test;
 namespace {
 
 // Groups of 1 … 32 threads, whole warps, blocks, and rows that do not fit into registers.
-const std::vector<Shape> kRows = {{3, 1},     {300, 2}, {65, 4},  {33, 10},  {5, 33},    {40, 128}, {3, 129},   {20, 512},
-                                  {2, 3, 513}, {9, 1000}, {1, 4099}, {2, 8192}, {10, 8193}, {5, 0},    {0, 5}};
+const std::vector<Shape> kRows = {{3, 1},    {300, 2},  {65, 4},    {33, 10},    {5, 33},
+                                  {40, 128}, {3, 129},  {20, 512},  {2, 3, 513}, {9, 1000},
+                                  {1, 4099}, {2, 8192}, {10, 8193}, {5, 0},      {0, 5}};
 
 Attrs attrs_of(bool scale, bool center = false) {
   Attrs attrs = Attrs().set("epsilon", 0.05);
@@ -21,8 +22,8 @@ void compare(Op op, const std::vector<Array>& inputs, const Attrs& attrs, double
   const Array expected = run_on_cpu(op, inputs, attrs), actual = run_on_emulator(op, inputs, attrs);
   CHECK(actual.shape == expected.shape);
   expect(
-      std::string(name_of(op)) + " of " + inputs[0].shape.to_string(), actual,
-      [&](int64_t i) { return expected[i]; }, tolerance);
+      std::string(name_of(op)) + " of " + inputs[0].shape.to_string(), actual, [&](int64_t i) { return expected[i]; },
+      tolerance);
 }
 
 void lengths() {

@@ -1,5 +1,5 @@
-// Normalization of rows: values and gradients beside double over many pieces, what the planner joins, and that one step has
-// the bits of the single ops.
+// Normalization of rows: values and gradients beside double over many pieces, what the planner joins, and that one step
+// has the bits of the single ops.
 #include "graph/normalization.h"
 
 #include <algorithm>
@@ -56,7 +56,7 @@ struct Reference {
 };
 
 /// Short rows, rests of vectors, one piece and many, rows longer than a piece, none at all.
-const std::vector<Shape> kShapes = {{1, 1},    {3, 5},    {7, 16},   {5, 63},    {4, 64},   {9, 130}, {2, 3, 1000},
+const std::vector<Shape> kShapes = {{1, 1},    {3, 5},    {7, 16},   {5, 63},    {4, 64},    {9, 130}, {2, 3, 1000},
                                     {700, 40}, {3000, 3}, {70, 300}, {11, 9000}, {40, 2500}, {0, 5},   {17}};
 
 void values() {
@@ -65,18 +65,20 @@ void values() {
       const Shape row{shape[shape.rank() - 1]};
       const Array x = floats(shape, -1, 5), d_y = floats(shape), gamma = floats(row), beta = floats(row);
       const Reference wanted(x, d_y, gamma, beta, rms);
-      const auto near = [&](const char* what, const Array& found, const std::vector<double>& expected) {
+      const auto near = [&](const char* what, const Array& found, const std::vector<double>& expected,
+                            double tolerance = 2e-5) {
         expect(
             std::string(what) + (rms ? " of rms" : ""), found,
-            [&](int64_t i) { return expected[static_cast<size_t>(i)]; }, 2e-5);
+            [&](int64_t i) { return expected[static_cast<size_t>(i)]; }, tolerance);
       };
       const Op forward = rms ? Op::rmsNormalization : Op::layerNormalization,
                of_x = rms ? Op::rmsNormalizationGrad : Op::layerNormalizationGrad,
                of_scale = rms ? Op::rmsNormalizationScaleGrad : Op::layerNormalizationScaleGrad;
-      near("y", rms ? run_op(forward, {x, gamma}, attrs_of(true)) : run_op(forward, {x, gamma, beta}, attrs_of(true, true)),
+      near("y",
+           rms ? run_op(forward, {x, gamma}, attrs_of(true)) : run_op(forward, {x, gamma, beta}, attrs_of(true, true)),
            wanted.y);
       near("d_x", run_op(of_x, {x, d_y, gamma}, attrs_of(true)), wanted.d_x);
-      near("d_gamma", run_op(of_scale, {x, d_y}, attrs_of(false)), wanted.d_gamma);
+      near("d_gamma", run_op(of_scale, {x, d_y}, attrs_of(false)), wanted.d_gamma, 2e-4);  // of many terms
     }
 }
 
@@ -160,15 +162,15 @@ void joined_steps_give_the_same_bits() {
     for (const bool rms : {false, true}) {
       if (shape.size() == 0) continue;
       Block b(shape, rms);
-      const NodeId made = b.g.add(Op::neg, {b.d_y}),
-                   of_x = gradients(b.g, b.y, {b.x}, made)[0], of_gamma = gradients(b.g, b.y, {b.gamma}, made)[0],
-                   residual = b.g.add(Op::add, {of_x, b.other}),
+      const NodeId made = b.g.add(Op::neg, {b.d_y}), of_x = gradients(b.g, b.y, {b.x}, made)[0],
+                   of_gamma = gradients(b.g, b.y, {b.gamma}, made)[0], residual = b.g.add(Op::add, {of_x, b.other}),
                    forward = b.g.add(Op::dropout, {b.y}, Attrs().set("rate", 0.3).set("key", 5));
       std::vector<NodeId> all{residual, of_gamma, b.y, forward};
       if (!rms) all.push_back(gradients(b.g, b.y, {b.beta}, made)[0]);
       const Plan plan = b.plan(all);
       int joined = 0, tails = 0;
-      for (const Step& step : plan.steps) joined += step.scale_gradient >= 0, tails += static_cast<int>(step.tail.size());
+      for (const Step& step : plan.steps)
+        joined += step.scale_gradient >= 0, tails += static_cast<int>(step.tail.size());
       CHECK(joined == 1 && tails == 2, "%s", describe(plan).c_str());
       for (const std::string& isa : cpu::available_isas()) {
         cpu::select_isa(isa);
@@ -199,7 +201,8 @@ void special_rows() {
   const Array y = run_op(Op::layerNormalization, {x, gamma, beta}, attrs_of(true, true));
   for (int64_t j = 0; j < 37; ++j) {
     CHECK(y[j] == beta[j], "element %d", static_cast<int>(j));
-    CHECK(std::isnan(y[37 + j]) && std::isnan(y[74 + j]) && std::isfinite(y[111 + j]), "element %d", static_cast<int>(j));
+    CHECK(std::isnan(y[37 + j]) && std::isnan(y[74 + j]) && std::isfinite(y[111 + j]), "element %d",
+          static_cast<int>(j));
   }
 }
 

@@ -12,8 +12,8 @@ struct SummedProduct {
   NodeId product, sums;
 };
 
-/// By the earlier of the two nodes, where the step goes: what it reads is there by then. `taken`: by node, whether it is
-/// part of another step.
+/// By the earlier of the two nodes, where the step goes: what it reads is there by then. `taken`: by node, whether it
+/// is part of another step.
 std::unordered_map<NodeId, SummedProduct> pair_column_sums(const Ir& ir, const Fusion& fusion,
                                                            const std::vector<char>& taken);
 

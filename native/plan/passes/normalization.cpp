@@ -56,8 +56,8 @@ std::unordered_map<NodeId, NormalizationGradients> join_normalization_gradients(
   for (auto& [key, joined] : found) {
     const auto [begin, end] = sums.equal_range(std::get<1>(key));
     const int64_t n = std::get<2>(key);
-    const auto own = std::find_if(
-        begin, end, [&](const auto& sum) { return columns_of(ir, ir.nodes[sum.second].inputs[0]) == n; });
+    const auto own =
+        std::find_if(begin, end, [&](const auto& sum) { return columns_of(ir, ir.nodes[sum.second].inputs[0]) == n; });
     if (own != end) joined.sums = own->second;
     const int members = (joined.x >= 0) + (joined.scale >= 0) + (joined.sums >= 0);
     if (members < 2 || !all_there(ir, joined)) continue;

@@ -1,5 +1,5 @@
-// The gradients of a normalization of rows read the same x and d: that of x, that of gamma, and that of beta, which are the
-// sums of d's columns, become one step.
+// The gradients of a normalization of rows read the same x and d: that of x, that of gamma, and that of beta, which are
+// the sums of d's columns, become one step.
 #pragma once
 #include <unordered_map>
 

@@ -1,5 +1,5 @@
-// Normalization of rows: a row comes from memory once, what goes over it again finds it in the first cache. Sums of a row
-// have the order of reduce_row on every instruction set.
+// Normalization of rows: a row comes from memory once, what goes over it again finds it in the first cache. Sums of a
+// row have the order of reduce_row on every instruction set.
 #include "ops/normalization.h"
 
 #include "backend/cpu/kernels/entries.h"
@@ -22,7 +22,9 @@ struct Reader {
   const float* x;
   int64_t readable;  // elements from x on that lie in memory
   L operator()(int64_t i, Whole, float = 0.0f) const { return L::load(x + i); }
-  L operator()(int64_t i, Some some, float rest = 0.0f) const { return L::load_some(x + i, some.n, readable - i, rest); }
+  L operator()(int64_t i, Some some, float rest = 0.0f) const {
+    return L::load_some(x + i, some.n, readable - i, rest);
+  }
 };
 
 void store(float* y, Whole, const L& value) { value.store(y); }
@@ -65,7 +67,8 @@ struct Row {
   Row(const Reader& from, int64_t n, float epsilon) : x(from), mean_lanes(L::fill(0.0f)) {
     float total[1];
     if constexpr (kCentered) {
-      sum_up(n, total, [&](int64_t i, auto place, L* sum) __attribute__((always_inline)) { *sum = *sum + x(i, place); });
+      sum_up(n, total,
+             [&](int64_t i, auto place, L* sum) __attribute__((always_inline)) { *sum = *sum + x(i, place); });
       mean = formula::mean(total[0], n);
       mean_lanes = L::fill(mean);
     }

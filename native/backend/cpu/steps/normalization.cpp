@@ -1,4 +1,5 @@
-// Normalization of rows and its gradients: pieces of whole rows, whose sums for gamma and beta are added in their order.
+// Normalization of rows and its gradients: pieces of whole rows, whose sums for gamma and beta are added in their
+// order.
 #include <algorithm>
 
 #include "backend/cpu/program.h"
@@ -9,11 +10,13 @@ namespace downhill::cpu {
 
 namespace {
 
-constexpr int64_t kBlock = 2048;   // elements after which the tail runs, while they are in the first cache
-constexpr int64_t kMaxPieces = 64; // that have sums of their own
-constexpr int64_t kLeastRows = 4;  // of such a piece: its sums are to be few beside its elements
+constexpr int64_t kBlock = 2048;    // elements after which the tail runs, while they are in the first cache
+constexpr int64_t kMaxPieces = 64;  // that have sums of their own
+constexpr int64_t kLeastRows = 4;   // of such a piece: its sums are to be few beside its elements
 
-const float* floats(const Run& run, int value) { return value < 0 ? nullptr : static_cast<const float*>(run.at[value]); }
+const float* floats(const Run& run, int value) {
+  return value < 0 ? nullptr : static_cast<const float*>(run.at[value]);
+}
 float* result(const Run& run, int value) { return value < 0 ? nullptr : static_cast<float*>(run.at[value]); }
 
 /// Calls kernel(first, rows) for rows [begin, end), and the tail on what that made.

@@ -62,7 +62,7 @@ template <bool kCentered, int kHeld, typename Team>
 __device__ __forceinline__ void forward_held(const Team& team, const NormalizationArgs& args, int64_t r, bool exists) {
   const int held = exists ? static_cast<int>(args.n) : 0;
   const int64_t first = r * args.n;
-  float x[kHeld];
+  float x[kHeld] = {};
   for_held<kHeld>(team, held, [&](int k, int j) { x[k] = args.x[first + j]; });
   normalize_held<kCentered>(team, x, held, args.n, args.epsilon);
   for_held<kHeld>(team, held, [&](int k, int j) { write(args, first, j, x[k]); });
@@ -79,7 +79,7 @@ __device__ __forceinline__ void backward_held(const Team& team, const Normalizat
                                               bool exists, HeldSums<kHeld>& sums) {
   const int held = exists ? static_cast<int>(args.n) : 0;
   const int64_t first = r * args.n;
-  float x[kHeld], d[kHeld];
+  float x[kHeld] = {}, d[kHeld] = {};
   for_held<kHeld>(team, held, [&](int k, int j) {
     x[k] = args.x[first + j];
     d[k] = args.d_y[first + j];
@@ -250,8 +250,7 @@ void launch_forward(const NormalizationArgs& args, Stream stream) {
     return launch(kernel, grid_for(args.rows, kThreads / lanes), kThreads, 0, stream, args, lanes);
   }
   const unsigned blocks = grid_for(args.rows, 1);
-  if (args.n > kBlockRow)
-    return launch(forward_of_long_rows<kCentered>, blocks, kBlockThreads, 0, stream, args);
+  if (args.n > kBlockRow) return launch(forward_of_long_rows<kCentered>, blocks, kBlockThreads, 0, stream, args);
   launch(forward_by_blocks<kCentered>, blocks, block_threads(args.n), 0, stream, args);
 }
 
@@ -264,8 +263,7 @@ void launch_backward(const NormalizationGradientArgs& args, Stream stream) {
         args.n <= 4 * kWarpSize ? backward_by_warps<kCentered, 4> : backward_by_warps<kCentered, kCount>;
     return launch(kernel, blocks, kThreads, 0, stream, args, lanes);
   }
-  if (args.n > kBlockRow)
-    return launch(backward_of_long_rows<kCentered>, blocks, kBlockThreads, 0, stream, args);
+  if (args.n > kBlockRow) return launch(backward_of_long_rows<kCentered>, blocks, kBlockThreads, 0, stream, args);
   launch(backward_by_blocks<kCentered>, blocks, block_threads(args.n), 0, stream, args);
 }
 
