@@ -32,7 +32,10 @@ struct NormalizationGradientArgs {
 
 constexpr int kNormalizationThreads = 256;
 
-/// Rows that a block has side by side in the registers of its threads.
-inline int rows_side_by_side(int64_t n) { return n <= kWarpRow ? kNormalizationThreads / row_lanes(n) : 1; }
+/// On the way back a thread keeps less of a row than kWarpRow and kBlockRow say, beside its gradient and two sums.
+constexpr int64_t kGradientWarpRow = 256, kGradientBlockRow = 4096;
+
+/// Rows that a block has side by side in the registers of its threads, on the way back.
+inline int rows_side_by_side(int64_t n) { return n <= kGradientWarpRow ? kNormalizationThreads / row_lanes(n) : 1; }
 
 }  // namespace downhill::cuda

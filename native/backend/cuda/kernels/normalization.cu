@@ -15,6 +15,8 @@ namespace formula = downhill::DH_ISA::normalization;
 constexpr int kThreads = kNormalizationThreads;
 constexpr int kCount = 16;  // elements of a row in the registers of a thread, at most
 constexpr int kBlockThreads = static_cast<int>(kBlockRow) / kCount;
+constexpr int kGradientCount = 8;  // on the way back, beside as many of the gradient and of two sums
+static_assert(kGradientCount * kWarpSize == kGradientWarpRow && kGradientCount * kBlockThreads == kGradientBlockRow);
 
 /// Calls visit(k, j) for the elements j of a lane that are in registers.
 template <int kHeld, typename Team, typename Visit>
@@ -127,7 +129,7 @@ __global__ void __launch_bounds__(kBlockThreads) forward_by_blocks(Normalization
 
 /// Several rows at a time; the sums of the block's teams are added in their order.
 template <bool kCentered, int kHeld>
-__global__ void __launch_bounds__(kThreads) backward_by_warps(NormalizationGradientArgs args, int lanes) {
+__global__ void __launch_bounds__(kThreads, 1) backward_by_warps(NormalizationGradientArgs args, int lanes) {
   __shared__ float shared[2][kThreads];
   const int teams = kThreads / lanes, thread = static_cast<int>(threadIdx.x);
   const WarpTeam team{thread % lanes, lanes};
@@ -168,10 +170,10 @@ __global__ void __launch_bounds__(kBlockThreads) backward_by_blocks(Normalizatio
   for (int64_t p = blockIdx.x; p < pieces; p += gridDim.x) {
     const int64_t begin = p * args.piece, left = args.rows - begin;
     const int64_t end = begin + (left < args.piece ? left : args.piece);
-    HeldSums<kCount> sums;
+    HeldSums<kGradientCount> sums;
     clear(sums);
-    for (int64_t r = begin; r < end; ++r) backward_held<kCentered, kCount>(team, args, r, true, sums);
-    for_held<kCount>(team, static_cast<int>(args.n), [&](int k, int j) {
+    for (int64_t r = begin; r < end; ++r) backward_held<kCentered, kGradientCount>(team, args, r, true, sums);
+    for_held<kGradientCount>(team, static_cast<int>(args.n), [&](int k, int j) {
       if (args.scale_sums) args.scale_sums[p * args.n + j] = sums.scale[k];
       if (args.d_sums) args.d_sums[p * args.n + j] = sums.d[k];
     });
@@ -236,9 +238,9 @@ __global__ void __launch_bounds__(kBlockThreads) backward_of_long_rows(Normaliza
   }
 }
 
-int block_threads(int64_t n) {
+int block_threads(int64_t n, int count) {
   int threads = 64;
-  while (threads * kCount < n) threads *= 2;
+  while (int64_t{threads} * count < n) threads *= 2;
   return threads;
 }
 
@@ -251,20 +253,21 @@ void launch_forward(const NormalizationArgs& args, Stream stream) {
   }
   const unsigned blocks = grid_for(args.rows, 1);
   if (args.n > kBlockRow) return launch(forward_of_long_rows<kCentered>, blocks, kBlockThreads, 0, stream, args);
-  launch(forward_by_blocks<kCentered>, blocks, block_threads(args.n), 0, stream, args);
+  launch(forward_by_blocks<kCentered>, blocks, block_threads(args.n, kCount), 0, stream, args);
 }
 
 template <bool kCentered>
 void launch_backward(const NormalizationGradientArgs& args, Stream stream) {
   const unsigned blocks = grid_for(args.rows, args.piece);
-  if (args.n <= kWarpRow) {
+  if (args.n <= kGradientWarpRow) {
     const int lanes = row_lanes(args.n);
     const auto kernel =
-        args.n <= 4 * kWarpSize ? backward_by_warps<kCentered, 4> : backward_by_warps<kCentered, kCount>;
+        args.n <= 4 * kWarpSize ? backward_by_warps<kCentered, 4> : backward_by_warps<kCentered, kGradientCount>;
     return launch(kernel, blocks, kThreads, 0, stream, args, lanes);
   }
-  if (args.n > kBlockRow) return launch(backward_of_long_rows<kCentered>, blocks, kBlockThreads, 0, stream, args);
-  launch(backward_by_blocks<kCentered>, blocks, block_threads(args.n), 0, stream, args);
+  if (args.n > kGradientBlockRow)
+    return launch(backward_of_long_rows<kCentered>, blocks, kBlockThreads, 0, stream, args);
+  launch(backward_by_blocks<kCentered>, blocks, block_threads(args.n, kGradientCount), 0, stream, args);
 }
 
 }  // namespace
