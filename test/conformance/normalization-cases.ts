@@ -22,7 +22,7 @@ const shapes = fc
     fc.constantFrom(1, 2, 3, 5, 8, 15, 16, 17, 33, 64, 65, 80, 130),
   )
   .map(([lead, n]) => [...lead, n])
-  .filter((shape) => shape.reduce((a, b) => a * b, 1) <= 1000);
+  .filter((shape) => shape.reduce<number>((a, b) => a * b, 1) <= 1000);
 
 function problems(centered: boolean, gamma: boolean, beta: boolean): fc.Arbitrary<Problem> {
   return fc.tuple(shapes, seeds).map(([shape, seed]) => {
