@@ -21,6 +21,7 @@ const kBudgets = {
   'noise.cu': 40,
   'step.cu': 40,
   'matmul.cu': 64, // blocks of 128
+  'normalization.cu': 128, // a thread keeps its part of a row, of its gradient and of the sums of both
   'rows.cu': 128, // a thread keeps its part of a row
 };
 const kBudget = 64; // of the others

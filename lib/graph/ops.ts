@@ -52,6 +52,12 @@ export {
   stopGradient,
   transpose,
 } from './ops/movement.js';
+export {
+  type LayerNormalizationOptions,
+  layerNormalization,
+  type RmsNormalizationOptions,
+  rmsNormalization,
+} from './ops/normalization.js';
 export { type SparseMatmulOptions, sparseMatmul } from './ops/sparse.js';
 export { gru, lstm, simpleRNN } from './ops/recurrent.js';
 export {

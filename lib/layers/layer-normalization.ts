@@ -2,6 +2,7 @@
 import * as ops from '../graph/ops.js';
 import { AffineLayer, type AffineOptions, affineOptions } from './affine.js';
 import { onAxes } from './axes.js';
+import { areLast, onRows } from './last-axes.js';
 import type { Computed } from './layer.js';
 import { momentsOf } from './moments.js';
 
@@ -24,8 +25,13 @@ export class LayerNormalization extends AffineLayer {
 
   override call(x: Computed): Computed {
     const axes = this.axesIn(x);
+    const { epsilon } = this;
+    if (areLast(axes, x.shape.length))
+      return onRows(x, axes.length, [this.gamma, this.beta], (rows, [gamma, beta]) =>
+        ops.layerNormalization(rows, { gamma, beta, epsilon }),
+      );
     const { variance, centered } = momentsOf(x, axes);
-    return this.affine(centered, ops.rsqrt(ops.add(variance, this.epsilon)), onAxes(x.shape, axes), false);
+    return this.affine(centered, ops.rsqrt(ops.add(variance, epsilon)), onAxes(x.shape, axes), false);
   }
 }
 

@@ -5,6 +5,7 @@ import { resolveInitializer } from '../initializers/index.js';
 import { type Shape, sameShape } from '../tensor/shape.js';
 import { onAxes } from './axes.js';
 import { AxisLayer } from './axis-layer.js';
+import { areLast, onRows } from './last-axes.js';
 import { type Computed, type LayerOptions, layerOptions } from './layer.js';
 import type { Weight } from './weight.js';
 
@@ -43,8 +44,11 @@ export class RmsNormalization extends AxisLayer {
 
   override call(x: Computed): Computed {
     const axes = this.axesIn(x);
+    const { epsilon } = this;
+    if (areLast(axes, x.shape.length))
+      return onRows(x, axes.length, [this.#scale], (rows, [scale]) => ops.rmsNormalization(rows, { scale, epsilon }));
     const square = ops.mean(ops.square(x), axes, { keepDims: true });
-    const normalized = ops.mul(x, ops.rsqrt(ops.add(square, this.epsilon)));
+    const normalized = ops.mul(x, ops.rsqrt(ops.add(square, epsilon)));
     return ops.mul(normalized, ops.reshape(this.#scale.variable, onAxes(x.shape, axes)));
   }
 }

@@ -4,6 +4,7 @@
 
 #include "autodiff/attention.h"
 #include "autodiff/gradients.h"
+#include "autodiff/normalization.h"
 #include "autodiff/recurrent.h"
 #include "core/error.h"
 
@@ -94,6 +95,11 @@ NodeId decompose(Graph& graph, NodeId id) {
         return decompose_recurrent(graph, node);
       case Op::attentionGrad:
         return decompose_attention(graph, node);
+      case Op::layerNormalizationGrad:
+      case Op::rmsNormalizationGrad:
+      case Op::layerNormalizationScaleGrad:
+      case Op::rmsNormalizationScaleGrad:
+        return decompose_normalization(graph, node);
       default:
         throw Error(code::kInternal, std::string("No decomposition of ") + name_of(node.op) + ".");
     }

@@ -4,6 +4,7 @@
 
 #include "autodiff/attention.h"
 #include "autodiff/gradients.h"
+#include "autodiff/normalization.h"
 #include "autodiff/recurrent.h"
 #include "core/error.h"
 
@@ -196,6 +197,8 @@ Result grad_sparse_softmax_cross_entropy(const Tangents& t) {
 
 Result grad_recurrent(const Tangents& t) { return recurrent_gradients(t); }
 Result grad_attention(const Tangents& t) { return attention_gradients(t); }
+Result grad_normalization(const Tangents& t) { return normalization_gradients(t); }
+
 // ---- convolution and pooling --------------------------------------------------------------------------------------
 
 /// Attributes of a derivative: those of the op, and the spatial size of its result where it has one.

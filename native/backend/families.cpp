@@ -20,6 +20,13 @@ Family family_of(Op op) {
     case Op::attention:
     case Op::attentionGrad:
       return Family::attention;
+    case Op::layerNormalization:
+    case Op::layerNormalizationGrad:
+    case Op::layerNormalizationScaleGrad:
+    case Op::rmsNormalization:
+    case Op::rmsNormalizationGrad:
+    case Op::rmsNormalizationScaleGrad:
+      return Family::normalization;
     case Op::simpleRNN:
     case Op::simpleRNNGrad:
     case Op::lstm:

@@ -9,10 +9,11 @@ enum class Family {
   matmul,
   reduce,  // sum max min
   argmax,
-  attention,  // attention and its gradient
-  recurrent,  // simpleRNN lstm gru and their gradients
-  rows,       // softmax and its relatives
-  copy,       // identity stopGradient reshape transpose broadcastTo slice concat pad
+  attention,      // attention and its gradient
+  normalization,  // layerNormalization rmsNormalization and their gradients
+  recurrent,      // simpleRNN lstm gru and their gradients
+  rows,           // softmax and its relatives
+  copy,           // identity stopGradient reshape transpose broadcastTo slice concat pad
   cast,
   noise,  // dropout gaussianDropout gaussianNoise
   gather,

@@ -42,6 +42,12 @@ bool wants_float(Op op) {
     case Op::lstmGrad:
     case Op::gru:
     case Op::gruGrad:
+    case Op::layerNormalization:
+    case Op::layerNormalizationGrad:
+    case Op::layerNormalizationScaleGrad:
+    case Op::rmsNormalization:
+    case Op::rmsNormalizationGrad:
+    case Op::rmsNormalizationScaleGrad:
     case Op::conv2d:
     case Op::conv2dTranspose:
     case Op::conv2dFilterGrad:

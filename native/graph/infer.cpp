@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "graph/graph.h"
 #include "graph/infer_attention.h"
+#include "graph/infer_normalization.h"
 #include "graph/infer_recurrent.h"
 #include "graph/infer_windows.h"
 
@@ -365,6 +366,9 @@ Inferred shape_sparse_dropout(Op op, const Inputs& inputs, Attrs& attrs) {
 
 using attention::shape_attention;
 using attention::shape_attention_grad;
+using normalization::shape_normalization;
+using normalization::shape_normalization_grad;
+using normalization::shape_normalization_scale;
 using recurrent::shape_recurrent;
 using recurrent::shape_recurrent_grad;
 using namespace windows;

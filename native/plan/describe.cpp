@@ -3,6 +3,7 @@
 #include "backend/families.h"
 #include "core/touched_rows.h"
 #include "graph/attention.h"
+#include "graph/normalization.h"
 #include "plan/plan.h"
 #include "plan/row_gradients.h"
 
@@ -41,6 +42,7 @@ std::string name_of(const Step& step) {
   if (step.epilogue.bias) text += "+bias";
   if (step.epilogue.activation != Op::identity) text += std::string("+") + downhill::name_of(step.epilogue.activation);
   for (const Step& part : step.tail) text += std::string("+") + downhill::name_of(part.op);
+  if (step.scale_gradient >= 0) text += "+scaleGrad";
   if (step.column_sums >= 0) text += "+columnSums";
   return text;
 }
@@ -72,6 +74,13 @@ double flops_of(const Plan& plan, const Step& step) {
     return 2 * out * static_cast<double>(k) + after;
   }
   if (is_elementwise(step.op)) return out;
+  if (is_normalization(step.op)) {
+    const double x = static_cast<double>(plan.values[step.inputs[0]].shape.size());
+    double sum = x * (is_normalization_gradient(step.op) ? 16 : 8) + 2 * x * (step.scale_gradient >= 0) +
+                 x * (step.column_sums >= 0);
+    for (const Step& part : step.tail) sum += flops_of(plan, part);
+    return sum;
+  }
   if (family_of(step.op) == Family::attention) {  // two products forward, five backward
     const AttentionSizes s = attention_sizes(step.op, static_cast<int>(step.inputs.size()), [&](int i) -> const Shape& {
       return plan.values[static_cast<size_t>(step.inputs[static_cast<size_t>(i)])].shape;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "graph/normalization.h"
+
 namespace downhill {
 
 namespace {
@@ -60,11 +62,17 @@ bool contains(const std::vector<int>& values, int value) {
   return std::find(values.begin(), values.end(), value) != values.end();
 }
 
-/// Whether result `made` of a step may lie where an operand of its shape does that dies there. In a chain all steps
-/// that read the operand must come before the one that makes the result, or be that one. A reduction's result is
-/// written while other blocks are still being read.
+/// Whether result `made` of a step may lie where an operand of its shape does that dies there. A normalization has read
+/// both operands of a row that have its shape when it writes the row, but what its tail reads comes later. In a chain
+/// all steps that read the operand must come before the one that makes the result, or be that one. A reduction's result
+/// is written while other blocks are still being read.
 template <typename IsOperand>
 bool may_overwrite(const Step& step, int made, IsOperand&& is_operand) {
+  if (is_normalization(step.op)) {
+    const auto first = step.inputs.begin(), second = first + (is_normalization_gradient(step.op) ? 2 : 1);
+    return made != step.scale_gradient && made != step.column_sums && !is_scale_gradient(step.op) &&
+           std::any_of(first, second, is_operand) && std::count_if(first, step.inputs.end(), is_operand) == 1;
+  }
   if (step.chain.empty()) return is_elementwise(step.op);
   bool written = false;
   for (const Step& part : step.chain) {

@@ -9,6 +9,7 @@
 #include "plan/passes/chains.h"
 #include "plan/passes/column_sums.h"
 #include "plan/passes/epilogue.h"
+#include "plan/passes/normalization.h"
 #include "plan/passes/passes.h"
 #include "plan/passes/recompute.h"
 #include "plan/passes/tails.h"
@@ -23,7 +24,8 @@ class Planner {
       : ir_(ir),
         options_(options),
         fusion_(fuse_epilogues(ir)),
-        pairs_(pair_column_sums(ir, fusion_)),
+        normalizations_(join_normalization_gradients(ir)),
+        pairs_(pair_column_sums(ir, fusion_, sums_of(normalizations_, ir.nodes.size()))),
         value_of_(ir.nodes.size(), -1) {
     plan_.inputs.assign(graph.input_count(), -1);
   }
@@ -73,6 +75,8 @@ class Planner {
         break;
     }
     if (const auto pair = pairs_.find(id); pair != pairs_.end()) return lower_pair(pair->second);
+    if (const auto joined = normalizations_.find(id); joined != normalizations_.end())
+      return lower_normalization(joined->second);
     made_by_step_[value] = true;
     Step step;
     step.node = id;
@@ -95,20 +99,40 @@ class Planner {
 
   /// Both nodes in one step, at the place of the earlier one.
   void lower_pair(const SummedProduct& pair) {
-    const Node& product = ir_.nodes[pair.product];
+    Step step = early_step(pair.product);
+    step.column_sums = value_made_by_step(pair.sums);
+    plan_.steps.push_back(std::move(step));
+  }
+
+  void lower_normalization(const NormalizationGradients& joined) {
+    Step step = early_step(joined.main());
+    if (joined.x >= 0 && joined.scale >= 0) step.scale_gradient = value_made_by_step(joined.scale);
+    if (joined.sums >= 0) step.column_sums = value_made_by_step(joined.sums);
+    plan_.steps.push_back(std::move(step));
+  }
+
+  /// The step of a node that may come later; what it reads is there.
+  Step early_step(NodeId id) {
+    const Node& node = ir_.nodes[id];
     Step step;
-    step.op = Op::matmul;
-    step.attrs = product.attrs;
-    step.node = pair.product;
-    step.label = product.label;
-    step.phase = product.phase;
-    for (NodeId input : product.inputs) {
+    step.op = node.op;
+    step.attrs = node.attrs;
+    step.node = id;
+    step.label = node.label;
+    step.phase = node.phase;
+    for (NodeId input : node.inputs) {
       if (ir_.nodes[input].op == Op::reshape) lower(input);  // may come later
       step.inputs.push_back(value_of_[input]);
     }
-    step.output = value_made_by_step(pair.product);
-    step.column_sums = value_made_by_step(pair.sums);
-    plan_.steps.push_back(std::move(step));
+    step.output = value_made_by_step(id);
+    return step;
+  }
+
+  static std::vector<char> sums_of(const std::unordered_map<NodeId, NormalizationGradients>& all, size_t nodes) {
+    std::vector<char> taken(nodes, 0);
+    for (const auto& [first, joined] : all)
+      if (joined.sums >= 0) taken[static_cast<size_t>(joined.sums)] = 1;
+    return taken;
   }
 
   int value_made_by_step(NodeId id) {
@@ -192,6 +216,7 @@ class Planner {
   const Ir& ir_;
   const PlanOptions& options_;
   const Fusion fusion_;
+  const std::unordered_map<NodeId, NormalizationGradients> normalizations_;  // by the earliest node
   const std::unordered_map<NodeId, SummedProduct> pairs_;
   Plan plan_;
   std::vector<int> value_of_;  // by node

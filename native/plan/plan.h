@@ -43,7 +43,10 @@ struct Step {
   Op op = Op::identity;
   std::vector<int> inputs;
   int output = -1;
-  int column_sums = -1;  // matmul of rank 2, a transposed: another result, the sums of b (k, n) over k
+  /// Another result: of a matmul of rank 2, a transposed, the sums of b (k, n) over k; of the gradient of a
+  /// normalization those of d_y (rows, n) over the rows, which is the gradient of beta.
+  int column_sums = -1;
+  int scale_gradient = -1;  // of a normalization's x: another result, the gradient of gamma
   Attrs attrs;
   Epilogue epilogue;  // matmul and conv2d only
   NodeId node = -1;   // of the graph, for messages
@@ -54,14 +57,17 @@ struct Step {
   /// that they read from outside, op and attributes those of the last of them, `output` and `more_outputs` all results
   /// that others read; the other results never reach memory.
   std::vector<Step> chain;
-  /// matmul only: what follows, on its finished blocks, each step on the result of the one before (passes/tails.h).
-  /// `inputs` end with what these read from outside; `output` and `more_outputs` are the results that others read.
+  /// matmul and normalizations: what follows, on finished blocks, each step on the result of the one before
+  /// (passes/tails.h). `inputs` end with what these read from outside; `output` and `more_outputs` are the results that
+  /// others read.
   std::vector<Step> tail;
-  int sums = -1;  // where there is a tail: the value of the product itself, with its epilogue
+  size_t own_inputs = 0;  // where there is a tail: how many of the inputs the step itself reads
+  int sums = -1;          // where there is a tail: the value of the step itself, a product with its epilogue
   std::vector<int> more_outputs;
 
   std::vector<int> outputs() const {
     std::vector<int> all{output};
+    if (scale_gradient >= 0) all.push_back(scale_gradient);
     if (column_sums >= 0) all.push_back(column_sums);
     all.insert(all.end(), more_outputs.begin(), more_outputs.end());
     return all;

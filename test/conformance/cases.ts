@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { attentionCases } from './attention-cases.js';
 import * as formulas from './formulas.js';
 import { alongAxis, at, build, indicesOf, map, matmul, type Nd, reduce, sizeOf, swapLast, transpose } from './nd.js';
+import { normalizationCases } from './normalization-cases.js';
 import {
   broadcastable,
   byName,
@@ -616,6 +617,7 @@ export const cases: Case[] = [
   matmulCase,
   sparseMatmulCase,
   ...attentionCases,
+  ...normalizationCases,
   ...recurrentCases,
   ...windowCases,
   rowCase('softmax', formulas.softmax),

@@ -248,10 +248,45 @@ test.each([
   loaded.dispose();
 });
 
-test('layer normalization is a few passes', () => {
-  const net = sequential([layers.layerNormalization({ inputShape: [64] })]);
-  expect(net.program('predict').describe().split('\n')[0]).toContain('sum');
-  expect(net.program('predict').describe()).toMatch(/^5 steps/m);
+describe('over the last axes', () => {
+  const dense = () => layers.dense({ units: 8 });
+  const steps = (layer: layers.Layer) => {
+    const net = sequential([layers.reshape({ targetShape: [2, 4], inputShape: [8] }), dense(), layer, dense()]);
+    net.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    return net
+      .program('train')
+      .describe()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/)[1]!)
+      .filter((name) => /ormalization|rsqrt/.test(name));
+  };
+
+  test.each([
+    [layers.layerNormalization(), ['layerNormalization', 'layerNormalizationGrad+scaleGrad+columnSums']],
+    [
+      layers.layerNormalization({ axis: [1, 2] }),
+      ['layerNormalization', 'layerNormalizationGrad+scaleGrad+columnSums'],
+    ],
+    [layers.layerNormalization({ scale: false }), ['layerNormalization', 'layerNormalizationGrad+columnSums']],
+    [layers.layerNormalization({ trainable: false }), ['layerNormalization', 'layerNormalizationGrad']],
+    [layers.rmsNormalization(), ['rmsNormalization', 'rmsNormalizationGrad+scaleGrad']],
+  ])('a normalization is one step forward and one back', (layer, expected) => {
+    expect(steps(layer)).toEqual(expected);
+  });
+});
+
+test('ops of normalization say what they expected', () => {
+  const rows = tensor(new Float32Array(6), [2, 3]);
+  const cases: [() => unknown, string, string][] = [
+    [() => ops.layerNormalization(rows, { gamma: [1, 2] }), 'SHAPE_MISMATCH', '[3]'],
+    [() => ops.layerNormalization(rows, { beta: [[1, 2, 3]] }), 'SHAPE_MISMATCH', '[3]'],
+    [() => ops.layerNormalization(3), 'SHAPE_MISMATCH', 'at least one dimension'],
+    [() => ops.layerNormalization(rows, { epsilon: -1 }), 'OUT_OF_RANGE', 'epsilon'],
+    [() => ops.layerNormalization(rows, { scale: [1, 2, 3] } as never), 'UNKNOWN_OPTION', 'scale'],
+    [() => ops.rmsNormalization(rows, { scale: [1] }), 'SHAPE_MISMATCH', '[3]'],
+    [() => ops.rmsNormalization(rows, { epsilon: Infinity }), 'OUT_OF_RANGE', 'epsilon'],
+  ];
+  for (const [body, code, text] of cases) expectError(body, code, text);
 });
 
 test('normalization keeps what it has adapted to in the model', async () => {

@@ -27,6 +27,8 @@ std::unique_ptr<Launch> compile_step(const Build& build) {
       return compile_argmax(build);
     case Family::attention:
       return compile_attention(build);
+    case Family::normalization:
+      return compile_normalization(build);
     case Family::recurrent:
       return compile_recurrent(build);
     case Family::rows:

@@ -60,6 +60,7 @@ std::unique_ptr<Launch> compile_matmul(const Build& build);
 std::unique_ptr<Launch> compile_reduce(const Build& build);  // sum max min
 std::unique_ptr<Launch> compile_argmax(const Build& build);
 std::unique_ptr<Launch> compile_attention(const Build& build);
+std::unique_ptr<Launch> compile_normalization(const Build& build);
 std::unique_ptr<Launch> compile_recurrent(const Build& build);
 std::unique_ptr<Launch> compile_rows(const Build& build);  // softmax and its relatives
 std::unique_ptr<Launch> compile_copy(const Build& build);  // identity transpose broadcastTo slice concat pad

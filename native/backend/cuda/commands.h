@@ -11,6 +11,7 @@
 #include "backend/cuda/commands/matmul.h"
 #include "backend/cuda/commands/movement.h"
 #include "backend/cuda/commands/noise.h"
+#include "backend/cuda/commands/normalization.h"
 #include "backend/cuda/commands/recurrent.h"
 #include "backend/cuda/commands/reduce.h"
 #include "backend/cuda/commands/rows.h"

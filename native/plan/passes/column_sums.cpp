@@ -5,9 +5,6 @@
 
 namespace downhill {
 
-namespace {
-
-/// The node whose memory a reshape shows.
 NodeId root_of(const Ir& ir, NodeId id) {
   while (ir.nodes[id].op == Op::reshape) id = ir.nodes[id].inputs[0];
   return id;
@@ -18,6 +15,8 @@ int64_t columns_of(const Ir& ir, NodeId id) {
   return shape.rank() == 0 ? 0 : shape[shape.rank() - 1];
 }
 
+namespace {
+
 /// One product xᵀ · d with nothing fused to it.
 bool is_weight_gradient(const Ir& ir, NodeId id, const Fusion& fusion) {
   const Node& node = ir.nodes[id];
@@ -25,7 +24,8 @@ bool is_weight_gradient(const Ir& ir, NodeId id, const Fusion& fusion) {
          node.shape.rank() == 2 && node.shape.size() > 0 && !fusion.absorbed[id] && fusion.steps.count(id) == 0;
 }
 
-/// A sum over all axes but the last.
+}  // namespace
+
 bool sums_columns(const Ir& ir, const Node& node) {
   if (node.op != Op::sum) return false;
   const Shape& shape = ir.nodes[node.inputs[0]].shape;
@@ -37,9 +37,8 @@ bool sums_columns(const Ir& ir, const Node& node) {
   return shape.rank() > 0;
 }
 
-}  // namespace
-
-std::unordered_map<NodeId, SummedProduct> pair_column_sums(const Ir& ir, const Fusion& fusion) {
+std::unordered_map<NodeId, SummedProduct> pair_column_sums(const Ir& ir, const Fusion& fusion,
+                                                           const std::vector<char>& taken) {
   const auto size = static_cast<NodeId>(ir.nodes.size());
   std::multimap<NodeId, NodeId> products;  // by the root of d, in their order
   for (NodeId id = 0; id < size; ++id)
@@ -47,7 +46,7 @@ std::unordered_map<NodeId, SummedProduct> pair_column_sums(const Ir& ir, const F
 
   std::unordered_map<NodeId, SummedProduct> pairs;
   for (NodeId sums = 0; sums < size; ++sums) {
-    if (!sums_columns(ir, ir.nodes[sums])) continue;
+    if (taken[sums] || !sums_columns(ir, ir.nodes[sums])) continue;
     const NodeId d = ir.nodes[sums].inputs[0];
     const auto [begin, end] = products.equal_range(root_of(ir, d));
     const auto fits = [&](const auto& candidate) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "graph/normalization.h"
+
 namespace downhill {
 
 namespace {
@@ -20,8 +22,7 @@ class Fuser {
 
   void run() {
     for (size_t i = 0; i < plan_.steps.size(); ++i)
-      if (plan_.steps[i].op == Op::matmul && plan_.steps[i].column_sums < 0 && size_of(plan_.steps[i].output) > 0)
-        extend(static_cast<int>(i));
+      if (may_have_tail(plan_.steps[i]) && size_of(plan_.steps[i].output) > 0) extend(static_cast<int>(i));
     size_t kept = 0;
     for (size_t i = 0; i < plan_.steps.size(); ++i)
       if (!taken_[i]) {
@@ -33,6 +34,11 @@ class Fuser {
 
  private:
   static constexpr int kKept = -1;  // reader: whoever wants the value when all steps have run
+
+  static bool may_have_tail(const Step& step) {
+    if (step.op == Op::matmul) return step.column_sums < 0;
+    return is_normalization(step.op) && !is_scale_gradient(step.op);
+  }
 
   const Value& value(int id) const { return plan_.values[static_cast<size_t>(id)]; }
   size_t root(int id) const { return static_cast<size_t>(value(id).alias_of >= 0 ? value(id).alias_of : id); }
@@ -60,6 +66,7 @@ class Fuser {
     }
     if (product.tail.empty()) return;
     product.sums = product.output;
+    product.own_inputs = product.inputs.size();
     product.inputs.insert(product.inputs.end(), outside.begin(), outside.end());
     // The product and what follows is written where the next result lies that somebody else reads.
     std::vector<int> seen;
@@ -108,7 +115,7 @@ void split_tails(Plan& plan) {
       step.tail.clear();
       step.output = step.sums;
       step.more_outputs.clear();
-      step.inputs.resize(step.product_inputs());
+      step.inputs.resize(step.own_inputs);
     }
     steps.push_back(std::move(step));
     std::move(tail.begin(), tail.end(), std::back_inserter(steps));

@@ -7,6 +7,7 @@ namespace downhill::cpu::DH_ISA {
 
 void fill_elementwise(KernelTable& table);  // elementwise and activate
 void fill_rows(RowKernels& rows);
+void fill_normalization(NormalizationKernels& normalization);
 void fill_reduce(ReduceKernels& reduce);
 void fill_movement(MovementKernels& movement);
 void fill_noise(NoiseKernels& noise);

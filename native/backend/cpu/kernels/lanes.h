@@ -62,6 +62,25 @@ struct Lanes {
   }
 };
 
+template <typename T>
+Lanes<T> operator+(const Lanes<T>& a, const Lanes<T>& b) {
+  Lanes<T> r;
+  for (int i = 0; i < Lanes<T>::kParts; ++i) r.part[i] = a.part[i] + b.part[i];
+  return r;
+}
+template <typename T>
+Lanes<T> operator-(const Lanes<T>& a, const Lanes<T>& b) {
+  Lanes<T> r;
+  for (int i = 0; i < Lanes<T>::kParts; ++i) r.part[i] = a.part[i] - b.part[i];
+  return r;
+}
+template <typename T>
+Lanes<T> operator*(const Lanes<T>& a, const Lanes<T>& b) {
+  Lanes<T> r;
+  for (int i = 0; i < Lanes<T>::kParts; ++i) r.part[i] = a.part[i] * b.part[i];
+  return r;
+}
+
 template <typename R, typename T>
 Lanes<T> combine(const Lanes<T>& a, const Lanes<T>& b) {
   Lanes<T> r;

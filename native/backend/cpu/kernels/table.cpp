@@ -20,6 +20,7 @@ const KernelTable& DH_TABLE_OF(DH_ISA)() {
     t.matmul = DH_ISA::matmul_kernels;
     DH_ISA::fill_elementwise(t);
     DH_ISA::fill_rows(t.rows);
+    DH_ISA::fill_normalization(t.normalization);
     DH_ISA::fill_reduce(t.reduce);
     DH_ISA::fill_movement(t.movement);
     DH_ISA::fill_noise(t.noise);

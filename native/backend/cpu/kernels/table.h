@@ -6,6 +6,7 @@
 #include "backend/cpu/kernels/attention.h"
 #include "backend/cpu/kernels/conv.h"
 #include "backend/cpu/kernels/matmul.h"
+#include "backend/cpu/kernels/normalization.h"
 #include "backend/cpu/kernels/recurrent.h"
 #include "backend/cpu/kernels/sparse.h"
 #include "core/dtype.h"
@@ -127,6 +128,7 @@ struct KernelTable {
   ElementwiseFn elementwise[kOpCount][kDTypeCount];  // by op and operand type; null where the row has no such kernel
   ActivateFn activate[kOpCount];                     // unary rows
   RowKernels rows;
+  NormalizationKernels normalization;
   ReduceKernels reduce;
   MovementKernels movement;
   NoiseKernels noise;

@@ -1,4 +1,4 @@
-// What follows a matrix product elementwise, on lines of its finished blocks.
+// What follows a matrix product elementwise, on lines of its finished blocks, or a normalization on finished rows.
 #pragma once
 #include <vector>
 
@@ -13,7 +13,7 @@ class Tail {
   explicit Tail(const Build& build);
   bool empty() const { return count_ == 0; }
 
-  /// Of one run and one product: MatmulArgs::tail with its context.
+  /// Of one run and one product: MatmulArgs::tail with its context. So of the rows of a normalization.
   struct Bound {
     const Tail* tail;
     const Run* run;

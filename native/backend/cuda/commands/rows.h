@@ -32,4 +32,11 @@ struct RowsArgs {
 /// kBlockRow in a block's; others are read twice.
 constexpr int64_t kWarpRow = 512, kBlockRow = 8192;
 
+/// Threads that share a row of up to kWarpRow elements: a power of two.
+inline int row_lanes(int64_t n) {
+  int lanes = 1;
+  while (lanes < 32 && lanes * 4 < n) lanes *= 2;
+  return lanes;
+}
+
 }  // namespace downhill::cuda

@@ -17,6 +17,8 @@ void lower(Lowering& lowering) {
       return lower_argmax(lowering);
     case Family::attention:
       return lower_attention(lowering);
+    case Family::normalization:
+      return lower_normalization(lowering);
     case Family::recurrent:
       return lower_recurrent(lowering);
     case Family::rows:

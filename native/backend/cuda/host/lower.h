@@ -64,7 +64,8 @@ void lower_sparse(Lowering& lowering);  // sparseMatmul sparseMatmulGrad sparseD
 void lower_reduce(Lowering& lowering);  // sum max min
 void lower_argmax(Lowering& lowering);
 void lower_attention(Lowering& lowering);
-void lower_recurrent(Lowering& lowering);  // simpleRNN lstm gru and their gradients
+void lower_normalization(Lowering& lowering);  // layerNormalization rmsNormalization and their gradients
+void lower_recurrent(Lowering& lowering);      // simpleRNN lstm gru and their gradients
 void lower_rows(Lowering& lowering);
 void lower_matmul(Lowering& lowering);
 

@@ -3,7 +3,7 @@
 // Gimelshein 2018, arXiv:1805.02867), and the row is read again for the results.
 #include "backend/cuda/commands/rows.h"
 
-#include "backend/cuda/device/block.cuh"
+#include "backend/cuda/device/row_teams.cuh"
 #include "backend/cuda/kernels/grid.cuh"
 #include "backend/cuda/kernels/row_ops.cuh"
 #include "ops/reduce.h"
@@ -14,31 +14,8 @@ namespace {
 
 constexpr int kThreads = 256;
 
-struct Add {
-  __device__ float operator()(float a, float b) const { return a + b; }
-};
 struct Largest {
   __device__ float operator()(float a, float b) const { return downhill::DH_ISA::MaxOf<float>::apply(a, b); }
-};
-
-// Teams: all(value, op, identity) combines the values of all lanes, and gives the result to each. ------------------
-
-/// Up to 32 neighbouring threads of a warp, a power of two.
-struct WarpTeam {
-  int lane, lanes;
-  template <typename Op>
-  __device__ float all(float value, Op op, float) const {
-    for (int distance = lanes / 2; distance > 0; distance /= 2) value = op(value, shuffle_xor(value, distance));
-    return value;
-  }
-};
-
-struct BlockTeam {
-  int lane, lanes;
-  template <typename Op>
-  __device__ float all(float value, Op op, float identity) const {
-    return block_reduce(value, op, identity);
-  }
 };
 
 /// Threads of a block that are `width` apart; width rows side by side.
@@ -68,7 +45,7 @@ struct RowPlace {
 template <typename Op, typename Team>
 __device__ __forceinline__ void sum_up(const Team& team, RowSums& sums) {
   DH_UNROLL
-  for (int i = 0; i < Op::kSums; ++i) sums.of[i] = team.all(sums.of[i], Add(), 0.0f);
+  for (int i = 0; i < Op::kSums; ++i) sums.of[i] = team.all(sums.of[i], AddFloats(), 0.0f);
 }
 
 /// What the results need beside the elements.
@@ -244,8 +221,7 @@ void launch_row_op(const RowsArgs& args, Stream stream) {
     return launch(rows_by_lines<Op>, grid_for(args.outer * tiles, 1), kThreads, 0, stream, args, width);
   }
   if (args.n <= kWarpRow) {
-    int lanes = 1;
-    while (lanes < 32 && lanes * 4 < args.n) lanes *= 2;
+    const int lanes = row_lanes(args.n);
     const auto kernel = args.n <= 4 * 32 ? rows_by_warps<Op, 4> : rows_by_warps<Op, kWarpRow / 32>;
     return launch(kernel, grid_for(args.outer, kThreads / lanes), kThreads, 0, stream, args, lanes);
   }
