@@ -57,7 +57,9 @@ export class PositionEmbedding extends Layer {
   }
 
   override call(x: Computed): Computed {
-    return ops.broadcastTo(ops.slice(this.#embeddings.variable, [0, 0], [x.shape[1]!, -1]), x.shape);
+    const [, steps] = x.shape as [number, number, number];
+    const all = this.#embeddings.variable;
+    return ops.broadcastTo(steps === this.sequenceLength ? all : ops.slice(all, [0, 0], [steps, -1]), x.shape);
   }
 }
 
