@@ -66,11 +66,11 @@ class Block extends layers.Layer {
         return layer.computeOutputShape(shape) as Shape;
       }, shape);
   }
-  override call(x: layers.Computed, context: layers.CallContext) {
+  override call(x: layers.Computed, { training }: layers.CallContext) {
     const run = (x: layers.Computed, stack: layers.Layer[]) =>
       ops.add(
         x,
-        stack.reduce((y, layer) => layer.apply(y, context), x),
+        stack.reduce((y, layer) => layer.apply(y, { training }), x),
       );
     return run(run(x, this.#attention), this.#network);
   }

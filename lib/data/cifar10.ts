@@ -29,7 +29,8 @@ export interface Cifar10Options {
   directory: string;
 }
 
-const kNeeds = 'data.cifar10 needs the six files of the binary version there, data_batch_1.bin … data_batch_5.bin and test_batch.bin.';
+const kNeeds =
+  'data.cifar10 needs the six files of the binary version there, data_batch_1.bin … data_batch_5.bin and test_batch.bin.';
 
 /** Throws FILE_ERROR for folders that are often taken for the right one. */
 async function checkFolder(directory: string): Promise<void> {

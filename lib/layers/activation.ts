@@ -7,6 +7,7 @@ import {
   activationConfig,
   resolveActivation,
 } from './activations.js';
+import { floats } from './floats.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export interface ActivationOptions extends LayerOptions {
@@ -34,7 +35,7 @@ export class Activation extends Layer {
   }
 
   override call(x: Computed): Computed {
-    return this.#activation(x);
+    return this.#activation(floats(x));
   }
 }
 

@@ -6,22 +6,14 @@ import { dropout as drop } from '../graph/ops/noise.js';
 import { resolveInitializer } from '../initializers/index.js';
 import type { Options } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
-import { attentionCall, attentionShapes, withSteps } from './attention-base.js';
-import { Draws } from './draws.js';
-import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
-import { type Mask, masksOf } from './mask.js';
+import { type AttentionBaseOptions, attentionKeys, AttentionLayer, withSteps } from './attention-base.js';
+import { type CallContext, type Computed, layerOptions } from './layer.js';
 import type { OneOrMore } from './output.js';
 import type { Weight } from './weight.js';
 
-export interface AdditiveAttentionOptions extends LayerOptions {
+export interface AdditiveAttentionOptions extends AttentionBaseOptions {
   /** Whether a learned weight multiplies the scores. */
   useScale?: boolean;
-  /** Fraction of the probabilities that is dropped while training. */
-  dropout?: number;
-  /** Whether a step sees those up to its own alone; false by default. In Keras an argument of the call. */
-  useCausalMask?: boolean;
-  /** Fixes what dropout drops; by default drawn from the library's seed. */
-  seed?: number;
 }
 
 export interface AttentionLayerOptions extends AdditiveAttentionOptions {
@@ -32,51 +24,22 @@ export interface AttentionLayerOptions extends AdditiveAttentionOptions {
 /** Hides a score, as in Keras. */
 const kHidden = -1e9;
 
-abstract class Unprojected extends Layer {
+abstract class Unprojected extends AttentionLayer {
   readonly useScale: boolean;
-  readonly dropout: number;
-  readonly useCausalMask: boolean;
-  protected readonly draws: Draws;
 
   constructor(kind: string, read: Options<AdditiveAttentionOptions>, useScale: boolean) {
-    super(kind, read as Options<LayerOptions>);
+    super(kind, read as Options<AttentionBaseOptions>);
     this.useScale = read.flag('useScale', useScale);
-    this.dropout = read.number('dropout', 0, { min: 0, below: 1 });
-    this.useCausalMask = read.flag('useCausalMask', false);
-    this.draws = new Draws(read.optionalCount('seed', { min: 0 }));
   }
 
-  /** With the seed in use, so that a rebuilt layer draws the same masks. */
   override getConfig(): Config {
-    const { useScale, dropout, useCausalMask } = this;
-    return { ...super.getConfig(), useScale, dropout, useCausalMask, seed: this.draws.seed };
-  }
-
-  override restoreSeed(seed: number): void {
-    this.draws.seed = seed;
-  }
-
-  override get takesSeveral(): boolean {
-    return true;
+    return { ...super.getConfig(), useScale: this.useScale };
   }
 
   override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
-    const { query, value, key } = this.shapesOf(inputShape);
+    const { query, value, key } = this.shapesIn(inputShape, 1);
     if (query[1] !== key[1]) throw this.mismatch('as many features in the query as in the key', inputShape);
     return [query[0], value[1]];
-  }
-
-  /** That of the query. */
-  override computeMask(_: OneOrMore<Computed>, mask: OneOrMore<Mask>): Mask {
-    return masksOf(mask)[0] ?? null;
-  }
-
-  protected shapesOf(inputShape: OneOrMore<Shape>) {
-    return attentionShapes(this, inputShape, 1, (expected) => this.mismatch(expected, inputShape));
-  }
-
-  protected dropping(x: Computed, { training }: CallContext): { rate: number; key: number } | undefined {
-    return training && this.dropout > 0 ? { rate: this.dropout, key: this.draws.keyFor(x) } : undefined;
   }
 
   /** softmax(scores) · value, of scores (n, steps, keys). */
@@ -110,13 +73,7 @@ export class Attention extends Unprojected {
   #concat: Weight | null = null; // ()
 
   constructor(options?: AttentionLayerOptions) {
-    const read = layerOptions<AttentionLayerOptions>('attention', options, [
-      'useScale',
-      'scoreMode',
-      'dropout',
-      'useCausalMask',
-      'seed',
-    ]);
+    const read = layerOptions<AttentionLayerOptions>('attention', options, ['useScale', 'scoreMode', ...attentionKeys]);
     super('attention', read as Options<AdditiveAttentionOptions>, false);
     this.scoreMode = read.oneOf('scoreMode', ['dot', 'concat'], 'dot');
   }
@@ -132,7 +89,7 @@ export class Attention extends Unprojected {
   }
 
   override call(x: OneOrMore<Computed>, context: CallContext): Computed {
-    const { query, value, key, mask, steps } = attentionCall(this, x, context);
+    const { query, value, key, mask, steps } = this.inputsOf(x, context);
     const scaled = (scores: Computed) => (this.#scale ? ops.mul(scores, this.#scale.variable) : scores);
     if (this.#concat) {
       const scores = ops.sum(ops.tanh(scaled(sums(query, key))), -1);
@@ -151,29 +108,24 @@ export class AdditiveAttention extends Unprojected {
   #scale: Weight | null = null; // (features)
 
   constructor(options?: AdditiveAttentionOptions) {
-    const read = layerOptions<AdditiveAttentionOptions>('additiveAttention', options, [
-      'useScale',
-      'dropout',
-      'useCausalMask',
-      'seed',
-    ]);
+    const read = layerOptions<AdditiveAttentionOptions>('additiveAttention', options, ['useScale', ...attentionKeys]);
     super('additive_attention', read, true);
   }
 
   override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
     const features = this.#scale?.shape[0];
-    if (features !== undefined && this.shapesOf(inputShape).query[1] !== features)
+    if (features !== undefined && this.shapesIn(inputShape, 1).query[1] !== features)
       throw this.mismatch(`${features} features in query and key, as when it was built`, inputShape);
     return super.computeOutputShape(inputShape);
   }
 
   protected override declareWeights(inputShape: OneOrMore<Shape>): void {
-    const features = this.shapesOf(inputShape).query[1];
+    const features = this.shapesIn(inputShape, 1).query[1];
     if (this.useScale) this.#scale = this.addWeight('scale', [features], resolveInitializer('scale', 'glorotUniform'));
   }
 
   override call(x: OneOrMore<Computed>, context: CallContext): Computed {
-    const { query, value, key, mask, steps } = attentionCall(this, x, context);
+    const { query, value, key, mask, steps } = this.inputsOf(x, context);
     const terms = ops.tanh(sums(query, key));
     const scores = ops.sum(this.#scale ? ops.mul(terms, this.#scale.variable) : terms, -1);
     return withSteps(this.attendBy(scores, value, mask, context), steps);

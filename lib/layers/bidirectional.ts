@@ -4,14 +4,13 @@ import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
-import type { Value } from '../graph/trace.js';
 import type { Shape } from '../tensor/shape.js';
-import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { type CallContext, type Computed, type LayerOptions, layerOptions } from './layer.js';
 import { type Mask, masksOf } from './mask.js';
-import { type LayerOutput, type OneOrMore, shapesOf } from './output.js';
+import { type OneOrMore, shapesOf } from './output.js';
 import { gru, lstm, simpleRNN } from './recurrent.js';
 import { Recurrent, reversed } from './recurrent-base.js';
-import { type RecurrentContext, sequenceOf, withStates } from './recurrent-states.js';
+import { SequenceLayer } from './recurrent-states.js';
 
 const modes = ['concat', 'sum', 'mul', 'ave'] as const;
 
@@ -34,7 +33,7 @@ function copyOf(layer: Recurrent, direction: 'forward' | 'backward', options: ob
   return make({ ...layer.given, name: own, trainable, seed, zeroOutputForMask, ...options });
 }
 
-export class Bidirectional extends Layer {
+export class Bidirectional extends SequenceLayer {
   override readonly type = 'Bidirectional';
   readonly mergeMode: (typeof modes)[number] | null;
   readonly #forward: Recurrent;
@@ -77,36 +76,24 @@ export class Bidirectional extends Layer {
     };
   }
 
-  /** With initial states behind the sequence: those of the layer, then those of the other. */
-  override get takesSeveral(): boolean {
-    return true;
-  }
-
-  get #stateSizes(): readonly number[] {
+  /** Those of the layer, then those of the other. */
+  override get stateSizes(): readonly number[] {
     return [...this.#forward.stateSizes, ...this.#backward.stateSizes];
   }
 
   override computeOutputShape(inputShape: OneOrMore<Shape>): OneOrMore<Shape> {
-    const states = this.#stateSizes;
-    const shape = sequenceOf(inputShape, states, (expected, received) => this.mismatch(expected, received));
-    if (shape.length !== 2) throw this.mismatch('sequences, [n, steps, features]', shape);
-    this.checkFeatures(shape);
+    const shape = this.sequenceOf(inputShape);
     const [forward, backward] = [this.#forward, this.#backward].map(
       (layer) => shapesOf(layer.computeOutputShape(shape))[0],
     ) as [Shape, Shape];
     const width = this.mergeMode === 'concat' ? forward.at(-1)! + backward.at(-1)! : forward.at(-1)!;
     const merged = this.mergeMode === null ? [forward, backward] : [[...forward.slice(0, -1), width]];
-    return one([...merged, ...(this.#forward.returnState ? states.map((units) => [units]) : [])]);
+    return one([...merged, ...(this.#forward.returnState ? this.stateSizes.map((units) => [units]) : [])]);
   }
 
   override computeOutputDtype(): OneOrMore<DType> {
-    const outputs = (this.mergeMode === null ? 2 : 1) + (this.#forward.returnState ? this.#stateSizes.length : 0);
+    const outputs = (this.mergeMode === null ? 2 : 1) + (this.#forward.returnState ? this.stateSizes.length : 0);
     return one(Array<DType>(outputs).fill('float32'));
-  }
-
-  override build(inputShape: OneOrMore<Shape>): void {
-    this.computeOutputShape(inputShape);
-    super.build(shapesOf(inputShape)[0]!);
   }
 
   protected override declareWeights(inputShape: OneOrMore<Shape>): void {
@@ -119,19 +106,8 @@ export class Bidirectional extends Layer {
     return this.mergeMode === null ? [masks[0] ?? null, ...masks] : masks;
   }
 
-  /** As of a recurrent layer; `initialState`: those of the layer, then those of the other. */
-  override apply<T extends OneOrMore<LayerOutput> = LayerOutput>(
-    x: OneOrMore<LayerOutput>,
-    context?: Partial<RecurrentContext>,
-  ): T;
-  override apply(x: OneOrMore<Value>, context?: Partial<RecurrentContext>): Computed;
-  override apply(x: never, { initialState, ...context }: Partial<RecurrentContext> = {}): unknown {
-    if (initialState === undefined) return super.apply(x, context);
-    return super.apply(withStates(this.name, x, initialState), context);
-  }
-
   override call(given: OneOrMore<Computed>, { training, mask }: CallContext): OneOrMore<Computed> {
-    const [x, ...initial] = [given].flat() as [Computed, ...Computed[]];
+    const [x, initial] = this.inputsOf(given);
     const own = { training, mask: masksOf(mask)[0] };
     const half = this.#forward.stateSizes.length;
     const [forward, ...forwardStates] = this.#forward.applyEach([x, ...initial.slice(0, half)], own) as [Computed];

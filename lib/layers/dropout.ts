@@ -1,21 +1,19 @@
 // Dropout: zeroes random elements while training.
-import type { DType } from '../binding/native.js';
 import type { Config } from '../config/values.js';
 import { DownhillError } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import { dropout as dropoutOp, sparseDropout } from '../graph/ops/noise.js';
 import type { SymbolicSparse } from '../graph/sparse.js';
 import { type CallContext, type Computed, layerOptions } from './layer.js';
-import { RandomLayer, type RandomOptions } from './random-layer.js';
+import { NoiseLayer, type RandomOptions } from './random-layer.js';
 
 export interface DropoutOptions extends RandomOptions {
   /** Fraction of the elements that is dropped, in [0, 1]. */
   rate: number;
 }
 
-export class Dropout extends RandomLayer {
+export class Dropout extends NoiseLayer {
   override readonly type = 'Dropout';
-  override readonly supportsMasking = true;
   readonly rate: number;
 
   constructor(options: DropoutOptions) {
@@ -28,14 +26,9 @@ export class Dropout extends RandomLayer {
     return { ...super.getConfig(), rate: this.rate };
   }
 
-  override computeOutputDtype([dtype]: readonly DType[]): DType {
-    return dtype;
-  }
-
-  override call(x: Computed, { training }: CallContext): Computed {
-    if (!training || this.rate === 0) return x;
-    if (this.rate === 1) return ops.mul(x, 0);
-    return dropoutOp(x, { rate: this.rate, key: this.draws.keyFor(x) });
+  protected override drawn(x: Computed): Computed {
+    if (this.rate === 0) return x;
+    return this.rate === 1 ? ops.mul(x, 0) : dropoutOp(x, { rate: this.rate, key: this.draws.keyFor(x) });
   }
 
   /** The masks are those of the dense rows. */

@@ -1,8 +1,8 @@
 // Normal noise on what passes, while training.
 import type { Config } from '../config/values.js';
 import { gaussianDropout as dropoutOp, gaussianNoise as noiseOp } from '../graph/ops/noise.js';
-import { type CallContext, type Computed, layerOptions } from './layer.js';
-import { RandomLayer, type RandomOptions } from './random-layer.js';
+import { type Computed, layerOptions } from './layer.js';
+import { NoiseLayer, type RandomOptions } from './random-layer.js';
 
 /** The largest float32 below 1. */
 const kMost = 1 - 2 ** -24;
@@ -17,9 +17,8 @@ export interface GaussianDropoutOptions extends RandomOptions {
   rate: number;
 }
 
-export class GaussianNoise extends RandomLayer {
+export class GaussianNoise extends NoiseLayer {
   override readonly type = 'GaussianNoise';
-  override readonly supportsMasking = true;
   readonly stddev: number;
 
   constructor(options: GaussianNoiseOptions) {
@@ -32,8 +31,8 @@ export class GaussianNoise extends RandomLayer {
     return { ...super.getConfig(), stddev: this.stddev };
   }
 
-  override call(x: Computed, { training }: CallContext): Computed {
-    if (!training || this.stddev === 0) return x;
+  protected override drawn(x: Computed): Computed {
+    if (this.stddev === 0) return x;
     return noiseOp(x, { stddev: this.stddev, key: this.draws.keyFor(x) });
   }
 }
@@ -52,9 +51,8 @@ export function gaussianNoise(options: GaussianNoiseOptions): GaussianNoise {
   return new GaussianNoise(options);
 }
 
-export class GaussianDropout extends RandomLayer {
+export class GaussianDropout extends NoiseLayer {
   override readonly type = 'GaussianDropout';
-  override readonly supportsMasking = true;
   readonly rate: number;
 
   constructor(options: GaussianDropoutOptions) {
@@ -67,8 +65,8 @@ export class GaussianDropout extends RandomLayer {
     return { ...super.getConfig(), rate: this.rate };
   }
 
-  override call(x: Computed, { training }: CallContext): Computed {
-    if (!training || this.rate === 0) return x;
+  protected override drawn(x: Computed): Computed {
+    if (this.rate === 0) return x;
     return dropoutOp(x, { rate: Math.min(this.rate, kMost), key: this.draws.keyFor(x) });
   }
 }

@@ -140,6 +140,7 @@ export {
 } from './merge.js';
 export { MultiHeadAttention, type MultiHeadAttentionOptions, multiHeadAttention } from './multi-head-attention.js';
 export * from './normalizations.js';
+export type { AttentionBaseOptions } from './attention-base.js';
 export type { RandomOptions } from './random-layer.js';
 export type { OneOrMore } from './output.js';
 export { Permute, type PermuteOptions, permute } from './permute.js';

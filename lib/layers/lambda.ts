@@ -108,16 +108,19 @@ export class Lambda extends Layer {
         'INVALID_ARGUMENT',
         `${what}: its function must return a value made by ops; it returned ${show(result)}.`,
       );
-    const [rows] = [x].flat()[0].shape;
-    if (result.shape[0] !== rows)
+    const [{ shape: given }] = [x].flat() as [Computed];
+    const { shape } = result;
+    // Rows that find out the shape are none of the caller's: no message tells how many.
+    const made = (rows: string) => (shape.length === 0 ? 'a scalar' : `[${[rows, ...shape.slice(1)].join(', ')}]`);
+    if (shape[0] !== given[0])
       throw new DownhillError(
         'SHAPE_MISMATCH',
-        `Layer "${this.name}" (Lambda): its function must keep the axis of the batch, the first; from ${rows} rows it made [${result.shape.join(', ')}].`,
+        `Layer "${this.name}" (Lambda): its function must keep the axis of the batch, the first; of [${['n', ...given.slice(1)].join(', ')}] it made ${made('m')}${shape.length === 0 ? '' : ', and m is not n'}.`,
       );
-    if (this.#outputShape && !sameShape(result.shape.slice(1), this.#outputShape))
+    if (this.#outputShape && !sameShape(shape.slice(1), this.#outputShape))
       throw new DownhillError(
         'SHAPE_MISMATCH',
-        `Layer "${this.name}" (Lambda): its function must give [${['n', ...this.#outputShape].join(', ')}], as outputShape says; it gave [${result.shape.join(', ')}].`,
+        `Layer "${this.name}" (Lambda): its function must give [${['n', ...this.#outputShape].join(', ')}], as outputShape says; it gave ${made('n')}.`,
       );
     return result;
   }

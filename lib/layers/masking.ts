@@ -1,4 +1,5 @@
 // Steps that are left out: those whose features all have one value.
+import type { DType } from '../binding/native.js';
 import type { Config } from '../config/values.js';
 import * as ops from '../graph/ops.js';
 import type { Shape } from '../tensor/shape.js';
@@ -27,6 +28,10 @@ export class Masking extends Layer {
   override computeOutputShape(inputShape: Shape): Shape {
     if (inputShape.length < 1) throw this.mismatch('sequences, [n, steps, features]', inputShape);
     return inputShape;
+  }
+
+  override computeOutputDtype([dtype]: readonly DType[]): DType {
+    return dtype!;
   }
 
   override computeMask(x: Computed): Mask {

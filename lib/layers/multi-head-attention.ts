@@ -5,37 +5,29 @@ import * as ops from '../graph/ops.js';
 import { attend } from '../graph/ops/attention.js';
 import type { InitializerLike } from '../initializers/index.js';
 import type { RegularizerLike } from '../regularizers/resolve.js';
-import { checkCount, checkShape } from '../options.js';
+import { checkCount, checkShape, type Options } from '../options.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
-import { attentionCall, attentionShapes, withSteps } from './attention-base.js';
-import { Draws } from './draws.js';
-import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
-import { type Mask, masksOf } from './mask.js';
+import { type AttentionBaseOptions, attentionKeys, AttentionLayer, withSteps } from './attention-base.js';
+import { type CallContext, type Computed, layerOptions } from './layer.js';
 import type { OneOrMore } from './output.js';
 import type { Weight } from './weight.js';
 import { WeightOptions } from './weight-options.js';
 
-export interface MultiHeadAttentionOptions extends LayerOptions {
+export interface MultiHeadAttentionOptions extends AttentionBaseOptions {
   numHeads: number;
   /** Length of queries and keys in each head. */
   keyDim: number;
   /** Length of values in each head; keyDim by default. */
   valueDim?: number | null;
-  /** Fraction of the probabilities that is dropped while training. */
-  dropout?: number;
   useBias?: boolean;
   /** Features of the output; by default those of the query. A list makes more axes of them. */
   outputShape?: number | readonly number[] | null;
-  /** Whether a step sees itself and those before it alone; false by default. In Keras an argument of the call. */
-  useCausalMask?: boolean;
   kernelInitializer?: InitializerLike;
   biasInitializer?: InitializerLike;
   kernelRegularizer?: RegularizerLike | null;
   biasRegularizer?: RegularizerLike | null;
   kernelConstraint?: ConstraintLike | null;
   biasConstraint?: ConstraintLike | null;
-  /** Fixes what dropout drops; by default drawn from the library's seed. */
-  seed?: number;
 }
 
 /** Kernel (features, heads, dim) and bias (heads, dim). */
@@ -44,17 +36,14 @@ interface Projection {
   bias: Weight | null;
 }
 
-export class MultiHeadAttention extends Layer {
+export class MultiHeadAttention extends AttentionLayer {
   override readonly type = 'MultiHeadAttention';
   readonly numHeads: number;
   readonly keyDim: number;
   readonly valueDim: number;
-  readonly dropout: number;
   readonly useBias: boolean;
   readonly outputDims: readonly number[] | null;
-  readonly useCausalMask: boolean;
   readonly #options: { kernel: WeightOptions; bias: WeightOptions };
-  readonly #draws: Draws;
   #projections!: { query: Projection; key: Projection; value: Projection };
   #output!: Projection; // kernel (heads, valueDim, …output), bias (…output)
   #features: readonly number[] | null = null; // of query, key and value
@@ -64,61 +53,44 @@ export class MultiHeadAttention extends Layer {
       'numHeads',
       'keyDim',
       'valueDim',
-      'dropout',
       'useBias',
       'outputShape',
-      'useCausalMask',
+      ...attentionKeys,
       ...WeightOptions.keys('kernel'),
       ...WeightOptions.keys('bias'),
-      'seed',
     ]);
-    super('multi_head_attention', read);
+    super('multi_head_attention', read as Options<AttentionBaseOptions>);
     this.numHeads = read.count('numHeads');
     this.keyDim = read.count('keyDim');
     const { valueDim, outputShape } = read.raw;
     this.valueDim = valueDim == null ? this.keyDim : checkCount(read.what('valueDim'), valueDim);
-    this.dropout = read.number('dropout', 0, { min: 0, below: 1 });
     this.useBias = read.flag('useBias', true);
     const what = read.what('outputShape');
     if (outputShape == null) this.outputDims = null;
     else
       this.outputDims =
         typeof outputShape === 'number' ? [checkCount(what, outputShape)] : checkShape(what, outputShape, 1);
-    this.useCausalMask = read.flag('useCausalMask', false);
     this.#options = {
       kernel: new WeightOptions(read, 'kernel', 'glorotUniform'),
       bias: new WeightOptions(read, 'bias', 'zeros'),
     };
-    this.#draws = new Draws(read.optionalCount('seed', { min: 0 }));
   }
 
-  /** With the seed in use, so that a rebuilt layer draws the same masks. */
   override getConfig(): Config {
     return {
       ...super.getConfig(),
       numHeads: this.numHeads,
       keyDim: this.keyDim,
       valueDim: this.valueDim,
-      dropout: this.dropout,
       useBias: this.useBias,
       outputShape: this.outputDims && [...this.outputDims],
-      useCausalMask: this.useCausalMask,
       ...this.#options.kernel.getConfig(),
       ...this.#options.bias.getConfig(),
-      seed: this.#draws.seed,
     };
   }
 
-  override restoreSeed(seed: number): void {
-    this.#draws.seed = seed;
-  }
-
-  override get takesSeveral(): boolean {
-    return true;
-  }
-
   override computeOutputShape(inputShape: OneOrMore<Shape>): Shape {
-    const { query, key, value } = this.#shapes(inputShape);
+    const { query, key, value } = this.shapesIn(inputShape, this.numHeads);
     const features = [query, key, value].map((shape) => shape[1]);
     if (this.#features?.some((count, i) => count !== features[i]))
       throw this.mismatch(
@@ -129,7 +101,7 @@ export class MultiHeadAttention extends Layer {
   }
 
   protected override declareWeights(inputShape: OneOrMore<Shape>): void {
-    const { query, key, value } = this.#shapes(inputShape);
+    const { query, key, value } = this.shapesIn(inputShape, this.numHeads);
     this.#features = [query, key, value].map((shape) => shape[1]);
     const { numHeads, keyDim, valueDim } = this;
     const output = this.outputDims ?? [query[1]];
@@ -141,18 +113,12 @@ export class MultiHeadAttention extends Layer {
     this.#output = this.#declare('attention_output', [numHeads, valueDim, ...output], output);
   }
 
-  /** That of the query. */
-  override computeMask(_: OneOrMore<Computed>, mask: OneOrMore<Mask>): Mask {
-    return masksOf(mask)[0] ?? null;
-  }
-
   override call(x: OneOrMore<Computed>, context: CallContext): Computed {
-    const { training } = context;
-    const { query, value, key, mask, steps: counts, alone } = attentionCall(this, x, context);
+    const { query, value, key, mask, steps: counts, alone } = this.inputsOf(x, context);
     const { numHeads, keyDim, valueDim } = this;
     const projections = this.#projections;
     const options = { mask, causal: this.useCausalMask };
-    const dropout = training && this.dropout > 0 ? { rate: this.dropout, key: this.#draws.keyFor(query) } : undefined;
+    const dropout = this.dropping(query, context);
     let y: Computed;
     if (alone && keyDim === valueDim) {
       const all = project(query, [projections.query, projections.key, projections.value]);
@@ -178,10 +144,6 @@ export class MultiHeadAttention extends Layer {
     const flat = ops.matmul(ops.reshape(y, [n, steps, width]), ops.reshape(kernel.variable, [width, sizeOf(output)]));
     const sum = bias ? ops.add(flat, ops.reshape(bias.variable, [sizeOf(output)])) : flat;
     return output.length === 1 ? sum : ops.reshape(sum, [n, steps, ...output]);
-  }
-
-  #shapes(inputShape: OneOrMore<Shape>) {
-    return attentionShapes(this, inputShape, this.numHeads, (expected) => this.mismatch(expected, inputShape));
   }
 
   #declare(name: string, kernelShape: Shape, biasShape: Shape): Projection {

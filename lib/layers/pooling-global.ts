@@ -1,4 +1,5 @@
 // One value for each channel of a whole example.
+import type { DType } from '../binding/native.js';
 import type { Config } from '../config/values.js';
 import * as ops from '../graph/ops.js';
 import type { Options } from '../options.js';
@@ -76,6 +77,10 @@ export class GlobalMaxPooling1D extends GlobalPooling {
   constructor(options?: GlobalPoolingOptions) {
     super('global_max_pooling1d', optionsOf('globalMaxPooling1d', options), 1, ops.max);
   }
+
+  override computeOutputDtype([dtype]: readonly DType[]): DType {
+    return dtype!;
+  }
 }
 
 export class GlobalMaxPooling2D extends GlobalPooling {
@@ -83,6 +88,10 @@ export class GlobalMaxPooling2D extends GlobalPooling {
 
   constructor(options?: GlobalPoolingOptions) {
     super('global_max_pooling2d', optionsOf('globalMaxPooling2d', options), 2, ops.max);
+  }
+
+  override computeOutputDtype([dtype]: readonly DType[]): DType {
+    return dtype!;
   }
 }
 

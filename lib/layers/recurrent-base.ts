@@ -5,7 +5,6 @@ import type { ConstraintLike } from '../constraints/resolve.js';
 import { DownhillError } from '../errors.js';
 import { call } from '../graph/call.js';
 import * as ops from '../graph/ops.js';
-import type { Value } from '../graph/trace.js';
 import type { InitializerLike } from '../initializers/index.js';
 import type { Initializer } from '../initializers/initializer.js';
 import type { Options } from '../options.js';
@@ -13,10 +12,10 @@ import type { RegularizerLike } from '../regularizers/resolve.js';
 import type { Shape } from '../tensor/shape.js';
 import { type Activation, type ActivationFunction, activationConfig, resolveActivation } from './activations.js';
 import { Draws } from './draws.js';
-import { type CallContext, type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import { type CallContext, type Computed, type LayerOptions, layerOptions } from './layer.js';
 import { type Mask, masksOf, ofSteps, spread } from './mask.js';
-import { type LayerOutput, type OneOrMore, shapesOf } from './output.js';
-import { type RecurrentContext, sequenceOf, withStates } from './recurrent-states.js';
+import type { OneOrMore } from './output.js';
+import { SequenceLayer } from './recurrent-states.js';
 import type { Weight } from './weight.js';
 import { WeightOptions } from './weight-options.js';
 
@@ -56,6 +55,17 @@ export interface GatedOptions extends RecurrentOptions {
   recurrentActivation?: Activation | null;
 }
 
+/** What all time steps are computed of at once. */
+export interface Fused {
+  /** Of the inputs, with the bias that belongs to them: [n, steps, gates · units]. */
+  products: Computed;
+  /** (units, gates · units) */
+  kernel: Computed;
+  bias: Computed | null;
+  initial: readonly Computed[] | null;
+  mask: Mask;
+}
+
 const keys = [
   'units',
   'activation',
@@ -72,7 +82,7 @@ const keys = [
   'zeroOutputForMask',
 ] as const;
 
-export abstract class Recurrent extends Layer {
+export abstract class Recurrent extends SequenceLayer {
   readonly units: number;
   readonly useBias: boolean;
   readonly dropout: number;
@@ -140,55 +150,24 @@ export abstract class Recurrent extends Layer {
     this.#draws.seed = seed;
   }
 
-  /** With initial states behind the sequence. */
-  override get takesSeveral(): boolean {
-    return true;
-  }
-
   override computeOutputShape(inputShape: OneOrMore<Shape>): OneOrMore<Shape> {
-    const states = this.stateSizes;
-    const shape = sequenceOf(inputShape, states, (expected, received) => this.mismatch(expected, received));
-    if (shape.length !== 2) throw this.mismatch('sequences, [n, steps, features]', shape);
+    const shape = this.sequenceOf(inputShape);
     if (shape[0]! < 1) throw this.mismatch('sequences of at least one step', shape);
-    this.checkFeatures(shape);
     const output = this.returnSequences ? [shape[0]!, this.units] : [this.units];
-    return this.returnState ? [output, ...states.map((units) => [units])] : output;
+    return this.returnState ? [output, ...this.stateSizes.map((units) => [units])] : output;
   }
 
   override computeOutputDtype(): OneOrMore<DType> {
     return this.returnState ? ['float32', ...this.stateSizes.map((): DType => 'float32')] : 'float32';
   }
 
-  /** Units of each state that goes from step to step. @internal */
-  get stateSizes(): readonly number[] {
+  override get stateSizes(): readonly number[] {
     return Array<number>(this.carried).fill(this.units);
-  }
-
-  override build(inputShape: OneOrMore<Shape>): void {
-    this.computeOutputShape(inputShape);
-    super.build(shapesOf(inputShape)[0]!);
   }
 
   /** Of its sequences; states have none. */
   override computeMask(_: OneOrMore<Computed>, mask: OneOrMore<Mask>): OneOrMore<Mask> {
     return this.returnSequences ? [ofSteps(masksOf(mask)[0]!)] : null;
-  }
-
-  /**
-   * The layer applied to sequences; `initialState`: the states before their first steps, [n, units] each, which may also follow x in a list.
-   *
-   * @example
-   * const [, h, c] = layers.lstm({ units: 64, returnState: true }).apply(question);
-   * const answer = layers.lstm({ units: 64, returnSequences: true }).apply(words, { initialState: [h, c] });
-   */
-  override apply<T extends OneOrMore<LayerOutput> = LayerOutput>(
-    x: OneOrMore<LayerOutput>,
-    context?: Partial<RecurrentContext>,
-  ): T;
-  override apply(x: OneOrMore<Value>, context?: Partial<RecurrentContext>): Computed;
-  override apply(x: never, { initialState, ...context }: Partial<RecurrentContext> = {}): unknown {
-    if (initialState === undefined) return super.apply(x, context);
-    return super.apply(withStates(this.name, x, initialState), context);
   }
 
   protected override declareWeights(given: OneOrMore<Shape>): void {
@@ -215,7 +194,7 @@ export abstract class Recurrent extends Layer {
   }
 
   override call(given: OneOrMore<Computed>, { training, mask: masks }: CallContext): OneOrMore<Computed> {
-    const [x, ...initial] = [given].flat() as [Computed, ...Computed[]];
+    const [x, initial] = this.inputsOf(given);
     const stepMask = ofSteps(masksOf(masks)[0]!);
     const counts = stepMask && (this.goBackwards ? reversed(stepMask) : stepMask);
     const [n, steps] = x.shape as [number, number, number];
@@ -230,7 +209,14 @@ export abstract class Recurrent extends Layer {
     const flat = this.biased(ops.matmul(rows, this.#kernel.variable), bias);
     const products = ops.reshape(flat, [n, steps, flat.shape[1]!]);
     if (!drops && this.fuses()) {
-      const states = this.fused(products, this.#recurrent.variable, bias, initial.length > 0 ? initial : null, counts);
+      const kernel = this.#recurrent.variable;
+      const states = this.fused({
+        products,
+        kernel,
+        bias,
+        initial: initial.length > 0 ? initial : null,
+        mask: counts,
+      });
       const last = (i: number) => ops.reshape(ops.slice(states, [0, steps - 1, i * units], [-1, 1, units]), [n, units]);
       const count = this.returnState ? this.carried : Number(!this.returnSequences);
       const ends = Array.from({ length: count }, (_, i) => last(i));
@@ -270,13 +256,7 @@ export abstract class Recurrent extends Layer {
   protected abstract fuses(): boolean;
 
   /** The op's states of all steps, the hidden state first. */
-  protected abstract fused(
-    products: Computed,
-    kernel: Computed,
-    bias: Computed | null,
-    initial: readonly Computed[] | null,
-    mask: Mask,
-  ): Computed;
+  protected abstract fused(given: Fused): Computed;
 
   /** States that go from step to step. */
   protected abstract readonly carried: number;

@@ -5,9 +5,9 @@ import * as ops from '../graph/ops.js';
 import { Initializer } from '../initializers/initializer.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Computed } from './layer.js';
-import type { Mask } from './mask.js';
 import {
   columns,
+  type Fused,
   Gated,
   type GatedOptions,
   isNamed,
@@ -40,13 +40,7 @@ export class SimpleRNN extends Recurrent {
     return isNamed(this.activation, 'tanh');
   }
 
-  protected override fused(
-    products: Computed,
-    kernel: Computed,
-    _: Computed | null,
-    initial: readonly Computed[] | null,
-    mask: Mask,
-  ): Computed {
+  protected override fused({ products, kernel, initial, mask }: Fused): Computed {
     return ops.simpleRNN(products, kernel, initial, mask);
   }
 
@@ -101,13 +95,7 @@ export class LSTM extends Gated {
     return this.unitForgetBias ? new ForgetBias(initializer, this.units) : initializer;
   }
 
-  protected override fused(
-    products: Computed,
-    kernel: Computed,
-    _: Computed | null,
-    initial: readonly Computed[] | null,
-    mask: Mask,
-  ): Computed {
+  protected override fused({ products, kernel, initial, mask }: Fused): Computed {
     return ops.lstm(products, kernel, initial, mask);
   }
 
@@ -158,13 +146,7 @@ export class GRU extends Gated {
     return this.resetAfter && super.fuses();
   }
 
-  protected override fused(
-    products: Computed,
-    kernel: Computed,
-    bias: Computed | null,
-    initial: readonly Computed[] | null,
-    mask: Mask,
-  ): Computed {
+  protected override fused({ products, kernel, bias, initial, mask }: Fused): Computed {
     const recurrent = bias ? this.#biasOf(bias, 1) : ops.broadcastTo(0, [3 * this.units]);
     return ops.gru(products, kernel, recurrent, initial, mask);
   }

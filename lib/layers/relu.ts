@@ -2,6 +2,7 @@
 import type { Config } from '../config/values.js';
 import * as ops from '../graph/ops.js';
 import type { Shape } from '../tensor/shape.js';
+import { floats } from './floats.js';
 import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
 
 export interface ReluOptions extends LayerOptions {
@@ -37,8 +38,9 @@ export class Relu extends Layer {
     return inputShape;
   }
 
-  override call(x: Computed): Computed {
+  override call(given: Computed): Computed {
     const { maxValue, negativeSlope: slope, threshold } = this;
+    const x = floats(given);
     if (threshold === 0 && maxValue === null) return slope === 0 ? ops.relu(x) : ops.leakyRelu(x, { alpha: slope });
     let y = threshold === 0 ? ops.relu(x) : ops.where(ops.lessEqual(x, threshold), 0, x);
     if (maxValue !== null) y = ops.clip(y, 0, maxValue);

@@ -1,4 +1,5 @@
 // Images made larger or smaller: repeated, padded, cropped.
+import type { DType } from '../binding/native.js';
 import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
@@ -50,6 +51,10 @@ export class UpSampling2D extends Layer {
     if (inputShape.length !== 3) throw this.mismatch(images, inputShape);
     const [height, width, channels] = inputShape as [number, number, number];
     return [height * this.size[0]!, width * this.size[1]!, channels];
+  }
+
+  override computeOutputDtype([dtype]: readonly DType[]): DType {
+    return this.interpolation === 'nearest' ? dtype! : 'float32';
   }
 
   override call(x: Computed): Computed {
@@ -125,6 +130,10 @@ export class ZeroPadding2D extends Layer {
     return [inputShape[0]! + top + bottom, inputShape[1]! + left + right, inputShape[2]!];
   }
 
+  override computeOutputDtype([dtype]: readonly DType[]): DType {
+    return dtype!;
+  }
+
   override call(x: Computed): Computed {
     const [[top, bottom], [left, right]] = this.padding;
     return ops.pad(x, [0, top, left, 0], [0, bottom, right, 0]);
@@ -157,6 +166,10 @@ export class Cropping2D extends Layer {
     if (height < 1 || width < 1)
       throw this.mismatch(`images larger than its cropping, [[${top}, ${bottom}], [${left}, ${right}]]`, inputShape);
     return [height, width, inputShape[2]!];
+  }
+
+  override computeOutputDtype([dtype]: readonly DType[]): DType {
+    return dtype!;
   }
 
   override call(x: Computed): Computed {

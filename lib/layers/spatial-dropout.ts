@@ -4,8 +4,8 @@ import * as ops from '../graph/ops.js';
 import { dropout } from '../graph/ops/noise.js';
 import type { Options } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
-import { type CallContext, type Computed, layerOptions } from './layer.js';
-import { RandomLayer, type RandomOptions } from './random-layer.js';
+import { type Computed, layerOptions } from './layer.js';
+import { NoiseLayer, type RandomOptions } from './random-layer.js';
 
 export interface SpatialDropout1dOptions extends RandomOptions {
   /** Fraction that is dropped, in [0, 1]. */
@@ -20,8 +20,7 @@ export interface SpatialDropout2dOptions extends SpatialDropout1dOptions {
 export type AlphaDropoutOptions = SpatialDropout1dOptions;
 
 /** Base of layers that draw masks of a shape of their own. */
-abstract class Masked extends RandomLayer {
-  override readonly supportsMasking = true;
+abstract class Masked extends NoiseLayer {
   readonly rate: number;
 
   constructor(kind: string, read: Options<SpatialDropout1dOptions>) {
@@ -49,8 +48,8 @@ abstract class SpatialDropout extends Masked {
     return inputShape;
   }
 
-  override call(x: Computed, { training }: CallContext): Computed {
-    if (!training || this.rate === 0) return x;
+  protected override drawn(x: Computed): Computed {
+    if (this.rate === 0) return x;
     if (this.rate === 1) return ops.mul(x, 0);
     const shared = this.shared();
     const shape = x.shape.map((dim, axis) => (shared.includes(axis) ? 1 : dim));
@@ -128,9 +127,9 @@ export class AlphaDropout extends Masked {
     super('alpha_dropout', layerOptions<AlphaDropoutOptions>('alphaDropout', options, ['rate', 'seed']));
   }
 
-  override call(x: Computed, { training }: CallContext): Computed {
+  protected override drawn(x: Computed): Computed {
     const { rate } = this;
-    if (!training || rate === 0) return x;
+    if (rate === 0) return x;
     if (rate === 1) return ops.mul(x, 0);
     const kept = ops.greater(this.mask(x, x.shape), 0);
     const scale = 1 / Math.sqrt((1 - rate) * (1 + rate * kFloor ** 2));
