@@ -6,7 +6,7 @@
 //   npx tsx examples/characters.ts --width 128 --layers 4 --length 128 --epochs 20
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { initializers, layers, losses, ops, optimizers, type Shape, schedules, sequential } from 'downhill';
+import { input, layers, losses, type Model, model, ops, optimizers, type Shape, schedules } from 'downhill';
 import { uniform } from './lecture/support/random.js';
 import { compare } from './support/compare.js';
 import { settings } from './support/settings.js';
@@ -40,30 +40,6 @@ console.log(
   `${text.length} characters, ${alphabet.length} different ones; ${cut} rows of ${length} to learn from, ${count - cut} held back`,
 );
 
-/** Vectors of characters, plus those of their places. */
-class CharactersAndPlaces extends layers.Layer {
-  readonly type = 'CharactersAndPlaces';
-  readonly #characters = this.addLayer(layers.embedding({ inputDim: alphabet.length, outputDim: width }));
-  #places!: layers.Weight;
-
-  constructor() {
-    super('characters_and_places', { inputShape: [length] });
-  }
-  override get inputDtype() {
-    return 'int32' as const;
-  }
-  override computeOutputShape(shape: Shape) {
-    return [...shape, width];
-  }
-  protected override declareWeights(shape: Shape) {
-    this.#characters.build(shape);
-    this.#places = this.addWeight('places', [length, width], initializers.randomUniform());
-  }
-  override call(x: layers.Computed) {
-    return ops.add(this.#characters.apply(x), this.#places.variable);
-  }
-}
-
 /** x + attention to what came before, then x + a network of two layers for each place; each behind a normalization (Xiong et al. 2020). */
 class Block extends layers.Layer {
   readonly type = 'Block';
@@ -90,27 +66,30 @@ class Block extends layers.Layer {
         return layer.computeOutputShape(shape) as Shape;
       }, shape);
   }
-  override call(x: layers.Computed, context: layers.CallContext) {
+  override call(x: layers.Computed, { training }: layers.CallContext) {
     const run = (x: layers.Computed, stack: layers.Layer[]) =>
       ops.add(
         x,
-        stack.reduce((y, layer) => layer.apply(y, context), x),
+        stack.reduce((y, layer) => layer.apply(y, { training }), x),
       );
     return run(run(x, this.#attention), this.#network);
   }
 }
 
-const network = () =>
-  sequential([
-    new CharactersAndPlaces(),
-    ...Array.from({ length: depth }, () => new Block()),
-    layers.layerNormalization(),
-    layers.dense({ units: alphabet.length, name: 'logits' }),
-  ]);
+/** Vectors of characters, plus those of their places; blocks; a score of each character. */
+function network() {
+  const inputs = input({ shape: [length], dtype: 'int32' });
+  const vectors = layers.embedding({ inputDim: alphabet.length, outputDim: width }).apply(inputs);
+  const places = layers.positionEmbedding({ sequenceLength: length, initializer: 'randomUniform' });
+  let x = layers.add().apply([vectors, places.apply(vectors)]);
+  for (let i = 0; i < depth; i++) x = new Block().apply(x);
+  const outputs = layers.dense({ units: alphabet.length, name: 'logits' }).apply(layers.layerNormalization().apply(x));
+  return model({ inputs, outputs });
+}
 network().summary();
 
 /** Goes on from a beginning, a character at a time, each drawn from the model's probabilities. A place sees none behind it: what stands there is free. */
-async function write(net: ReturnType<typeof network>, beginning: Int32Array): Promise<string> {
+async function write(net: Model, beginning: Int32Array): Promise<string> {
   const draws = uniform(sample, seed);
   const written = Array.from(beginning);
   for (const draw of draws) {

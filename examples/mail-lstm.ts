@@ -44,7 +44,12 @@ console.log(
 
 const network = () =>
   sequential([
-    layers.embedding({ inputDim: vocabulary.vocabulary.length + 2, outputDim: 32, inputShape: [length] }),
+    layers.embedding({
+      inputDim: vocabulary.vocabulary.length + 2,
+      outputDim: 32,
+      maskZero: true, // behind the end of a mail
+      inputShape: [length],
+    }),
     layers.bidirectional({ layer: layers.lstm({ units }) }),
     layers.dropout({ rate: 0.3 }),
     layers.dense({ units: 1, activation: 'sigmoid' }),

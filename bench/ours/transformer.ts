@@ -7,31 +7,11 @@ import {
   type Model,
   type ModelOptions,
   model,
-  ops,
   optimizers,
   type Tensor,
   tensor,
 } from 'downhill';
 import type { TrainCase } from '../cases/index.js';
-
-/** Adds a learned vector to each position. */
-class Positions extends layers.Layer {
-  override readonly type = 'Positions';
-  #table!: layers.Layer['weights'][number];
-
-  constructor() {
-    super('positions');
-  }
-  override computeOutputShape(inputShape: readonly number[]): readonly number[] {
-    return inputShape;
-  }
-  protected override declareWeights(inputShape: readonly number[]): void {
-    this.#table = this.addWeight('table', inputShape, initializers.randomNormal({ stddev: 0.02 }));
-  }
-  override call(x: layers.Computed): layers.Computed {
-    return ops.add(x, this.#table.variable);
-  }
-}
 
 export function prepareTransformer(
   spec: TrainCase,
@@ -41,7 +21,9 @@ export function prepareTransformer(
   const [width, vocabulary] = spec.widths as [number, number];
   const norm = () => layers.layerNormalization({ epsilon: 1e-5 });
   const tokens = input({ shape: [context], dtype: 'int32' });
-  let x = new Positions().apply(layers.embedding({ inputDim: vocabulary, outputDim: width }).apply(tokens));
+  const words = layers.embedding({ inputDim: vocabulary, outputDim: width }).apply(tokens);
+  const places = { sequenceLength: context, initializer: initializers.randomNormal({ stddev: 0.02 }) };
+  let x = layers.add().apply([words, layers.positionEmbedding(places).apply(words)]);
   for (let i = 0; i < blocks; i++) {
     const attention = layers.multiHeadAttention({ numHeads: heads, keyDim: width / heads, useCausalMask: true });
     x = layers.add().apply([x, attention.apply(norm().apply(x))]);

@@ -2,12 +2,12 @@
 // (S59–S64; the lecture's "Performance in Logistic Regression").
 //   node --import tsx examples/lecture/adaptive-rates.ts [--examples 8000 --epochs 20]
 import { layers, optimizers, schedules, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { digits } from './support/digits.js';
-import { drawCurves } from './support/picture.js';
-import { settings } from './support/settings.js';
+import { drawCurves, pictures } from './support/picture.js';
 import { type Choice, printTuned, tune } from './support/tuned.js';
 
-const { examples, epochs, seed, out } = settings({ examples: 8000, epochs: 20 });
+const { examples, epochs, seed, out } = settings({ examples: 8000, epochs: 20, out: pictures });
 const { train } = await digits(examples, 1);
 // The paper lets the rates of this experiment fall as 1/√t, whatever the method.
 const decayed = (rate: number) => schedules.inverseSqrt({ initial: rate });

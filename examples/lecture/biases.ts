@@ -2,8 +2,8 @@
 // how frequent each class is (S57).
 //   node --import tsx examples/lecture/biases.ts [--rows 2000 --epochs 3]
 import { initializers, layers, optimizers, seed as seedRandom, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { normal, uniform } from './support/random.js';
-import { settings } from './support/settings.js';
 
 const { rows, epochs, seed } = settings({ rows: 2000, epochs: 3 });
 const features = 8;

@@ -1,11 +1,12 @@
 // A step from the edge of a cliff throws the parameters far away; with its gradient clipped it stays (S36).
 //   node --import tsx examples/lecture/cliff.ts [--steps 20]
 import { optimizers } from 'downhill';
+import { settings } from '../support/settings.js';
 import { descend, drawPaths, type Point, printPaths } from './support/paths.js';
-import { settings } from './support/settings.js';
+import { pictures } from './support/picture.js';
 import { cliff } from './support/surfaces.js';
 
-const { steps, out } = settings({ steps: 20 });
+const { steps, out } = settings({ steps: 20, out: pictures });
 const start: Point = [4, 3];
 const learningRate = 1;
 const paths = [

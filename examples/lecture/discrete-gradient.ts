@@ -3,8 +3,8 @@
 // repeated (S26).
 //   node --import tsx examples/lecture/discrete-gradient.ts [--draws 4000]
 import { grad, losses, ops, type SymbolicTensor, tensor } from 'downhill';
+import { settings } from '../support/settings.js';
 import { normal, uniform } from './support/random.js';
-import { settings } from './support/settings.js';
 
 const { draws, seed } = settings({ draws: 4000 });
 // Three values of x, as one-hot rows with a constant, and two of y.

@@ -2,8 +2,8 @@
 // derivatives are still large; pure optimization ends where they are small (S14, S15).
 //   node --import tsx examples/lecture/early-stopping.ts [--examples 1000 --epochs 100 --patience 8]
 import { callbacks, diagnostics, layers, metrics, optimizers, seed as seedRandom, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { digits } from './support/digits.js';
-import { settings } from './support/settings.js';
 
 const { examples, tests, epochs, patience, seed } = settings({ examples: 1000, tests: 1000, epochs: 100, patience: 8 });
 seedRandom(seed);

@@ -1,11 +1,11 @@
 // Several passes lower the training error further than the test error: the gap between them grows (S25, S27).
 //   node --import tsx examples/lecture/generalization-gap.ts [--examples 1000 --epochs 40]
 import { layers, seed as seedRandom, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { digits } from './support/digits.js';
-import { drawCurves } from './support/picture.js';
-import { settings } from './support/settings.js';
+import { drawCurves, pictures } from './support/picture.js';
 
-const { examples, tests, epochs, seed, out } = settings({ examples: 1000, tests: 2000, epochs: 40 });
+const { examples, tests, epochs, seed, out } = settings({ examples: 1000, tests: 2000, epochs: 40, out: pictures });
 seedRandom(seed);
 const { train, test } = await digits(examples, tests);
 const net = sequential([

@@ -2,11 +2,11 @@
 // that still descends falls (S31). H is exact, by Hessian-vector products.
 //   node --import tsx examples/lecture/ill-conditioning.ts [--examples 500 --epochs 30]
 import { diagnostics, layers, optimizers, seed as seedRandom, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { digits } from './support/digits.js';
-import { drawCurves } from './support/picture.js';
-import { settings } from './support/settings.js';
+import { drawCurves, pictures } from './support/picture.js';
 
-const { examples, epochs, every, seed, out } = settings({ examples: 500, epochs: 30, every: 3 });
+const { examples, epochs, every, seed, out } = settings({ examples: 500, epochs: 30, every: 3, out: pictures });
 seedRandom(seed);
 const { train } = await digits(examples, 1);
 const net = sequential([

@@ -1,13 +1,13 @@
 // The learning rate: too small takes long, too large bounces from side to side, and one that decays settles (S43, S45–S47).
 //   node --import tsx examples/lecture/learning-rate.ts [--steps 40]
 import { ops, optimizers, schedules } from 'downhill';
+import { settings } from '../support/settings.js';
 import { descend, drawPaths, last, printPaths } from './support/paths.js';
-import { drawCurves } from './support/picture.js';
+import { drawCurves, pictures } from './support/picture.js';
 import { normal } from './support/random.js';
-import { settings } from './support/settings.js';
 import { ravine } from './support/surfaces.js';
 
-const { steps, seed, out } = settings({ steps: 40 });
+const { steps, seed, out } = settings({ steps: 40, out: pictures });
 const bowl = { ...ravine(4), x: [-10, 10] as [number, number], y: [-5, 5] as [number, number] };
 const start = [-9, 4] as [number, number];
 // f = ½(x² + 4 y²): gradient descent converges below 2/4.

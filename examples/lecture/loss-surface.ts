@@ -1,11 +1,11 @@
 // The cost of a network on a plane through its weights, before and after training (S35).
 //   node --import tsx examples/lecture/loss-surface.ts [--examples 300 --epochs 30 --points 21]
 import { diagnostics, layers, seed as seedRandom, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { digits } from './support/digits.js';
-import { Plot, picture } from './support/picture.js';
-import { settings } from './support/settings.js';
+import { Plot, picture, pictures } from './support/picture.js';
 
-const { examples, epochs, points, seed, out } = settings({ examples: 300, epochs: 30, points: 21 });
+const { examples, epochs, points, seed, out } = settings({ examples: 300, epochs: 30, points: 21, out: pictures });
 seedRandom(seed);
 const { train } = await digits(examples, 1);
 const net = sequential([

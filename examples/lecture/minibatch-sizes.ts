@@ -2,8 +2,8 @@
 // (S19–S22). Rates are scaled with the batch.
 //   node --import tsx examples/lecture/minibatch-sizes.ts [--examples 2000 --epochs 10]
 import { layers, metrics, optimizers, seed as seedRandom, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { digits } from './support/digits.js';
-import { settings } from './support/settings.js';
 
 const { examples, tests, epochs, seed } = settings({ examples: 2000, tests: 2000, epochs: 10 });
 const { train, test } = await digits(examples, tests);

@@ -2,11 +2,11 @@
 // "Performance on Multilayer NN").
 //   node --import tsx examples/lecture/multilayer.ts [--units 1000 --examples 8000 --epochs 5]
 import { layers, optimizers, seed as seedRandom, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { digits } from './support/digits.js';
-import { drawCurves } from './support/picture.js';
-import { settings } from './support/settings.js';
+import { drawCurves, pictures } from './support/picture.js';
 
-const { units, examples, epochs, seed, out } = settings({ units: 1000, examples: 8000, epochs: 5 });
+const { units, examples, epochs, seed, out } = settings({ units: 1000, examples: 8000, epochs: 5, out: pictures });
 const { train } = await digits(examples, 1);
 const choices = {
   AdaGrad: () => optimizers.adagrad({ learningRate: 0.01, preset: 'book' }),

@@ -2,8 +2,8 @@
 // reconstruction error ‖x − DDᵀx‖², spans the space of the leading eigenvectors (S4, S9: there are no targets).
 //   node --import tsx examples/lecture/pca.ts [--rows 400 --steps 400]
 import { ops, optimizers, solve, tensor, variable } from 'downhill';
+import { settings } from '../support/settings.js';
 import { normal } from './support/random.js';
-import { settings } from './support/settings.js';
 
 const { rows, steps, seed } = settings({ rows: 400, steps: 400 });
 const [features, components] = [6, 2];

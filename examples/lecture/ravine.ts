@@ -1,12 +1,12 @@
 // Ill-conditioning in two dimensions: gradient descent zigzags across a ravine, momentum does not (S41, S48, S49, S51, S59, S61–S64).
 //   node --import tsx examples/lecture/ravine.ts [--steps 60]
 import { optimizers } from 'downhill';
+import { settings } from '../support/settings.js';
 import { coordinateDescent, descend, drawPaths, type Point, printPaths } from './support/paths.js';
-import { Plot } from './support/picture.js';
-import { settings } from './support/settings.js';
+import { Plot, pictures } from './support/picture.js';
 import { ravine } from './support/surfaces.js';
 
-const { steps, kappa, out } = settings({ steps: 60, kappa: 25 });
+const { steps, kappa, out } = settings({ steps: 60, kappa: 25, out: pictures });
 const surface = ravine(kappa);
 const start: Point = [-9, 2];
 // Plain descent diverges beyond 2/κ; this is just below.

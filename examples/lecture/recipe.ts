@@ -2,8 +2,8 @@
 // p(y | x) = N(y; xᵀw + b, 1); and an optimization procedure, which here may solve for the minimum or descend to it (S1–S3, S5).
 //   node --import tsx examples/lecture/recipe.ts [--rows 500 --epochs 200]
 import { layers, optimizers, regularizers, schedules, seed as seedRandom, sequential, solve, tensor } from 'downhill';
+import { settings } from '../support/settings.js';
 import { normal } from './support/random.js';
-import { settings } from './support/settings.js';
 
 const { rows, epochs, seed } = settings({ rows: 500, epochs: 200 });
 seedRandom(seed);

@@ -1,8 +1,8 @@
 // A training set may be redundant: with m identical examples the gradient of one is the gradient of all, for 1/m of the work (S18).
 //   node --import tsx examples/lecture/redundancy.ts [--copies 1000]
 import { losses, ops, type SymbolicTensor, tensor, valueAndGrad } from 'downhill';
+import { settings } from '../support/settings.js';
 import { normal } from './support/random.js';
-import { settings } from './support/settings.js';
 
 const { copies, seed } = settings({ copies: 1000 });
 const features = 20;

@@ -1,11 +1,12 @@
 // A saddle point holds gradient descent up, since its gradient vanishes there; momentum and adaptive rates leave it sooner (S34).
 //   node --import tsx examples/lecture/saddle.ts [--steps 120]
 import { grad, hvp, optimizers, type SymbolicTensor, tensor } from 'downhill';
+import { settings } from '../support/settings.js';
 import { descend, drawPaths, type Point, printPaths, valueAt } from './support/paths.js';
-import { settings } from './support/settings.js';
+import { pictures } from './support/picture.js';
 import { saddle } from './support/surfaces.js';
 
-const { steps, out } = settings({ steps: 120 });
+const { steps, out } = settings({ steps: 120, out: pictures });
 
 // The gradient at the saddle is zero, but the Hessian has eigenvalues of both signs: here it is diagonal.
 const f = (point: SymbolicTensor) => valueAt(saddle, point) as SymbolicTensor;

@@ -3,8 +3,8 @@
 // classes teach one class at a time.
 //   node --import tsx examples/lecture/shuffling.ts [--patients 200 --epochs 40]
 import { data, layers, optimizers, seed as seedRandom, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { normal } from './support/random.js';
-import { settings } from './support/settings.js';
 
 const { patients, epochs, seed } = settings({ patients: 200, epochs: 40 });
 const samples = 5;

@@ -1,13 +1,13 @@
 // The mean of n samples is wrong by σ/√n: 100 times the work makes the gradient only 10 times as exact (S17, S20).
 //   node --import tsx examples/lecture/standard-error.ts [--repeats 200 --examples 4000]
 import { grad, layers, losses, ops, sequential, seed as seedRandom, type SymbolicTensor, tensor } from 'downhill';
+import { settings } from '../support/settings.js';
 import { digits } from './support/digits.js';
 import { deviation } from './support/random.js';
-import { drawCurves } from './support/picture.js';
+import { drawCurves, pictures } from './support/picture.js';
 import { uniform } from './support/random.js';
-import { settings } from './support/settings.js';
 
-const { repeats, examples, seed, out } = settings({ repeats: 200, examples: 4000 });
+const { repeats, examples, seed, out } = settings({ repeats: 200, examples: 4000, out: pictures });
 seedRandom(seed);
 const { train } = await digits(examples, 1);
 const net = sequential([layers.dense({ units: 10, inputShape: [784] })]);

@@ -1,12 +1,13 @@
 // Where training starts decides where it ends: local descent on a function with many valleys, from several starting points (S39).
 //   node --import tsx examples/lecture/starting-points.ts [--starts 12 --steps 80]
 import { ops, optimizers } from 'downhill';
+import { settings } from '../support/settings.js';
 import { descend, drawPaths, last, type Path, type Point } from './support/paths.js';
+import { pictures } from './support/picture.js';
 import { uniform } from './support/random.js';
-import { settings } from './support/settings.js';
 import type { Surface } from './support/surfaces.js';
 
-const { starts, steps, seed, out } = settings({ starts: 12, steps: 80 });
+const { starts, steps, seed, out } = settings({ starts: 12, steps: 80, out: pictures });
 /** Four bells side by side. */
 const bells = (value: Parameters<typeof ops.mul>[1]) =>
   [-3, -1, 1, 3].map((at) => ops.exp(ops.mul(-2, ops.square(ops.sub(value, at))))).reduce((a, b) => ops.add(a, b));

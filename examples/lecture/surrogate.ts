@@ -1,11 +1,11 @@
 // The surrogate keeps teaching when the training 0-1 loss is zero already: the test 0-1 loss still falls (S11–S13).
 //   node --import tsx examples/lecture/surrogate.ts [--examples 200 --epochs 300]
 import { layers, metrics, optimizers, seed as seedRandom, sequential } from 'downhill';
+import { settings } from '../support/settings.js';
 import { digits } from './support/digits.js';
-import { drawCurves } from './support/picture.js';
-import { settings } from './support/settings.js';
+import { drawCurves, pictures } from './support/picture.js';
 
-const { examples, tests, epochs, seed, out } = settings({ examples: 200, tests: 2000, epochs: 300 });
+const { examples, tests, epochs, seed, out } = settings({ examples: 200, tests: 2000, epochs: 300, out: pictures });
 seedRandom(seed);
 const { train, test } = await digits(examples, tests);
 const net = sequential([

@@ -2,11 +2,11 @@
 // keep their size or explode from layer to layer (S55, S56, S58).
 //   node --import tsx examples/lecture/symmetry.ts [--steps 50 --depth 10]
 import { initializers, layers, ops, seed as seedRandom, sequential, tensor } from 'downhill';
+import { settings } from '../support/settings.js';
 import { deviation, normal } from './support/random.js';
-import { drawCurves } from './support/picture.js';
-import { settings } from './support/settings.js';
+import { drawCurves, pictures } from './support/picture.js';
 
-const { steps, depth, units, seed, out } = settings({ steps: 50, depth: 10, units: 100 });
+const { steps, depth, units, seed, out } = settings({ steps: 50, depth: 10, units: 100, out: pictures });
 seedRandom(seed);
 const [x, y] = [normal(64 * 4, seed), normal(64, seed + 1)];
 const starts = {

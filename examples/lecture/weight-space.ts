@@ -2,8 +2,8 @@
 // function, so that a network has very many minima which are all as good (S33).
 //   node --import tsx examples/lecture/weight-space.ts [--units 8]
 import { layers, seed as seedRandom, sequential, symmetries, tensor } from 'downhill';
+import { settings } from '../support/settings.js';
 import { normal } from './support/random.js';
-import { settings } from './support/settings.js';
 
 const { units, seed } = settings({ units: 8 });
 seedRandom(seed);

@@ -1,13 +1,13 @@
 // Texts as rows of integers, for embeddings.
 import type { data } from 'downhill';
 
-/** What stands before a text that is shorter than the row, and for words that the vocabulary does not have. */
+/** What stands behind a text that is shorter than the row, and for words that the vocabulary does not have. */
 const kPadding = 0;
 const kUnknown = 1;
 
 /**
  * The first `length` words of each text as numbers from 2 on, in the order of the vocabulary, with 1 for words that are not in it. Shorter texts
- * are padded with 0, at the front: what a recurrent layer reads last is what it remembers best.
+ * are padded with 0, which `maskZero` of an embedding leaves out.
  *
  * @returns [texts, length], row by row; numbers are below words.vocabulary.length + 2
  */
@@ -18,7 +18,7 @@ export function tokens(words: data.BagOfWords, texts: readonly string[], length:
     const row = words.words(text).slice(0, length);
     rows.set(
       row.map((word) => numbers.get(word) ?? kUnknown),
-      (i + 1) * length - row.length,
+      i * length,
     );
   }
   return rows;

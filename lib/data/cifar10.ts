@@ -1,6 +1,6 @@
 // CIFAR-10: colour photographs, 32 × 32, ten classes; its binary version.
 import { Options } from '../options.js';
-import { fileError, readPlainOrGzipped } from './files.js';
+import { fileError, readFolder, readPlainOrGzipped } from './files.js';
 
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
@@ -29,13 +29,21 @@ export interface Cifar10Options {
   directory: string;
 }
 
+const kNeeds =
+  'data.cifar10 needs the six files of the binary version there, data_batch_1.bin … data_batch_5.bin and test_batch.bin.';
+
+/** Throws FILE_ERROR for folders that are often taken for the right one. */
+async function checkFolder(directory: string): Promise<void> {
+  const names = await readFolder(directory, kNeeds);
+  if (names.some((name) => /^data_batch_\d\.bin/.test(name))) return;
+  const inner = 'cifar-10-batches-bin';
+  if (names.includes(inner)) throw fileError(directory, `the files are in its folder ${inner}: give that one.`);
+  if (names.includes('data_batch_1')) throw fileError(directory, `it holds the Python version of CIFAR-10. ${kNeeds}`);
+}
+
 /** The records of a file: their number, which has been checked to be whole. */
 async function read(directory: string, name: string): Promise<Buffer> {
-  const { path, bytes } = await readPlainOrGzipped(
-    directory,
-    name,
-    'data.cifar10 needs the six files of the binary version there.',
-  );
+  const { path, bytes } = await readPlainOrGzipped(directory, name, kNeeds);
   const rest = bytes.length % RECORD;
   if (rest !== 0 || bytes.length === 0)
     throw fileError(
@@ -84,6 +92,7 @@ function photos(files: readonly Buffer[]): PhotoSet {
  */
 export async function cifar10(options: Cifar10Options): Promise<Cifar10> {
   const directory = new Options<Cifar10Options>('data.cifar10', options, ['directory']).text('directory');
+  await checkFolder(directory);
   const batches: Buffer[] = [];
   // One after the other, so that the same file is named whenever several are bad.
   for (let i = 1; i <= BATCHES; i++) batches.push(await read(directory, `data_batch_${i}.bin`));

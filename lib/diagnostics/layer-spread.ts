@@ -1,7 +1,8 @@
 // Statistics of each layer's output, and of the gradient with respect to it, inside a traced loss.
 import * as ops from '../graph/ops.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
-import { type Layer, observeLayers } from '../layers/layer.js';
+import type { Layer } from '../layers/layer.js';
+import { observeLayers } from '../layers/observe.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { Batch } from './data.js';

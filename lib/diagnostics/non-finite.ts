@@ -2,7 +2,8 @@
 import { compile } from '../graph/compile.js';
 import * as ops from '../graph/ops.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
-import { type Layer, observeLayers } from '../layers/layer.js';
+import type { Layer } from '../layers/layer.js';
+import { observeLayers } from '../layers/observe.js';
 import type { Model } from '../model/model.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import { compiledOf, Data } from './data.js';

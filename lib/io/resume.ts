@@ -15,7 +15,7 @@ import { type Description, describeModel } from './description.js';
 import { differences, listed } from './differences.js';
 import { checkAllKnown, slotEntries, StateTensors, weightEntries } from './entries.js';
 import { readHead, readTensors } from './safetensors.js';
-import { restoreSeeds } from './seeds.js';
+import { missingSeeds, restoreSeeds } from './seeds.js';
 
 export interface Resume {
   /** Null: the file was saved before its model was in a fit, so that the fit begins at its start. */
@@ -43,6 +43,7 @@ export async function readResume(
   buildAs(net, description.model);
   checkSame(path, net, description);
   checkProducts(path, net, description);
+  checkSeeds(path, net, description);
   const [rate, ...groupRates] = ratesOf(path, description);
   const { optimizer } = trainer.compiled;
   const state = new StateTensors(path, head);
@@ -111,6 +112,17 @@ function checkProducts(path: string, net: Model, { products }: Description): voi
     'UNSUPPORTED',
     `fit: resume: ${path} is of a run with precision "${net.precision}" whose matrix products were ${products}; on this device they are ${here}. Go on ` +
       'where it ran, or begin another fit from its weights: loadModel, or net.loadWeights.',
+  );
+}
+
+/** Layers without a seed in the file would draw other numbers than those of its run. */
+function checkSeeds(path: string, net: Model, { seeds }: Description): void {
+  const missing = missingSeeds(net, seeds);
+  if (missing.length === 0) return;
+  throw new DownhillError(
+    'UNSUPPORTED',
+    `fit: resume: ${path} has no seed for ${listed(missing.map((name) => `"${name}"`))}, what draws while it trains: the run would not go on as it began. ` +
+      'Begin another fit from its weights: loadModel, or net.loadWeights.',
   );
 }
 

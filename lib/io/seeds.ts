@@ -18,6 +18,11 @@ export function readSeeds(claims: Claims): Seeds {
   return Object.fromEntries(Object.keys(claims.values).map((path) => [path, claims.count(path)]));
 }
 
+/** Paths of layers that draw, and have no seed among these. */
+export function missingSeeds(net: Layer, seeds: Seeds): string[] {
+  return Object.keys(seedsOf(net)).filter((path) => !Object.hasOwn(seeds, path));
+}
+
 export function restoreSeeds(net: Layer, seeds: Seeds): void {
   walkLayers(net, (layer, path) => {
     if (Object.hasOwn(seeds, path)) layer.restoreSeed?.(seeds[path]);

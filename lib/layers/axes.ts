@@ -3,14 +3,15 @@ import { DownhillError, show } from '../errors.js';
 import { checkCount } from '../options.js';
 import type { Shape } from '../tensor/shape.js';
 
-/** An axis or a list of distinct ones, never that of the batch; `fallback` where none is given. */
-export function checkAxes(what: string, given: unknown, fallback: number): readonly number[] {
-  const axes: unknown[] = given === undefined ? [fallback] : Array.isArray(given) ? given : [given];
+/** An axis or, where there may be `several`, a list of distinct ones, never that of the batch; `fallback` where none is given. */
+export function checkAxes(what: string, given: unknown, fallback: number, several = true): readonly number[] {
+  const list = several && Array.isArray(given);
+  const axes: unknown[] = given === undefined ? [fallback] : list ? given : [given];
   const fits = (axis: unknown) => typeof axis === 'number' && Number.isSafeInteger(axis) && axis !== 0;
   if (axes.length > 0 && axes.every(fits) && new Set(axes).size === axes.length) return axes as number[];
   throw new DownhillError(
     'INVALID_ARGUMENT',
-    `${what} must be an axis of a batch [n, …], counted from 1, or from the end with −1, or a list of different ones; received ${show(given)}.`,
+    `${what} must be an axis of a batch [n, …], counted from 1, or from the end with −1${several ? ', or a list of different ones' : ''}; received ${show(given)}.`,
   );
 }
 

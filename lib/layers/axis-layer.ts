@@ -12,8 +12,7 @@ export abstract class AxisLayer extends Layer {
   constructor(kind: string, read: Options<LayerOptions>, { several = true, none = false } = {}) {
     super(kind, read);
     const { axis } = read.raw as { axis?: unknown };
-    const given = several || !Array.isArray(axis) ? axis : null;
-    this.axes = none && axis === null ? [] : checkAxes(`${read.where}: axis`, given, -1);
+    this.axes = none && axis === null ? [] : checkAxes(`${read.where}: axis`, axis, -1, several);
   }
 
   override getConfig(): Config {

@@ -1,23 +1,23 @@
 // The layers, and how configs name them.
 import { type Kind, register, registerBase } from '../config/registry.js';
-import { Activation, activation } from './activation.js';
+import { Activation, activation } from './activation/activation.js';
 import { table } from './activations.js';
-import { AdditiveAttention, Attention, additiveAttention, attention } from './attention.js';
-import { Conv1D, Conv2D, conv1d, conv2d } from './conv.js';
-import { DepthwiseConv2D, depthwiseConv2d, SeparableConv2D, separableConv2d } from './conv-depthwise.js';
-import { Conv2DTranspose, conv2dTranspose } from './conv-transpose.js';
-import { Concatenate, concatenate } from './concatenate.js';
-import { Dense, dense } from './dense.js';
-import { Dot, dot } from './dot.js';
-import { Dropout, dropout } from './dropout.js';
-import { Embedding, embedding } from './embedding.js';
-import { Flatten, flatten } from './flatten.js';
-import { GaussianDropout, GaussianNoise, gaussianDropout, gaussianNoise } from './gaussian.js';
-import { InputLayer, input } from './input.js';
-import { Lambda, lambda } from './lambda.js';
+import { AdditiveAttention, Attention, additiveAttention, attention } from './attention/attention.js';
+import { Conv1D, Conv2D, conv1d, conv2d } from './convolution/conv.js';
+import { DepthwiseConv2D, depthwiseConv2d, SeparableConv2D, separableConv2d } from './convolution/conv-depthwise.js';
+import { Conv2DTranspose, conv2dTranspose } from './convolution/conv-transpose.js';
+import { Concatenate, concatenate } from './merging/concatenate.js';
+import { Dense, dense } from './core/dense.js';
+import { Dot, dot } from './merging/dot.js';
+import { Dropout, dropout } from './regularization/dropout.js';
+import { Embedding, embedding } from './core/embedding.js';
+import { Flatten, flatten } from './reshaping/flatten.js';
+import { GaussianDropout, GaussianNoise, gaussianDropout, gaussianNoise } from './regularization/gaussian.js';
+import { InputLayer, input } from './core/input.js';
+import { Lambda, lambda } from './core/lambda.js';
 import { Layer } from './layer.js';
-import { Bidirectional, bidirectional } from './bidirectional.js';
-import { GRU, gru, LSTM, lstm, SimpleRNN, simpleRNN } from './recurrent.js';
+import { Bidirectional, bidirectional } from './recurrent/bidirectional.js';
+import { GRU, gru, LSTM, lstm, SimpleRNN, simpleRNN } from './recurrent/recurrent.js';
 import {
   AveragePooling1D,
   AveragePooling2D,
@@ -27,7 +27,7 @@ import {
   MaxPooling2D,
   maxPooling1d,
   maxPooling2d,
-} from './pooling.js';
+} from './pooling/pooling.js';
 import {
   GlobalAveragePooling1D,
   GlobalAveragePooling2D,
@@ -37,19 +37,31 @@ import {
   globalAveragePooling2d,
   globalMaxPooling1d,
   globalMaxPooling2d,
-} from './pooling-global.js';
-import { Masking, masking } from './masking.js';
-import * as merge from './merge.js';
-import { MultiHeadAttention, multiHeadAttention } from './multi-head-attention.js';
+} from './pooling/pooling-global.js';
+import { Masking, masking } from './core/masking.js';
+import * as merge from './merging/merge.js';
+import { MultiHeadAttention, multiHeadAttention } from './attention/multi-head-attention.js';
 import { normalizationEntries } from './normalization-entries.js';
-import { Permute, permute } from './permute.js';
-import { PositionEmbedding, positionEmbedding, SinePositionEncoding, sinePositionEncoding } from './position.js';
-import { RepeatVector, repeatVector } from './repeat-vector.js';
-import { Reshape, reshape } from './reshape.js';
-import { Cropping2D, cropping2d, UpSampling2D, upSampling2d, ZeroPadding2D, zeroPadding2d } from './resizing.js';
-import { TimeDistributed, timeDistributed } from './time-distributed.js';
+import { Permute, permute } from './reshaping/permute.js';
+import {
+  PositionEmbedding,
+  positionEmbedding,
+  SinePositionEncoding,
+  sinePositionEncoding,
+} from './attention/position.js';
+import { RepeatVector, repeatVector } from './reshaping/repeat-vector.js';
+import { Reshape, reshape } from './reshaping/reshape.js';
+import {
+  Cropping2D,
+  cropping2d,
+  UpSampling2D,
+  upSampling2d,
+  ZeroPadding2D,
+  zeroPadding2d,
+} from './reshaping/resizing.js';
+import { TimeDistributed, timeDistributed } from './recurrent/time-distributed.js';
 
-export { Activation, type ActivationOptions, activation } from './activation.js';
+export { Activation, type ActivationOptions, activation } from './activation/activation.js';
 export type { Activation as ActivationLike, ActivationFunction, ActivationName } from './activations.js';
 export {
   AdditiveAttention,
@@ -58,9 +70,9 @@ export {
   type AttentionLayerOptions,
   additiveAttention,
   attention,
-} from './attention.js';
-export { Conv1D, type Conv1DOptions, Conv2D, type Conv2DOptions, conv1d, conv2d } from './conv.js';
-export type { ConvLayerOptions, KernelOptions, Sizes } from './conv-base.js';
+} from './attention/attention.js';
+export { Conv1D, type Conv1DOptions, Conv2D, type Conv2DOptions, conv1d, conv2d } from './convolution/conv.js';
+export type { ConvLayerOptions, KernelOptions, Sizes } from './convolution/conv-base.js';
 export {
   DepthwiseConv2D,
   type DepthwiseConv2DOptions,
@@ -68,14 +80,14 @@ export {
   SeparableConv2D,
   type SeparableConv2DOptions,
   separableConv2d,
-} from './conv-depthwise.js';
-export { Conv2DTranspose, type Conv2DTransposeOptions, conv2dTranspose } from './conv-transpose.js';
-export { Concatenate, type ConcatenateOptions, concatenate } from './concatenate.js';
-export { Dense, type DenseOptions, dense } from './dense.js';
-export { Dot, type DotOptions, dot } from './dot.js';
-export { Dropout, type DropoutOptions, dropout } from './dropout.js';
-export { Embedding, type EmbeddingOptions, embedding } from './embedding.js';
-export { Flatten, type FlattenOptions, flatten } from './flatten.js';
+} from './convolution/conv-depthwise.js';
+export { Conv2DTranspose, type Conv2DTransposeOptions, conv2dTranspose } from './convolution/conv-transpose.js';
+export { Concatenate, type ConcatenateOptions, concatenate } from './merging/concatenate.js';
+export { Dense, type DenseOptions, dense } from './core/dense.js';
+export { Dot, type DotOptions, dot } from './merging/dot.js';
+export { Dropout, type DropoutOptions, dropout } from './regularization/dropout.js';
+export { Embedding, type EmbeddingOptions, embedding } from './core/embedding.js';
+export { Flatten, type FlattenOptions, flatten } from './reshaping/flatten.js';
 export {
   GaussianDropout,
   type GaussianDropoutOptions,
@@ -83,13 +95,13 @@ export {
   type GaussianNoiseOptions,
   gaussianDropout,
   gaussianNoise,
-} from './gaussian.js';
-export { InputLayer, type InputOptions, input } from './input.js';
-export { Lambda, type LambdaFunction, type LambdaOptions, lambda } from './lambda.js';
+} from './regularization/gaussian.js';
+export { InputLayer, type InputOptions, input } from './core/input.js';
+export { Lambda, type LambdaFunction, type LambdaOptions, lambda } from './core/lambda.js';
 export { type CallContext, type Computed, Layer, type LayerOptions } from './layer.js';
 export type { Mask } from './mask.js';
-export { Masking, type MaskingOptions, masking } from './masking.js';
-export { Bidirectional, type BidirectionalOptions, bidirectional } from './bidirectional.js';
+export { Masking, type MaskingOptions, masking } from './core/masking.js';
+export { Bidirectional, type BidirectionalOptions, bidirectional } from './recurrent/bidirectional.js';
 export {
   GRU,
   type GRUOptions,
@@ -100,7 +112,7 @@ export {
   SimpleRNN,
   type SimpleRNNOptions,
   simpleRNN,
-} from './recurrent.js';
+} from './recurrent/recurrent.js';
 export {
   AveragePooling1D,
   AveragePooling2D,
@@ -111,7 +123,7 @@ export {
   maxPooling1d,
   maxPooling2d,
   type PoolingOptions,
-} from './pooling.js';
+} from './pooling/pooling.js';
 export {
   GlobalAveragePooling1D,
   GlobalAveragePooling2D,
@@ -122,7 +134,7 @@ export {
   globalAveragePooling2d,
   globalMaxPooling1d,
   globalMaxPooling2d,
-} from './pooling-global.js';
+} from './pooling/pooling-global.js';
 export {
   Add,
   Average,
@@ -137,12 +149,17 @@ export {
   multiply,
   Subtract,
   subtract,
-} from './merge.js';
-export { MultiHeadAttention, type MultiHeadAttentionOptions, multiHeadAttention } from './multi-head-attention.js';
+} from './merging/merge.js';
+export {
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+  multiHeadAttention,
+} from './attention/multi-head-attention.js';
 export * from './normalizations.js';
+export type { AttentionBaseOptions } from './attention/attention-base.js';
 export type { RandomOptions } from './random-layer.js';
 export type { OneOrMore } from './output.js';
-export { Permute, type PermuteOptions, permute } from './permute.js';
+export { Permute, type PermuteOptions, permute } from './reshaping/permute.js';
 export {
   PositionEmbedding,
   type PositionEmbeddingOptions,
@@ -150,11 +167,11 @@ export {
   SinePositionEncoding,
   type SinePositionEncodingOptions,
   sinePositionEncoding,
-} from './position.js';
-export type { RecurrentContext } from './recurrent-states.js';
-export { TimeDistributed, type TimeDistributedOptions, timeDistributed } from './time-distributed.js';
-export { RepeatVector, type RepeatVectorOptions, repeatVector } from './repeat-vector.js';
-export { Reshape, type ReshapeOptions, reshape } from './reshape.js';
+} from './attention/position.js';
+export type { RecurrentContext } from './recurrent/recurrent-states.js';
+export { TimeDistributed, type TimeDistributedOptions, timeDistributed } from './recurrent/time-distributed.js';
+export { RepeatVector, type RepeatVectorOptions, repeatVector } from './reshaping/repeat-vector.js';
+export { Reshape, type ReshapeOptions, reshape } from './reshaping/reshape.js';
 export {
   Cropping2D,
   type Cropping2DOptions,
@@ -166,7 +183,7 @@ export {
   ZeroPadding2D,
   type ZeroPadding2DOptions,
   zeroPadding2d,
-} from './resizing.js';
+} from './reshaping/resizing.js';
 
 const recurrent = {
   activation: 'activation',

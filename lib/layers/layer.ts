@@ -12,75 +12,32 @@ import type { Trace, Value } from '../graph/trace.js';
 import type { Initializer } from '../initializers/index.js';
 import { checkFlag, Options } from '../options.js';
 import type { Regularizer } from '../regularizers/regularizer.js';
-import { type RegularizerLike, resolveRegularizer } from '../regularizers/resolve.js';
+import { resolveRegularizer } from '../regularizers/resolve.js';
 import { asTensor } from '../tensor/make.js';
 import type { Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { penalizeActivity } from './activity.js';
-import { copyWith, type Mask, maskOf, masksOf, noMaskInGraphs, setMask } from './mask.js';
+import { copyWith, givenMasks, type Mask, maskOf, masksOf, noMaskInGraphs, setMask } from './mask.js';
+import { baseOf, type LayerOptions, layerOptions } from './layer-options.js';
 import { nameApart } from './names.js';
+import { observed } from './observe.js';
 import { connect, type LayerOutput, layerOutputs, type OneOrMore, shapesOf } from './output.js';
 import { Place } from './place.js';
 import { Weight } from './weight.js';
 
+export { type LayerOptions, layerOptions } from './layer-options.js';
+
 /** A value that ops give: symbolic while tracing, a Tensor otherwise. */
 export type Computed = Result;
-
-export interface LayerOptions {
-  /** Unique within a model; by default the kind of layer, then with _1, _2, … */
-  name?: string;
-  /** Shape of one example, without the batch; for the first layer of a model. */
-  inputShape?: readonly number[];
-  /** Whether training changes its weights; true by default. */
-  trainable?: boolean;
-  /**
-   * Whether the backward pass of training computes again what the layer makes, in place of keeping it; false by default. The results are the same to the
-   * bit; docs/memory.md.
-   */
-  recompute?: boolean;
-  /** A penalty on the layer's output, divided by the rows of the batch, that is added to the loss. */
-  activityRegularizer?: RegularizerLike | null;
-}
 
 export interface CallContext {
   /** Whether this is a training step: dropout drops. */
   training: boolean;
   /**
-   * Which time steps of the input count, 1 or 0, [n, steps]; null: all. A list with one for each where a layer takes several. By default what the input
-   * brings with it from the layer that made it.
+   * Which time steps of the input count, 1 or 0, [n, steps]; null: all, whatever the input brings. A list with one for each where a layer takes several. By
+   * default what the input brings with it from the layer that made it.
    */
   mask?: OneOrMore<Mask>;
-}
-
-/** Sees what a layer gives while a model is traced, and gives what the next layer takes. */
-export type LayerObserver = (layer: Layer, output: SymbolicTensor) => SymbolicTensor;
-
-let observer: LayerObserver | null = null;
-
-/** Runs `body`; each layer that is applied in a trace meanwhile shows its output to `see`. */
-export function observeLayers<T>(see: LayerObserver, body: () => T): T {
-  const outer = observer;
-  observer = see;
-  try {
-    return body();
-  } finally {
-    observer = outer;
-  }
-}
-
-const baseKeys = ['name', 'inputShape', 'trainable', 'recompute', 'activityRegularizer'] as const;
-
-/** Reads the options of a layer: its own keys and those that all layers have. */
-export function layerOptions<T extends LayerOptions>(
-  factory: string,
-  options: T | undefined,
-  keys: readonly (keyof T & string)[],
-): Options<T> {
-  return new Options<T>(`layers.${factory}`, options, [...keys, ...baseKeys] as (keyof T & string)[]);
-}
-
-function baseOf(options: LayerOptions): LayerOptions {
-  return Object.fromEntries(baseKeys.map((key) => [key, options[key]]));
 }
 
 /** The scope of the graph's nodes: names of the layers being applied. */
@@ -302,8 +259,11 @@ export abstract class Layer {
       several ? shapes : shapes[0],
       inputs.map(({ dtype }) => dtype),
     );
-    const given = masksOf(context.mask);
-    const masks = inputs.map((input, i) => given[i] ?? maskOf(input));
+    const given = givenMasks(`layer "${this.#name}"`, context.mask, inputs);
+    const masks = inputs.map((input, i) => {
+      const own = given[i];
+      return own === undefined ? maskOf(input) : own;
+    });
     const [x, mask] = several ? [inputs, masks] : [inputs[0], masks[0]];
     const call = () => [this.call(x, { training: context.training, mask })].flat() as Computed[];
     const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
@@ -326,7 +286,7 @@ export abstract class Layer {
     mask: OneOrMore<Mask>,
   ): readonly Computed[] {
     const makes = this.supportsMasking && this.computeMask !== Layer.prototype.computeMask;
-    if (!makes && masksOf(mask).every((one) => one === null)) return outputs;
+    if (!makes && [...masksOf(mask), ...inputs.map(maskOf)].every((one) => one === null)) return outputs;
     const masks = this.supportsMasking ? masksOf(this.computeMask(x, mask)) : [];
     return outputs.map((output, i) => {
       const own = masks[i] ?? null;
@@ -387,7 +347,7 @@ export abstract class Layer {
 
   /** The output, as observers and the penalty have seen it. */
   #shown(output: Computed): Computed {
-    const seen = observer && output instanceof SymbolicTensor ? observer(this, output) : output;
+    const seen = observed(this, output);
     if (this.activityRegularizer) penalizeActivity(this.#name, this.activityRegularizer, seen);
     return seen;
   }

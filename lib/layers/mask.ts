@@ -1,8 +1,11 @@
 // Masks: which time steps of a value count. They travel with values, from the layer that makes them to those that use them.
-import { DownhillError } from '../errors.js';
+import { DownhillError, show } from '../errors.js';
 import * as ops from '../graph/ops.js';
 import type { Result } from '../graph/signatures.js';
-import { type Shape, sameShape } from '../tensor/shape.js';
+import { SymbolicTensor } from '../graph/symbolic.js';
+import { type Shape, sameShape, shapeText } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+import { floats } from './floats.js';
 import type { OneOrMore } from './output.js';
 
 /** 0 for steps that do not count, [n, steps]; null: all do. */
@@ -20,9 +23,9 @@ export function setMask(value: Result, mask: Mask | undefined): void {
   if (mask && !masks.has(value)) masks.set(value, mask);
 }
 
-/** The same values with this mask. */
-export function withMask(value: Result, mask: Mask): Result {
-  return mask ? copyWith(value, mask) : value;
+/** The same values with this mask or none; undefined: with the one that they have. */
+export function withMask(value: Result, mask: Mask | undefined): Result {
+  return mask === undefined || (mask === null && !masks.has(value)) ? value : copyWith(value, mask);
 }
 
 /** The same values as a value of its own, with this mask or none. */
@@ -37,6 +40,34 @@ export function masksOf(given: OneOrMore<Mask> | undefined): readonly Mask[] {
   return Array.isArray(given) ? (given as readonly Mask[]) : [(given as Mask | undefined) ?? null];
 }
 
+const isMask = (value: unknown) => value === null || value instanceof SymbolicTensor || value instanceof Tensor;
+
+/**
+ * The masks that a call was given, by input; undefined where it leaves that to the input. null alone is for all of them.
+ *
+ * @throws INVALID_ARGUMENT for what is no mask, SHAPE_MISMATCH for one that does not speak of its input
+ */
+export function givenMasks(
+  what: string,
+  given: OneOrMore<Mask> | undefined,
+  inputs: readonly { readonly shape: Shape }[],
+): readonly (Mask | undefined)[] {
+  if (given === undefined || given === null) return inputs.map(() => given);
+  const list = (Array.isArray(given) ? given : [given]) as readonly (Mask | undefined)[];
+  if (list.length > inputs.length || list.some((mask) => mask !== undefined && !isMask(mask)))
+    throw new DownhillError(
+      'INVALID_ARGUMENT',
+      `${what}: mask: expected a Tensor [n, steps], null, or a list of one for each of the inputs; received ${show(given)} for ${inputs.length}. Make a Tensor of ` +
+        'values: tensor([[1, 1, 0]]).',
+    );
+  const wrong = list.findIndex((mask, i) => mask && !fits(mask, inputs[i]!.shape));
+  if (wrong < 0) return list;
+  throw new DownhillError(
+    'SHAPE_MISMATCH',
+    `${what}: mask: expected the first axes of its input ${shapeText(inputs[wrong]!.shape)}, mostly [n, steps]; received ${shapeText(list[wrong]!.shape)}.`,
+  );
+}
+
 /** Whether any of a step counts: [n, steps, …] → [n, steps]. */
 export function ofSteps(mask: Mask): Mask {
   if (!mask || mask.shape.length <= 2) return mask;
@@ -48,9 +79,8 @@ export function ofSteps(mask: Mask): Mask {
 
 /** The mask with axes of length 1 behind, up to that rank: float32. */
 export function spread(mask: Result, rank: number): Result {
-  const floats = mask.dtype === 'float32' ? mask : ops.cast(mask, 'float32');
   const missing = rank - mask.shape.length;
-  return missing > 0 ? ops.reshape(floats, [...mask.shape, ...Array<number>(missing).fill(1)]) : floats;
+  return missing > 0 ? ops.reshape(floats(mask), [...mask.shape, ...Array<number>(missing).fill(1)]) : floats(mask);
 }
 
 /** Whether a mask speaks of the first axes of values of this shape. */
@@ -60,9 +90,9 @@ export function fits(mask: Result, shape: Shape): boolean {
 
 /** Throws UNSUPPORTED for a mask among symbolic values of layers. */
 export function noMaskInGraphs(layer: string, mask: OneOrMore<Mask> | undefined): void {
-  if (mask === undefined || mask === null) return;
+  if (mask === undefined) return;
   throw new DownhillError(
     'UNSUPPORTED',
-    `"${layer}": values of a graph of layers bring their masks: make them by layers.masking or layers.embedding({ maskZero: true }), not by apply(x, { mask }).`,
+    `"${layer}": values of a graph of layers bring their masks: make them by layers.masking or layers.embedding({ maskZero: true }), and end them by layers.lambda((x) => x), not by apply(x, { mask }).`,
   );
 }

@@ -5,12 +5,12 @@ import { BatchNormalization, batchNormalization } from './batch-normalization.js
 import { GroupNormalization, groupNormalization } from './group-normalization.js';
 import { LayerNormalization, layerNormalization } from './layer-normalization.js';
 import { Normalization, normalization } from './normalization.js';
-import { Prelu, prelu } from './prelu.js';
-import { Elu, elu, LeakyRelu, leakyRelu, Relu, relu } from './relu.js';
+import { Prelu, prelu } from './activation/prelu.js';
+import { Elu, elu, LeakyRelu, leakyRelu, Relu, relu } from './activation/relu.js';
 import { Rescaling, rescaling } from './rescaling.js';
 import { RmsNormalization, rmsNormalization } from './rms-normalization.js';
-import { Softmax, softmax } from './softmax.js';
-import * as spatial from './spatial-dropout.js';
+import { Softmax, softmax } from './activation/softmax.js';
+import * as spatial from './regularization/spatial-dropout.js';
 import { UnitNormalization, unitNormalization } from './unit-normalization.js';
 
 export const normalizationEntries: Readonly<Record<string, Entry>> = {

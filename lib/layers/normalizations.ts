@@ -16,7 +16,7 @@ export {
   layerNormalization,
 } from './layer-normalization.js';
 export { Normalization, type NormalizationOptions, normalization } from './normalization.js';
-export { Prelu, type PreluOptions, prelu } from './prelu.js';
+export { Prelu, type PreluOptions, prelu } from './activation/prelu.js';
 export {
   Elu,
   type EluOptions,
@@ -27,10 +27,10 @@ export {
   Relu,
   type ReluOptions,
   relu,
-} from './relu.js';
+} from './activation/relu.js';
 export { type PerFeature, Rescaling, type RescalingOptions, rescaling } from './rescaling.js';
 export { RmsNormalization, type RmsNormalizationOptions, rmsNormalization } from './rms-normalization.js';
-export { Softmax, type SoftmaxOptions, softmax } from './softmax.js';
+export { Softmax, type SoftmaxOptions, softmax } from './activation/softmax.js';
 export {
   AlphaDropout,
   type AlphaDropoutOptions,
@@ -41,5 +41,5 @@ export {
   type SpatialDropout2dOptions,
   spatialDropout1d,
   spatialDropout2d,
-} from './spatial-dropout.js';
+} from './regularization/spatial-dropout.js';
 export { UnitNormalization, type UnitNormalizationOptions, unitNormalization } from './unit-normalization.js';

@@ -1,7 +1,7 @@
 // The graph of a functional model as plain JSON: its calls in order, and which values are its inputs and outputs.
 import { type Config, isPlain, malformed } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
-import { InputLayer } from '../layers/input.js';
+import { InputLayer } from '../layers/core/input.js';
 import { Layer } from '../layers/layer.js';
 import { connect, type LayerCall, LayerOutput } from '../layers/output.js';
 import { Options } from '../options.js';

@@ -6,7 +6,7 @@ import { DownhillError } from '../errors.js';
 import { SymbolicSparse } from '../graph/sparse.js';
 import type { SymbolicTensor } from '../graph/symbolic.js';
 import type { Value } from '../graph/trace.js';
-import { InputLayer } from '../layers/input.js';
+import { InputLayer } from '../layers/core/input.js';
 import type { CallContext, Computed, Layer } from '../layers/layer.js';
 import { type LayerCall, type LayerOutput, type OneOrMore, shapesOf } from '../layers/output.js';
 import { Options } from '../options.js';

@@ -1,6 +1,6 @@
 // The calls of layers between some symbolic values and others, in an order in which they can be made.
 import { DownhillError } from '../errors.js';
-import { InputLayer } from '../layers/input.js';
+import { InputLayer } from '../layers/core/input.js';
 import type { Layer } from '../layers/layer.js';
 import type { LayerCall, LayerOutput } from '../layers/output.js';
 

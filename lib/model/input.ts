@@ -1,5 +1,5 @@
 // Where a graph of layers begins.
-import { InputLayer, type InputOptions } from '../layers/input.js';
+import { InputLayer, type InputOptions } from '../layers/core/input.js';
 import type { LayerOutput } from '../layers/output.js';
 
 /**

@@ -7,7 +7,7 @@ import { SymbolicSparse } from '../graph/sparse.js';
 import { SymbolicTensor } from '../graph/symbolic.js';
 import type { Trace, Value } from '../graph/trace.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
-import { masksOf, noMaskInGraphs, withMask } from '../layers/mask.js';
+import { givenMasks, noMaskInGraphs, withMask } from '../layers/mask.js';
 import { connect, type LayerOutput, layerOutputs, type OneOrMore } from '../layers/output.js';
 import { placeWeights, type Weight } from '../layers/weight.js';
 import { checkFunction } from '../options.js';
@@ -186,8 +186,8 @@ export abstract class ModelLayer extends Layer {
   override applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
     if (!this.built) this.build(inputs[0].shape.slice(1));
     const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
-    const masks = masksOf(context.mask);
-    const masked = inputs.map((input, i) => withMask(input, masks[i] ?? null));
+    const masks = givenMasks(`model "${this.name}"`, context.mask, inputs);
+    const masked = inputs.map((input, i) => withMask(input, masks[i]));
     return this.asRegion(symbolic?.trace, () => this.run(masked, { training: context.training }));
   }
 

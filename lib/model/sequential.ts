@@ -4,7 +4,7 @@ import { serialize } from '../config/registry.js';
 import type { Config } from '../config/values.js';
 import { DownhillError, show } from '../errors.js';
 import { SymbolicSparse } from '../graph/sparse.js';
-import { InputLayer } from '../layers/input.js';
+import { InputLayer } from '../layers/core/input.js';
 import { type CallContext, type Computed, Layer } from '../layers/layer.js';
 import { connect, type LayerOutput, type OneOrMore, shapesOf } from '../layers/output.js';
 import { checkShape, Options } from '../options.js';

@@ -1,10 +1,10 @@
 // The hidden units of a dense layer, and where they are inputs.
 import { DownhillError, show } from '../errors.js';
-import { Activation } from '../layers/activation.js';
-import { Dense } from '../layers/dense.js';
-import { Dropout } from '../layers/dropout.js';
-import { Flatten } from '../layers/flatten.js';
-import { GaussianDropout, GaussianNoise } from '../layers/gaussian.js';
+import { Activation } from '../layers/activation/activation.js';
+import { Dense } from '../layers/core/dense.js';
+import { Dropout } from '../layers/regularization/dropout.js';
+import { Flatten } from '../layers/reshaping/flatten.js';
+import { GaussianDropout, GaussianNoise } from '../layers/regularization/gaussian.js';
 import type { Model } from '../model/model.js';
 import { Sequential } from '../model/sequential.js';
 

@@ -1,5 +1,5 @@
 // CIFAR-10's binary files, made small.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -83,6 +83,16 @@ const bad: [title: string, changes: Record<string, Buffer | null>, message: RegE
 test.each(bad)('a file that is %s', async (_, changes, message) => {
   await write(changes);
   await fails('FILE_ERROR', message, () => data.cifar10({ directory: folder }));
+});
+
+test('folders that are taken for the right one', async () => {
+  const load = (directory: string) => data.cifar10({ directory });
+  await fails('FILE_ERROR', /data_batch_1\.bin is missing.*six files/, () => load(folder));
+  await fails('FILE_ERROR', /none: the folder is missing.*six files/, () => load(join(folder, 'none')));
+  await writeFile(join(folder, 'data_batch_1'), '');
+  await fails('FILE_ERROR', /Python version.*data_batch_1\.bin/, () => load(folder));
+  await mkdir(join(folder, 'cifar-10-batches-bin'));
+  await fails('FILE_ERROR', /in its folder cifar-10-batches-bin/, () => load(folder));
 });
 
 test('a damaged .gz, a folder that is a file, options', async () => {

@@ -16,7 +16,7 @@ import {
   tensor,
 } from 'downhill';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { Dense } from '../../lib/layers/dense.js';
+import { Dense } from '../../lib/layers/core/dense.js';
 import { randomState } from '../../lib/random.js';
 import { classifier, close, fails, quadrants, randomArray } from '../support.js';
 import { goHome, testDevices } from '../support-devices.js';

@@ -76,11 +76,11 @@ test('whitened rows have mean 0 and variance λ / (λ + ε) along each direction
   expect(r).toBeCloseTo((c * (a + epsilon) - b * b) / determinant, 3);
 });
 
-test('texts as numbers of words: padded in front, cut behind, unknown words are 1', () => {
+test('texts as numbers of words: padded and cut behind, unknown words are 1', () => {
   const words = data.bagOfWords(['one two two three three three'], { vocabulary: 2 });
   expect(words.vocabulary).toEqual(['three', 'two']);
   const rows = tokens(words, ['two one', 'three three two two one', ''], 4);
-  expect([...rows]).toEqual([0, 0, 3, 1, 2, 2, 3, 3, 0, 0, 0, 0]);
+  expect([...rows]).toEqual([3, 1, 0, 0, 2, 2, 3, 3, 0, 0, 0, 0]);
 });
 
 test('the Adam paper’s convolutional network, with dropout and without', async () => {

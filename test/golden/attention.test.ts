@@ -1,7 +1,8 @@
-import { grad, input, layers, model, ops, optimizers, setDevice, type Tensor, tensor } from 'downhill';
+import { grad, input, layers, model, ops, setDevice, type Tensor, tensor } from 'downhill';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goHome, testDevices } from '../support-devices.js';
 import { expectClose, flat, read, type Values } from './golden.js';
+import { expectGradients } from './layer-runs.js';
 
 interface KerasCase {
   layer: 'multiHeadAttention' | 'attention' | 'additiveAttention';
@@ -76,16 +77,7 @@ describe.each(testDevices)('attention beside Keras and PyTorch, on %s', (device)
           relative: 1e-4,
           absolute: 5e-5,
         });
-      if (row.weights.length === 0) return;
-      // A step of rate 1 subtracts the gradient.
-      net.compile({ optimizer: optimizers.sgd({ learningRate: 1 }), loss: (t, p) => ops.sum(ops.mul(t, p)) });
-      await net.trainOnBatch(mask ? [...xs, mask] : xs, factors);
-      for (const [i, weight] of net.getWeights().entries()) {
-        const after = await weight.data();
-        const gradient = flat(row.weights[i]!).map((before, j) => before - after[j]!);
-        const wanted = flat(row.gradients[i]!);
-        expectClose(gradient, wanted, `gradient of ${row.paths[i]}`, { relative: 1e-4, absolute: 2e-5 });
-      }
+      await expectGradients(net, mask ? [...xs, mask] : xs, factors, row, row.paths);
     },
   );
 

@@ -5,6 +5,7 @@ import {
   callbacks,
   type FitOptions,
   layers,
+  loadModel,
   losses,
   type Model,
   ops,
@@ -107,6 +108,23 @@ test('a failing batch leaves variables that the loss assigns to as they were', a
   await fails('NON_FINITE', /./, () => made.fit(x, broken(111), options));
   expect((await saved(made)).training).toMatchObject({ stage: 'batches' });
   expect(counter.dataSync()[0] - optimizer.iterations).toBe(validated);
+});
+
+test('a file without the seed of a layer that draws', async () => {
+  const first = net();
+  await first.fit(x, y, { ...options, epochs: 1 });
+  const { path } = await saved(first);
+  const bytes = readFileSync(path);
+  const at = bytes.indexOf('\\"seeds\\":{\\"dropout');
+  expect(at).toBeGreaterThan(0);
+  bytes[at + 2] = 0x58;
+  await binding.fileWrite(path, bytes.subarray(0, -8), [], true);
+  const second = net('adam', 9);
+  const before = stateOf(second);
+  const fitting = second.fit(x, y, { ...options, resume: path });
+  await fails('UNSUPPORTED', /has no seed for "dropout", .*loadModel/, () => fitting);
+  expect(stateOf(second)).toEqual(before);
+  expect((await loadModel(path)).compiled!.optimizer.iterations).toBe(first.compiled!.optimizer.iterations);
 });
 
 describe('states of callbacks that cannot be', () => {

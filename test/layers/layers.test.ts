@@ -1,5 +1,5 @@
 // The layers without weights, and what all layers share.
-import { layers, seed, sequential, tensor } from 'downhill';
+import { type DType, layers, seed, sequential, type Tensor, tensor } from 'downhill';
 import { expect, test } from 'vitest';
 import { close, throwsAtOnce } from '../support.js';
 
@@ -68,6 +68,70 @@ test('dropout: rates 0 and 1, and the seed', () => {
   expect(first(0.5)).not.toEqual(a);
   throwsAtOnce('OUT_OF_RANGE', /rate must be .* at most 1; received 1\.5/, () => layers.dropout({ rate: 1.5 }));
   throwsAtOnce('INVALID_ARGUMENT', /needs the option "rate"/, () => layers.dropout({} as never));
+});
+
+test('of integers a layer gives the dtype that it declares, trained or not', () => {
+  const rate = { rate: 0.5 };
+  const units = { units: 2 };
+  const sequences: [layers.Layer, DType?][] = [
+    [layers.masking(), 'int32'],
+    [layers.flatten(), 'int32'],
+    [layers.reshape({ targetShape: [6] }), 'int32'],
+    [layers.permute({ dims: [2, 1] }), 'int32'],
+    [layers.concatenate(), 'int32'],
+    [layers.add(), 'int32'],
+    [layers.globalMaxPooling1d(), 'int32'],
+    [layers.timeDistributed(layers.activation('relu'))],
+    [layers.dropout(rate)],
+    [layers.dropout({ rate: 1 })],
+    [layers.spatialDropout1d(rate)],
+    [layers.alphaDropout(rate)],
+    [layers.gaussianNoise({ stddev: 0.5 })],
+    [layers.gaussianDropout(rate)],
+    [layers.relu()],
+    [layers.relu({ maxValue: 2 })],
+    [layers.leakyRelu()],
+    [layers.prelu()],
+    [layers.softmax()],
+    [layers.dense(units)],
+    [layers.gru(units)],
+    [layers.attention()],
+    [layers.conv1d({ filters: 1, kernelSize: 1 })],
+    [layers.maxPooling1d()],
+    [layers.globalAveragePooling1d()],
+    [layers.batchNormalization()],
+    [layers.unitNormalization()],
+    [layers.rescaling({ scale: 2 })],
+    [layers.positionEmbedding({ sequenceLength: 2 })],
+  ];
+  const images: [layers.Layer, DType?][] = [
+    [layers.upSampling2d(), 'int32'],
+    [layers.upSampling2d({ interpolation: 'bilinear' })],
+    [layers.zeroPadding2d(), 'int32'],
+    [layers.cropping2d(), 'int32'],
+    [layers.globalMaxPooling2d(), 'int32'],
+    [layers.averagePooling2d({ poolSize: 1 })],
+  ];
+  for (const [list, shape] of [
+    [sequences, [2, 3]],
+    [images, [1, 2, 3]],
+  ] as const)
+    for (const [layer, wanted = 'float32'] of list) {
+      const x = tensor([1, 0, 2, -3, 0, 0], [1, ...shape], 'int32');
+      const several = layer.severalInputs;
+      expect(layer.computeOutputDtype(['int32'], several ? [shape] : shape), layer.type).toBe(wanted);
+      for (const training of [false, true])
+        expect((layer.apply(several ? [x] : x, { training }) as Tensor).dtype, layer.type).toBe(wanted);
+    }
+});
+
+test('a list where one axis is allowed', () => {
+  throwsAtOnce('INVALID_ARGUMENT', /from the end with −1; received \[1, 2\]\.$/, () =>
+    layers.batchNormalization({ axis: [1, 2] as never }),
+  );
+  throwsAtOnce('INVALID_ARGUMENT', /−1, or a list of different ones; received \[1, 1\]\.$/, () =>
+    layers.softmax({ axis: [1, 1] }),
+  );
 });
 
 test('input states shape and dtype', () => {

@@ -22,7 +22,7 @@ import {
 import { afterAll, describe, expect, it } from 'vitest';
 import { maskOf } from '../../lib/layers/mask.js';
 import { goHome } from '../support-devices.js';
-import { randomArray } from '../support.js';
+import { randomArray, throwsAtOnce } from '../support.js';
 
 afterAll(goHome);
 
@@ -93,6 +93,59 @@ describe('layers of one’s own', () => {
       expect.objectContaining({ code: 'UNSUPPORTED' }) as Error,
     );
   });
+});
+
+it('mask: null counts every step, whatever the input brings', () => {
+  const x = masked();
+  const pool = layers.globalAveragePooling1d();
+  const whole = numbers(pool.apply(ops.mul(x, 1)));
+  expect(numbers(pool.apply(x))).not.toEqual(whole);
+  expect(numbers(pool.apply(x, { mask: null }))).toEqual(whole);
+  const through = layers.dropout({ rate: 0.5 });
+  expect(numbers(pool.apply(through.apply(x, { mask: null }) as Tensor))).toEqual(whole);
+  const net = sequential([layers.dropout({ rate: 0.5, inputShape: [4, 3] }), layers.globalAveragePooling1d()]);
+  expect(numbers(net.apply(x, { mask: null }))).toEqual(whole);
+  expect(numbers(net.apply(x))).not.toEqual(whole);
+  for (const layer of [layers.gru({ units: 2 }), layers.bidirectional({ layer: layers.gru({ units: 2 }) })]) {
+    expect(numbers(layer.apply(x, { mask: null }))).toEqual(numbers(layer.apply(ops.mul(x, 1))));
+    expect(numbers(layer.apply(x, { mask: null }))).not.toEqual(numbers(layer.apply(x)));
+  }
+  const sum = layers.add();
+  expect(maskOf(sum.apply([x, x]))).not.toBe(null);
+  for (const mask of [null, [null], [null, maskOf(x)]]) expect(maskOf(sum.apply([x, x], { mask }))).toBe(null);
+  expect(numbers(maskOf(x))).toEqual(counts);
+  expect(() => pool.apply(input({ shape: [4, 3] }), { mask: null })).toThrowError(
+    expect.objectContaining({ code: 'UNSUPPORTED', message: expect.stringContaining('layers.lambda') }) as Error,
+  );
+});
+
+it('LastStep of docs/masking.md gives the last step that counts', () => {
+  class LastStep extends layers.Layer {
+    override readonly type = 'LastStep';
+    override computeOutputShape([, features]: layers.OneOrMore<readonly number[]>) {
+      return [features as number];
+    }
+    override call(given: layers.OneOrMore<layers.Computed>, { mask: masks }: layers.CallContext) {
+      const [x, mask] = [given as layers.Computed, masks as layers.Mask];
+      const [n, steps, features] = x.shape as [number, number, number];
+      if (!mask) return ops.reshape(ops.slice(x, [0, steps - 1, 0], [-1, 1, -1]), [n, features]);
+      const places = Float32Array.from({ length: steps }, (_, t) => t + 1);
+      const last = ops.argmax(ops.mul(mask, places), 1); // [n]
+      const picked = ops.reshape(ops.oneHot(last, steps), [n, steps, 1]);
+      return ops.sum(ops.mul(x, picked), 1);
+    }
+  }
+  const layer = new LastStep('last_step');
+  const x = masked();
+  const rows = numbers(x);
+  const step = (row: number, t: number) => rows.slice((4 * row + t) * 3, (4 * row + t + 1) * 3);
+  expect(numbers(layer.apply(x))).toEqual([...step(0, 1), ...step(1, 3)]);
+  expect(numbers(layer.apply(x, { mask: null }))).toEqual([...step(0, 3), ...step(1, 3)]);
+  const mask = tensor([1, 0, 0, 0, 1, 0, 1, 0], [2, 4], 'int32');
+  expect(numbers(layer.apply(x, { mask }))).toEqual([...step(0, 0), ...step(1, 2)]);
+  const net = sequential([table(), new LastStep('last_step')]);
+  net.build([4]);
+  expect((net.apply(words) as Tensor).shape).toEqual([2, 3]);
 });
 
 it('masks pass models that are layers', async () => {
@@ -249,6 +302,38 @@ it('initial states are what the steps before would have left', async () => {
   }
 });
 
+it('initial states as nested arrays, and those with too few rows', () => {
+  const x = tensor(randomArray(24, 4), [2, 4, 3]);
+  const rows = [
+    [0.1, 0.2],
+    [0.3, 0.4],
+  ]; // prettier-ignore
+  const gru = layers.gru({ units: 2 });
+  expect(numbers(gru.apply(x, { initialState: rows }))).toEqual(numbers(gru.apply([x, tensor(rows)])));
+  const lstm = layers.lstm({ units: 2 });
+  const state = tensor(rows);
+  expect(numbers(lstm.apply(x, { initialState: [rows, rows] }))).toEqual(numbers(lstm.apply([x, state, state])));
+  const single = tensor([rows[0]!]);
+  for (const layer of [
+    layers.gru({ units: 2 }),
+    layers.gru({ units: 2, resetAfter: false }),
+    layers.simpleRNN({ units: 2, recurrentDropout: 0.5 }),
+    layers.bidirectional({ layer: layers.simpleRNN({ units: 1, activation: 'relu' }) }),
+  ])
+    throwsAtOnce(
+      'SHAPE_MISMATCH',
+      /expects initial states with a row for each of the 2 sequences; received \[1, \d\]/,
+      () =>
+        layer.apply(x, {
+          initialState: layer.type === 'Bidirectional' ? [tensor([[1]]), tensor([[1]])] : single,
+          training: true,
+        }),
+    );
+  throwsAtOnce('SHAPE_MISMATCH', /one initial state, \[n, 2\]; received \[n, 4, 3\] and \[n, 3\]/, () =>
+    gru.apply(x, { initialState: tensor([[1, 2, 3]]) }),
+  );
+});
+
 it('a bidirectional layer begins each direction with states of its own', () => {
   const both = layers.bidirectional({ layer: layers.lstm({ units: 2 }) });
   const x = tensor(randomArray(12, 4), [1, 4, 3]);
@@ -318,6 +403,22 @@ describe('errors', () => {
     [
       'a mask that does not fit',
       () => two().apply(ops.broadcastTo(1, [1, 3, 2]), { mask: tensor([[1, 1]]) }),
+      'SHAPE_MISMATCH',
+    ],
+    [
+      'a mask as nested arrays',
+      () => two().apply(ops.broadcastTo(1, [1, 3, 2]), { mask: [[1, 1, 0]] as never }),
+      'INVALID_ARGUMENT',
+    ],
+    [
+      'a mask too many',
+      () => two().apply(ops.broadcastTo(1, [1, 3, 2]), { mask: [null, tensor([[1, 1, 0]])] }),
+      'INVALID_ARGUMENT',
+    ],
+    [
+      'one mask for several rows, without the op',
+      () =>
+        layers.gru({ units: 2, resetAfter: false }).apply(ops.broadcastTo(1, [2, 3, 2]), { mask: tensor([[1, 1, 0]]) }),
       'SHAPE_MISMATCH',
     ],
     ['no layer for steps', () => layers.timeDistributed({ layer: 'dense' as never }), 'INVALID_ARGUMENT'],

@@ -254,6 +254,59 @@ describe('the plan', () => {
     expect(deep(n, { memoryLimit: total }).memory({ batchSize }).recomputed).toBe(0);
   });
 
+  /** Two dense layers, and where `recompute` is said: of both, of their block, of the model. */
+  function nested(
+    layer: boolean,
+    block: boolean,
+    own: boolean,
+    step?: (net: Model, x: SymbolicTensor) => SymbolicTensor,
+  ) {
+    const dense = () => layers.dense({ units: 32, activation: 'gelu', recompute: layer });
+    const inner = sequential([layers.input({ shape: [32] }), dense(), dense()], { recompute: block, name: 'block' });
+    const net = sequential([layers.dense({ units: 32, inputShape: [32] }), inner, layers.dense({ units: 1 })], {
+      recompute: own,
+    });
+    const trainStep = ({ x, y }: Record<'x' | 'y', SymbolicTensor>) => ops.mean(ops.square(ops.sub(step!(net, x), y)));
+    net.compile({ optimizer: 'sgd', ...(step ? { trainStep } : { loss: 'meanSquaredError' }) } as never);
+    return net.memory({ batchSize });
+  }
+
+  it('asks the blocks, not the layers in them, nor the model that is trained', () => {
+    const plain = nested(false, false, false);
+    expect(plain.recomputed).toBe(0);
+    expect(nested(false, false, true)).toEqual(plain);
+    const block = nested(false, true, false);
+    expect(block.recomputed).toBeGreaterThan(0);
+    expect(nested(true, true, false)).toEqual(block);
+    expect(nested(true, true, true)).toEqual(block);
+    expect(nested(true, false, false)).not.toEqual(block); // each alone keeps what lies between the two
+  });
+
+  it('asks the model that a trainStep applies', () => {
+    const step = (net: Model, x: SymbolicTensor) => net.apply(x, { training: true });
+    const plain = nested(false, false, false, step);
+    expect(plain.recomputed).toBe(0);
+    const whole = nested(false, false, true, step);
+    expect(whole.recomputed).toBeGreaterThan(nested(false, true, false, step).recomputed);
+    expect(nested(true, true, true, step)).toEqual(whole);
+  });
+
+  it('keeps what two calls on the same value make once', () => {
+    const productsAgain = (scale: number) => {
+      const net = deep(2);
+      const model = sequential([net], { recompute: true });
+      const trainStep = ({ x, y }: Record<'x' | 'y', SymbolicTensor>) => {
+        const slope = grad((from: SymbolicTensor) => ops.sum(model.apply(from)))(scale === 1 ? x : ops.mul(x, scale));
+        return ops.add(ops.mean(ops.square(ops.sub(model.apply(x), y))), ops.mean(ops.square(slope as SymbolicTensor)));
+      };
+      model.compile({ optimizer: 'sgd', trainStep } as never);
+      const steps = model.program('train').describe().split('\n');
+      return steps.filter((line) => line.includes('matmul') && line.includes('again')).length;
+    };
+    expect(productsAgain(0.5)).toBeGreaterThan(2);
+    expect(productsAgain(1)).toBe(0);
+  });
+
   it('marks what is computed again, late', () => {
     const net = deep(4, { recompute: true });
     const steps = net.program('train').describe().split('\n');

@@ -1,10 +1,14 @@
 // Charts of Observable Plot as SVG files, without a browser.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 
 export { Plot };
+
+/** Where scripts draw unless `--out FOLDER` says otherwise. */
+export const pictures = fileURLToPath(new URL('../pictures', import.meta.url));
 
 /** The names of lines, in their colours, in the top right corner. */
 export function legend(titles: readonly string[]): Plot.Markish[] {
