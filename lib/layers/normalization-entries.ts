@@ -1,17 +1,17 @@
 // How configs name normalizations, activations with parameters and dropout of channels.
 import type { Entry } from '../config/registry.js';
-import { affineNested } from './affine.js';
-import { BatchNormalization, batchNormalization } from './batch-normalization.js';
-import { GroupNormalization, groupNormalization } from './group-normalization.js';
-import { LayerNormalization, layerNormalization } from './layer-normalization.js';
-import { Normalization, normalization } from './normalization.js';
+import { affineNested } from './normalization/affine.js';
+import { BatchNormalization, batchNormalization } from './normalization/batch-normalization.js';
+import { GroupNormalization, groupNormalization } from './normalization/group-normalization.js';
+import { LayerNormalization, layerNormalization } from './normalization/layer-normalization.js';
+import { Normalization, normalization } from './normalization/normalization.js';
 import { Prelu, prelu } from './activation/prelu.js';
 import { Elu, elu, LeakyRelu, leakyRelu, Relu, relu } from './activation/relu.js';
-import { Rescaling, rescaling } from './rescaling.js';
-import { RmsNormalization, rmsNormalization } from './rms-normalization.js';
+import { Rescaling, rescaling } from './normalization/rescaling.js';
+import { RmsNormalization, rmsNormalization } from './normalization/rms-normalization.js';
 import { Softmax, softmax } from './activation/softmax.js';
 import * as spatial from './regularization/spatial-dropout.js';
-import { UnitNormalization, unitNormalization } from './unit-normalization.js';
+import { UnitNormalization, unitNormalization } from './normalization/unit-normalization.js';
 
 export const normalizationEntries: Readonly<Record<string, Entry>> = {
   AlphaDropout: { type: spatial.AlphaDropout, make: spatial.alphaDropout },

@@ -1,21 +1,21 @@
 // Normalizations, activations with parameters, dropout of channels.
-export type { AffineOptions } from './affine.js';
+export type { AffineOptions } from './normalization/affine.js';
 export {
   BatchNormalization,
   type BatchNormalizationOptions,
   batchNormalization,
-} from './batch-normalization.js';
+} from './normalization/batch-normalization.js';
 export {
   GroupNormalization,
   type GroupNormalizationOptions,
   groupNormalization,
-} from './group-normalization.js';
+} from './normalization/group-normalization.js';
 export {
   LayerNormalization,
   type LayerNormalizationOptions,
   layerNormalization,
-} from './layer-normalization.js';
-export { Normalization, type NormalizationOptions, normalization } from './normalization.js';
+} from './normalization/layer-normalization.js';
+export { Normalization, type NormalizationOptions, normalization } from './normalization/normalization.js';
 export { Prelu, type PreluOptions, prelu } from './activation/prelu.js';
 export {
   Elu,
@@ -28,8 +28,8 @@ export {
   type ReluOptions,
   relu,
 } from './activation/relu.js';
-export { type PerFeature, Rescaling, type RescalingOptions, rescaling } from './rescaling.js';
-export { RmsNormalization, type RmsNormalizationOptions, rmsNormalization } from './rms-normalization.js';
+export { type PerFeature, Rescaling, type RescalingOptions, rescaling } from './normalization/rescaling.js';
+export { RmsNormalization, type RmsNormalizationOptions, rmsNormalization } from './normalization/rms-normalization.js';
 export { Softmax, type SoftmaxOptions, softmax } from './activation/softmax.js';
 export {
   AlphaDropout,
@@ -42,4 +42,8 @@ export {
   spatialDropout1d,
   spatialDropout2d,
 } from './regularization/spatial-dropout.js';
-export { UnitNormalization, type UnitNormalizationOptions, unitNormalization } from './unit-normalization.js';
+export {
+  UnitNormalization,
+  type UnitNormalizationOptions,
+  unitNormalization,
+} from './normalization/unit-normalization.js';

@@ -1,15 +1,15 @@
 // What normalized values are multiplied with and what is added to them: gamma and beta, learned, along some axes.
-import type { Config } from '../config/values.js';
-import type { ConstraintLike } from '../constraints/resolve.js';
-import * as ops from '../graph/ops.js';
-import type { InitializerLike } from '../initializers/index.js';
-import type { Options } from '../options.js';
-import type { RegularizerLike } from '../regularizers/resolve.js';
-import { type Shape, sameShape } from '../tensor/shape.js';
-import { AxisLayer } from './axis-layer.js';
-import { type Computed, type LayerOptions, layerOptions } from './layer.js';
-import type { Weight } from './weight.js';
-import { WeightOptions } from './weight-options.js';
+import type { Config } from '../../config/values.js';
+import type { ConstraintLike } from '../../constraints/resolve.js';
+import * as ops from '../../graph/ops.js';
+import type { InitializerLike } from '../../initializers/index.js';
+import type { Options } from '../../options.js';
+import type { RegularizerLike } from '../../regularizers/resolve.js';
+import { type Shape, sameShape } from '../../tensor/shape.js';
+import { AxisLayer } from '../axis-layer.js';
+import { type Computed, type LayerOptions, layerOptions } from '../layer.js';
+import type { Weight } from '../weight.js';
+import { WeightOptions } from '../weight-options.js';
 
 export interface AffineOptions extends LayerOptions {
   /** Added to the denominator's square. */

@@ -1,7 +1,7 @@
 // Mean and variance over some axes, and the distance from the mean that both share.
-import { kEpsilon } from '../epsilon.js';
-import * as ops from '../graph/ops.js';
-import type { Computed } from './layer.js';
+import { kEpsilon } from '../../epsilon.js';
+import * as ops from '../../graph/ops.js';
+import type { Computed } from '../layer.js';
 
 export interface Moments {
   /** Axes kept with length 1. */

@@ -1,7 +1,7 @@
 // Layers that work over the last axes of a batch in one op: these become one, a row.
-import * as ops from '../graph/ops.js';
-import type { Computed } from './layer.js';
-import type { Weight } from './weight.js';
+import * as ops from '../../graph/ops.js';
+import type { Computed } from '../layer.js';
+import type { Weight } from '../weight.js';
 
 /** Whether ascending axes are the last ones of this rank. */
 export function areLast(axes: readonly number[], rank: number): boolean {

@@ -1,15 +1,15 @@
 // Batch normalization, with the moving statistics that inference uses.
-import { serialize } from '../config/registry.js';
-import type { Config } from '../config/values.js';
-import * as ops from '../graph/ops.js';
-import { type Initializer, type InitializerLike, resolveInitializer } from '../initializers/index.js';
-import type { Shape } from '../tensor/shape.js';
+import { serialize } from '../../config/registry.js';
+import type { Config } from '../../config/values.js';
+import * as ops from '../../graph/ops.js';
+import { type Initializer, type InitializerLike, resolveInitializer } from '../../initializers/index.js';
+import type { Shape } from '../../tensor/shape.js';
 import { AffineLayer, type AffineOptions, affineOptions } from './affine.js';
-import { onAxes, otherAxes } from './axes.js';
-import type { CallContext, Computed } from './layer.js';
-import { masksOf, spread } from './mask.js';
+import { onAxes, otherAxes } from '../axes.js';
+import type { CallContext, Computed } from '../layer.js';
+import { masksOf, spread } from '../mask.js';
 import { momentsOf } from './moments.js';
-import type { Weight } from './weight.js';
+import type { Weight } from '../weight.js';
 
 export interface BatchNormalizationOptions extends AffineOptions {
   /** The axis that keeps its statistics apart, of a batch [n, …]: that of the features or channels; −1 by default. */

@@ -1,10 +1,10 @@
 // Inputs times a factor, plus an offset.
-import type { Config } from '../config/values.js';
-import { DownhillError, show } from '../errors.js';
-import * as ops from '../graph/ops.js';
-import { checkNumber } from '../options.js';
-import type { Shape } from '../tensor/shape.js';
-import { type Computed, Layer, type LayerOptions, layerOptions } from './layer.js';
+import type { Config } from '../../config/values.js';
+import { DownhillError, show } from '../../errors.js';
+import * as ops from '../../graph/ops.js';
+import { checkNumber } from '../../options.js';
+import type { Shape } from '../../tensor/shape.js';
+import { type Computed, Layer, type LayerOptions, layerOptions } from '../layer.js';
 
 /** One number, or one for each feature of the last axis. */
 export type PerFeature = number | readonly number[];

@@ -1,10 +1,10 @@
 // Group normalization: the channels of each example in groups.
-import type { Config } from '../config/values.js';
-import { DownhillError } from '../errors.js';
-import * as ops from '../graph/ops.js';
-import type { Shape } from '../tensor/shape.js';
+import type { Config } from '../../config/values.js';
+import { DownhillError } from '../../errors.js';
+import * as ops from '../../graph/ops.js';
+import type { Shape } from '../../tensor/shape.js';
 import { AffineLayer, type AffineOptions, affineOptions } from './affine.js';
-import type { Computed } from './layer.js';
+import type { Computed } from '../layer.js';
 import { momentsOf } from './moments.js';
 
 export interface GroupNormalizationOptions extends AffineOptions {

@@ -1,7 +1,7 @@
 // Examples of unit length.
-import { direction } from '../graph/direction.js';
-import { AxisLayer } from './axis-layer.js';
-import { type Computed, type LayerOptions, layerOptions } from './layer.js';
+import { direction } from '../../graph/direction.js';
+import { AxisLayer } from '../axis-layer.js';
+import { type Computed, type LayerOptions, layerOptions } from '../layer.js';
 
 /** Shorter lengths count as that, as in Keras. */
 const kLeast = 1e-12;

@@ -1,13 +1,13 @@
 // Normalization by the root of the mean square, and to unit length.
-import type { Config } from '../config/values.js';
-import * as ops from '../graph/ops.js';
-import { resolveInitializer } from '../initializers/index.js';
-import { type Shape, sameShape } from '../tensor/shape.js';
-import { onAxes } from './axes.js';
-import { AxisLayer } from './axis-layer.js';
+import type { Config } from '../../config/values.js';
+import * as ops from '../../graph/ops.js';
+import { resolveInitializer } from '../../initializers/index.js';
+import { type Shape, sameShape } from '../../tensor/shape.js';
+import { onAxes } from '../axes.js';
+import { AxisLayer } from '../axis-layer.js';
 import { areLast, onRows } from './last-axes.js';
-import { type Computed, type LayerOptions, layerOptions } from './layer.js';
-import type { Weight } from './weight.js';
+import { type Computed, type LayerOptions, layerOptions } from '../layer.js';
+import type { Weight } from '../weight.js';
 
 export interface RmsNormalizationOptions extends LayerOptions {
   /** The axis or axes, of a batch [n, …], that the mean is taken over; −1 by default. */

@@ -1,17 +1,17 @@
 // Inputs shifted and scaled to mean 0 and variance 1, by what the data are, not by learning.
-import type { Config } from '../config/values.js';
-import { DownhillError } from '../errors.js';
-import { kEpsilon } from '../epsilon.js';
-import * as ops from '../graph/ops.js';
-import { resolveInitializer } from '../initializers/index.js';
-import type { Options } from '../options.js';
-import { type TensorLike, toSource } from '../tensor/convert.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
-import { onAxes } from './axes.js';
-import { AxisLayer } from './axis-layer.js';
-import { type Computed, type LayerOptions, layerOptions } from './layer.js';
+import type { Config } from '../../config/values.js';
+import { DownhillError } from '../../errors.js';
+import { kEpsilon } from '../../epsilon.js';
+import * as ops from '../../graph/ops.js';
+import { resolveInitializer } from '../../initializers/index.js';
+import type { Options } from '../../options.js';
+import { type TensorLike, toSource } from '../../tensor/convert.js';
+import { type Shape, sizeOf } from '../../tensor/shape.js';
+import { onAxes } from '../axes.js';
+import { AxisLayer } from '../axis-layer.js';
+import { type Computed, type LayerOptions, layerOptions } from '../layer.js';
 import { checkPerFeature, type PerFeature } from './rescaling.js';
-import type { Weight } from './weight.js';
+import type { Weight } from '../weight.js';
 
 export interface NormalizationOptions extends LayerOptions {
   /** The axis or axes, of a batch [n, …], whose entries have statistics of their own; −1 by default, null: one mean and variance for all. */

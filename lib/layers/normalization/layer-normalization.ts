@@ -1,9 +1,9 @@
 // Layer normalization: each example by its own statistics.
-import * as ops from '../graph/ops.js';
+import * as ops from '../../graph/ops.js';
 import { AffineLayer, type AffineOptions, affineOptions } from './affine.js';
-import { onAxes } from './axes.js';
+import { onAxes } from '../axes.js';
 import { areLast, onRows } from './last-axes.js';
-import type { Computed } from './layer.js';
+import type { Computed } from '../layer.js';
 import { momentsOf } from './moments.js';
 
 export interface LayerNormalizationOptions extends AffineOptions {
