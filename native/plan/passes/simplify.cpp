@@ -49,25 +49,23 @@ void skip_broadcasts(Ir& ir, Node& node) {
 
 /// Where a relu's result y went through a dropout, the gradient y > 0 ? dropout(d) : 0 needs no random numbers: what
 /// the dropout kept is above 0 in its own result, and nothing else is. So y is not kept for the backward pass either.
-void read_dropped(Ir& ir, Node& node) {
-  const NodeId d = node.inputs[1];
-  if (ir.nodes[d].op != Op::dropout) return;
-  const Attrs attrs = ir.nodes[d].attrs;
-  for (NodeId id = 0; id < static_cast<NodeId>(ir.nodes.size()); ++id) {
-    const Node& forward = ir.nodes[id];
-    if (forward.op != Op::dropout || forward.inputs[0] != node.inputs[0] || !(forward.attrs == attrs)) continue;
-    const DH_ISA::Dropout dropout(static_cast<float>(attrs.number("rate")));
-    const auto storage = std::make_shared<Storage>();
-    storage->bytes = sizeof dropout.scale;
-    storage->buffer = std::make_shared<Buffer>(storage->bytes);
-    std::memcpy(storage->data(), &dropout.scale, sizeof dropout.scale);
-    const NodeId scale = ir.push({Op::constant, {}, {}, Shape(), DType::float32, storage, -1, ""});
-    Node product{Op::mul, {ir.nodes[d].inputs[0], scale}, {}, node.shape, DType::float32, nullptr, -1, node.label};
-    product.unit = node.unit;
-    product.phase = node.phase;
-    node.inputs = {id, ir.push(std::move(product))};
-    return;
-  }
+void read_dropped(Ir& ir, Node& node, const CommonSubexpressions& seen) {
+  const Node& d = ir.nodes[node.inputs[1]];
+  if (d.op != Op::dropout) return;
+  const Attrs& attrs = d.attrs;
+  const Shape& shape = ir.nodes[node.inputs[0]].shape;
+  const NodeId forward = seen.find(ir, {Op::dropout, {node.inputs[0]}, attrs, shape, DType::float32, nullptr, -1, ""});
+  if (forward < 0) return;
+  const DH_ISA::Dropout dropout(static_cast<float>(attrs.number("rate")));
+  const auto storage = std::make_shared<Storage>();
+  storage->bytes = sizeof dropout.scale;
+  storage->buffer = std::make_shared<Buffer>(storage->bytes);
+  std::memcpy(storage->data(), &dropout.scale, sizeof dropout.scale);
+  const NodeId scale = ir.push({Op::constant, {}, {}, Shape(), DType::float32, storage, -1, ""});
+  Node product{Op::mul, {d.inputs[0], scale}, {}, node.shape, DType::float32, nullptr, -1, node.label};
+  product.unit = node.unit;
+  product.phase = node.phase;
+  node.inputs = {forward, ir.push(std::move(product))};
 }
 
 /// A product of rows that is shown in another shape, with the same columns; -1: none.
@@ -135,7 +133,7 @@ NodeId simplify(Ir& ir, Node& node, CommonSubexpressions& seen) {
       add_before_reshape(ir, node, seen);
       return kKeep;
     case Op::reluGrad:
-      read_dropped(ir, node);
+      read_dropped(ir, node, seen);
       return kKeep;
     case Op::matmul:
       fold_transposes(ir, node);
