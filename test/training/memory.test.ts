@@ -84,7 +84,8 @@ it.each(testDevices)('holds no batch of what the step does not read, on %s', asy
   await net.fit(x, unread, { batchSize: rows, epochs: 1, callbacks: [{ onTrainBatchEnd: look }] });
   // A data set lies on the host as a whole; on a device only what is read of it.
   const rowBytes = x.byteLength + (device === 'cpu' ? unread.byteLength : 0);
-  expect(bytes - before - rowBytes).toBeLessThan(memory.total + 131072);
+  const tables = device === 'cpu' ? 0 : 131072; // of the update, logs of a launch, the order of the rows
+  expect(bytes - before - rowBytes).toBeLessThan(memory.total + tables + 16384);
 });
 
 describe('its parts', () => {
