@@ -28,12 +28,17 @@ function wrap(native: Native): Native {
 function wrapAll(addon: NativeBinding): NativeBinding {
   const wrapped: Record<string, Native> = {};
   for (const [name, native] of Object.entries(addon)) if (typeof native === 'function') wrapped[name] = wrap(native);
-  const { programRun } = wrapped as unknown as NativeBinding;
+  const { programRun } = addon;
   const result = wrapped as unknown as NativeBinding;
+  // Ops on concrete values come by here: no arrays of arguments.
   result.programRun = (program, workspace, inputs, step) => {
-    const run = programRun(program, workspace, inputs, step);
-    if (run[0]) run[0] = settle(run[0]);
-    return run;
+    try {
+      const run = programRun(program, workspace, inputs, step);
+      if (run[0]) run[0] = settle(run[0]);
+      return run;
+    } catch (error) {
+      throw fromNative(error);
+    }
   };
   return result;
 }

@@ -4,7 +4,7 @@ import { SparseRows } from '../data/sparse-rows.js';
 import { DownhillError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { copyOf } from '../tensor/make.js';
-import { sizeOf } from '../tensor/shape.js';
+import { elementBytes, sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { type Column, datasetOf, inOrder, inputColumns, targetColumns } from '../training/columns.js';
 import type { Compiled } from '../training/compiled.js';
@@ -117,7 +117,7 @@ function picked(all: NumericArray, width: number, order: ArrayLike<number>, begi
 
 /** A flat float32 vector of zeros. */
 export function zeros(size: number, device: string): Tensor {
-  return new Tensor(binding.arena([size * 4], device)[0], [size], 'float32');
+  return new Tensor(binding.arena([size * elementBytes], device)[0], [size], 'float32');
 }
 
 /** 0 … count − 1 in an order that the seed fixes. */

@@ -7,7 +7,7 @@ import type { ByPort } from '../model/ports.js';
 import type { Model } from '../model/model.js';
 import { type TensorLike, toSource } from '../tensor/convert.js';
 import { copyOf } from '../tensor/make.js';
-import { sameShape, shapeText, sizeOf } from '../tensor/shape.js';
+import { elementBytes, sameShape, shapeText, sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { InputLike, Targets } from '../training/columns.js';
 import type { Batch } from './data.js';
@@ -62,7 +62,7 @@ async function randomDirection(probe: Probe, seed: number, stream: number): Prom
   const weights = await Promise.all(probe.trainedValues().map((tensor) => tensor.data()));
   for (const [i, { shape, size }] of probe.trained.entries()) {
     if (shape.length >= 2) {
-      const [draws] = binding.arena([size * 4]);
+      const [draws] = binding.arena([size * elementBytes]);
       binding.storageRandom(draws, 'normal', 0, 1, seed, stream + 2 * i);
       const direction = binding.storageRead(draws, 'float32');
       scaleFilters(direction as Float32Array, weights[i] as Float32Array, shape[shape.length - 1]);

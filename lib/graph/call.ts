@@ -63,11 +63,9 @@ export function call(
     const lifted = operands.map((operand) => trace.lift(where, operand, dtype));
     return trace.add(op, lifted, attributes);
   }
-  return runOnce(
-    op,
-    operands.map((operand) => concrete(where, operand as TensorLike, dtype)),
-    attributes,
-  );
+  const given: Tensor[] = [];
+  for (const operand of operands) given.push(concrete(where, operand as TensorLike, dtype));
+  return runOnce(op, given, attributes);
 }
 
 function concrete(where: string, operand: TensorLike, dtype: DType): Tensor {

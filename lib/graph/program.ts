@@ -1,7 +1,8 @@
 // A finished trace as a program that runs on concrete values.
-import { binding, type Program, type Storage, type Workspace } from '../binding/index.js';
+import { binding, type DType, type Program, type Storage, type Workspace } from '../binding/index.js';
 import { Options } from '../options.js';
 import { type Profile, type ProfileOptions, profileJob, profileKeys, readProfileOptions } from '../profile/profile.js';
+import type { Shape } from '../tensor/shape.js';
 import { pendingOf, storageOf, Tensor } from '../tensor/tensor.js';
 import { Variable } from '../tensor/variable.js';
 import type { SymbolicTensor } from './symbolic.js';
@@ -12,7 +13,7 @@ export class TracedProgram {
   readonly #variables: readonly Variable[];
   /** In graph order: whether an input is an argument; the others are captured Tensors. */
   readonly #isArgument: readonly boolean[];
-  readonly #outputs: readonly SymbolicTensor[];
+  readonly #outputs: readonly { readonly shape: Shape; readonly dtype: DType }[];
 
   /** targets: parallel to outputs, storages that outputs are written to; such outputs are not returned by run(). */
   constructor(
@@ -25,7 +26,10 @@ export class TracedProgram {
     trace.ended = true;
     this.#variables = [...trace.variables.keys()];
     this.#isArgument = trace.inputs.map((input) => input === null);
-    this.#outputs = outputs.filter((_, i) => !targets[i]);
+    // Frozen, so that a Tensor takes the shape itself.
+    this.#outputs = outputs
+      .filter((_, i) => !targets[i])
+      .map(({ shape, dtype }) => ({ shape: Object.freeze([...shape]), dtype }));
     const nodes = outputs.map((output) => output.node);
     this.#program = binding.compile(trace.graph, nodes, targets, trace.writes, device, 'float32');
   }
@@ -40,11 +44,10 @@ export class TracedProgram {
     step = 0,
   ): { outputs: Tensor[]; done: Promise<void> | null } {
     const inputs = this.#inputs(args, captured);
-    const [done, ...outputs] = binding.programRun(this.#program, this.workspace, inputs, step);
-    return {
-      outputs: outputs.map((storage, i) => new Tensor(storage, this.#outputs[i].shape, this.#outputs[i].dtype, done)),
-      done,
-    };
+    const run = binding.programRun(this.#program, this.workspace, inputs, step);
+    const done = run[0];
+    const outputs = this.#outputs.map(({ shape, dtype }, i) => new Tensor(run[i + 1] as Storage, shape, dtype, done));
+    return { outputs, done };
   }
 
   /** Runs several times with every step timed; nothing is written. Rejects as run() throws, and with UNSUPPORTED. */
@@ -60,7 +63,9 @@ export class TracedProgram {
     for (const variable of this.#variables) storageOf(variable);
     let arg = 0;
     let other = 0;
-    return this.#isArgument.map((isArgument) => inputStorage(isArgument ? args[arg++] : captured[other++]));
+    const inputs: Storage[] = [];
+    for (const isArgument of this.#isArgument) inputs.push(inputStorage(isArgument ? args[arg++] : captured[other++]));
+    return inputs;
   }
 
   describe(): string {

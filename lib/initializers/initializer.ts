@@ -5,11 +5,8 @@ import { DownhillError } from '../errors.js';
 import type { Options } from '../options.js';
 import { checkShape } from '../options.js';
 import { checkSeed, drawKey } from '../random.js';
-import { type Shape, shapeText, sizeOf } from '../tensor/shape.js';
+import { elementBytes, type Shape, shapeText, sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-
-/** Bytes of a float32. */
-const kElement = 4;
 
 /** Makes the values that a weight starts with. */
 export abstract class Initializer {
@@ -27,7 +24,7 @@ export abstract class Initializer {
    */
   sample(shape: Shape): Tensor {
     const checked = checkShape(`${this.name}: shape`, shape);
-    const [storage] = binding.arena([sizeOf(checked) * kElement]);
+    const [storage] = binding.arena([sizeOf(checked) * elementBytes]);
     this.fill(storage, checked);
     return new Tensor(storage, checked, 'float32');
   }

@@ -3,12 +3,9 @@ import { binding, type Storage } from '../binding/index.js';
 import type { Constraint } from '../constraints/constraint.js';
 import type { Initializer } from '../initializers/index.js';
 import type { Regularizer } from '../regularizers/index.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import { elementBytes, type Shape, sizeOf } from '../tensor/shape.js';
 import { storageOf, type Tensor } from '../tensor/tensor.js';
 import { Variable } from '../tensor/variable.js';
-
-/** Bytes of a float32. */
-const ELEMENT = 4;
 
 let drawing = true;
 
@@ -82,7 +79,7 @@ export class Weight {
 export function placeWeights(weights: readonly Weight[]): void {
   const fresh = weights.filter((weight) => !weight.placed);
   if (fresh.length === 0) return;
-  const views = binding.arena(fresh.map((weight) => weight.size * ELEMENT));
+  const views = binding.arena(fresh.map((weight) => weight.size * elementBytes));
   fresh.forEach((weight, i) => {
     weight.place(views[i]);
   });
@@ -90,7 +87,7 @@ export function placeWeights(weights: readonly Weight[]): void {
 
 /** Zero-filled float32 storages, parallel to the weights, in one arena that is first used on that device. */
 export function arenaLike(weights: readonly Weight[], device?: string): Storage[] {
-  const sizes = weights.map((weight) => weight.size * ELEMENT);
+  const sizes = weights.map((weight) => weight.size * elementBytes);
   return weights.length === 0 ? [] : binding.arena(sizes, device);
 }
 
@@ -98,7 +95,7 @@ export function arenaLike(weights: readonly Weight[], device?: string): Storage[
 export function gradientsLike(weights: readonly Weight[], device: string, updated: readonly boolean[]): Storage[] {
   if (device !== 'cpu' || weights.length === 0) return arenaLike(weights, device);
   return binding.arena(
-    weights.map((weight) => weight.size * ELEMENT),
+    weights.map((weight) => weight.size * elementBytes),
     device,
     [...updated],
   );

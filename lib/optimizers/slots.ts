@@ -1,11 +1,8 @@
 // Storages that belong to variables: an optimizer's slots, made when a variable is first updated.
 import { binding, type Storage } from '../binding/index.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import { elementBytes, type Shape, sizeOf } from '../tensor/shape.js';
 import { storageOf } from '../tensor/tensor.js';
 import type { Variable } from '../tensor/variable.js';
-
-/** Bytes of a float32. */
-const kElement = 4;
 
 /** A slot of a variable: float32, of its own shape. */
 export interface SlotShape {
@@ -20,7 +17,7 @@ export interface Slot extends SlotShape {
 
 /** Zeroed float32 storages of these shapes, one after another in one arena. */
 export function arenaFor(shaped: readonly { readonly shape: Shape }[]): Storage[] {
-  return shaped.length ? binding.arena(shaped.map(({ shape }) => sizeOf(shape) * kElement)) : [];
+  return shaped.length ? binding.arena(shaped.map(({ shape }) => sizeOf(shape) * elementBytes)) : [];
 }
 
 export class Slots {

@@ -18,6 +18,9 @@ export function checkRank(what: string, rank: number): void {
     );
 }
 
+/** Bytes of an element, of every dtype; as size_of in native/core/dtype.h. */
+export const elementBytes = 4;
+
 export function sizeOf(shape: Shape): number {
   let size = 1;
   for (const dim of shape) size *= dim;

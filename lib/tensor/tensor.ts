@@ -56,11 +56,12 @@ export class Tensor {
     this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
     this.dtype = dtype;
     this.#pending = pending;
+    if (!pending) return;
     // The error stays in the storage and is raised where the values are read.
     const arrived = () => {
       this.#pending = null;
     };
-    pending?.then(arrived, arrived);
+    pending.then(arrived, arrived);
   }
 
   /** Number of elements. */

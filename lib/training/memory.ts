@@ -2,13 +2,12 @@
 import { binding } from '../binding/index.js';
 import type { Weight } from '../layers/weight.js';
 import { Options } from '../options.js';
-import { sizeOf } from '../tensor/shape.js';
+import { elementBytes, sizeOf } from '../tensor/shape.js';
 import type { Compiled } from './compiled.js';
 import type { Network } from './network.js';
 import type { Trainer } from './trainer.js';
 
-/** Bytes of a float32, and what views in arenas are aligned to. */
-const kElement = 4;
+/** What views in arenas are aligned to, in bytes. */
 const kAlignment = 64;
 
 export interface MemoryOptions {
@@ -36,7 +35,7 @@ export interface Memory {
 }
 
 const bytesOf = (sizes: readonly number[]) =>
-  sizes.reduce((sum, size) => sum + Math.ceil((size * kElement) / kAlignment) * kAlignment, 0);
+  sizes.reduce((sum, size) => sum + Math.ceil((size * elementBytes) / kAlignment) * kAlignment, 0);
 
 /** What lasts from step to step. */
 export function lastingBytes(

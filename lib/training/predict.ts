@@ -4,7 +4,7 @@ import { type Callback, CallbackList } from '../callbacks/callback.js';
 import type { Model } from '../model/model.js';
 import type { Packed } from '../model/ports.js';
 import { Options } from '../options.js';
-import { sizeOf } from '../tensor/shape.js';
+import { elementBytes, sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { datasetOf, inputColumns } from './columns.js';
 import { kStretch } from './evaluate.js';
@@ -21,9 +21,6 @@ export interface PredictOptions {
   callbacks?: readonly Callback[];
 }
 
-/** Bytes of a float32. */
-const kElement = 4;
-
 export async function predict<T extends Packed<Tensor>>(
   trainer: Trainer,
   model: Model,
@@ -39,7 +36,7 @@ export async function predict<T extends Packed<Tensor>>(
   const inputs = inputColumns(network, x);
   const { rows } = inputs[0];
   const shapes = network.outputPorts.all.map(({ shape }) => [rows, ...shape]);
-  const results = shapes.map((shape) => binding.arena([sizeOf(shape) * kElement], network.device)[0]);
+  const results = shapes.map((shape) => binding.arena([sizeOf(shape) * elementBytes], network.device)[0]);
   const session = trainer.predictSession(results);
   // Not checked: a row that is not finite shows in its own output, and must not spoil the others.
   const dataset = datasetOf(inputs, false);

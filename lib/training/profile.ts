@@ -14,7 +14,7 @@ import {
   readProfileOptions,
 } from '../profile/profile.js';
 import { toSource } from '../tensor/convert.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import { elementBytes, type Shape, sizeOf } from '../tensor/shape.js';
 import { storageOf, Tensor } from '../tensor/tensor.js';
 import { Variable } from '../tensor/variable.js';
 import type { ByPort } from '../model/ports.js';
@@ -49,7 +49,7 @@ const kBatches = 4;
 
 function generated(name: string, { shape, dtype }: RowType, rows: number, stream: number): Column {
   const full = [rows, ...shape];
-  const [storage] = binding.arena([4 * sizeOf(full)]);
+  const [storage] = binding.arena([sizeOf(full) * elementBytes]);
   if (dtype === 'float32') binding.storageRandom(storage, 'uniform', 0, 1, 0, stream);
   return { name, source: toSource(name, new Tensor(storage, full, dtype)), shape, dtype, rows };
 }
@@ -82,7 +82,7 @@ function gathering(columns: readonly Column[], rows: number, shuffled: boolean):
       bytes += 8 * (rows + 1) + (shuffled ? 16 * values : 0);
     } else if (shuffled || converts(column)) {
       shapes.push([rows, ...shape]);
-      bytes += (4 + (source.tensor ? 4 : source.values.BYTES_PER_ELEMENT)) * rows * sizeOf(shape);
+      bytes += (elementBytes + (source.tensor ? elementBytes : source.values.BYTES_PER_ELEMENT)) * rows * sizeOf(shape);
     }
   }
   if (shapes.length === 0) return null;
@@ -113,7 +113,7 @@ async function trainingJob(
   // Read: gradient, parameter, slots; written: parameter, slots.
   const slots = variables.flatMap((variable) => optimizer.slotShapes(variable).map(({ shape }) => sizeOf(shape)));
   const count = trained.reduce((sum, { size }) => sum + size, 0);
-  const bytes = 4 * (3 * count + 2 * slots.reduce((sum, size) => sum + size, 0));
+  const bytes = elementBytes * (3 * count + 2 * slots.reduce((sum, size) => sum + size, 0));
   const update = { op: 'update', label: optimizer.name, inputs: [[count]], outputs: [[count]], flops: 0, bytes };
   return { program, updater, update };
 }

@@ -1,20 +1,22 @@
-// Handles: JavaScript externals that own a share of a native object. Each kind has a type tag of its own, so a handle
-// of another kind, or a foreign object, is refused instead of trusted.
+// Handles: JavaScript externals that own a share of a native object, by way of a box. A handle of another kind, or a
+// foreign object, is refused instead of trusted: a box lies where boxes do (boxes.h), and knows its kind.
 #pragma once
 #include <napi.h>
 
 #include <memory>
 #include <string>
 
+#include "addon/boxes.h"
 #include "core/error.h"
 
 namespace downhill::addon {
 
 template <typename T>
-struct HandleKind;  // kName, kTag: one specialisation per type, in handles.h
+struct HandleKind;  // kName: one specialisation per type, in handles.h
 
 template <typename T>
 struct Box {
+  const void* kind;  // HandleKind<T>::kName
   std::shared_ptr<T> object;
   int64_t external_bytes = 0;  // reported to V8
 };
@@ -26,30 +28,46 @@ inline void adjust_external_memory(napi_env env, int64_t bytes) {
 }
 
 template <typename T>
+void finalize(napi_env env, void* data, void*) {
+  auto* const box = static_cast<Box<T>*>(data);
+  adjust_external_memory(env, -box->external_bytes);
+  box->~Box<T>();
+  boxes::give(box);
+}
+
+template <typename T>
 Napi::Value make_handle(Napi::Env env, std::shared_ptr<T> object, int64_t external_bytes = 0) {
-  auto* box = new Box<T>{std::move(object), external_bytes};
-  auto external = Napi::External<Box<T>>::New(env, box, [](Napi::Env env, Box<T>* box) {
-    adjust_external_memory(env, -box->external_bytes);
-    delete box;
-  });
-  if (napi_type_tag_object(env, external, &HandleKind<T>::kTag) != napi_ok)
-    throw Error(code::kInternal, "Cannot tag a handle.");
+  static_assert(sizeof(Box<T>) <= boxes::kBytes);
+  auto* const box = new (boxes::take()) Box<T>{HandleKind<T>::kName, std::move(object), external_bytes};
+  napi_value external = nullptr;
+  if (napi_create_external(env, box, finalize<T>, nullptr, &external) != napi_ok) {
+    box->~Box<T>();
+    boxes::give(box);
+    throw Error(code::kInternal, "Cannot make a handle.");
+  }
   adjust_external_memory(env, external_bytes);
-  return external;
+  return {env, external};
+}
+
+/// Null: the value is no handle of that kind.
+template <typename T>
+Box<T>* find_box(const Napi::Value& value) {
+  void* data = nullptr;
+  if (napi_get_value_external(value.Env(), value, &data) != napi_ok || !boxes::holds(data)) return nullptr;
+  auto* const box = static_cast<Box<T>*>(data);
+  return box->kind == HandleKind<T>::kName ? box : nullptr;
 }
 
 template <typename T>
 bool is_handle(const Napi::Value& value) {
-  bool matches = false;
-  return value.IsExternal() &&
-         napi_check_object_type_tag(value.Env(), value, &HandleKind<T>::kTag, &matches) == napi_ok && matches;
+  return find_box<T>(value) != nullptr;
 }
 
 template <typename T>
 Box<T>& box_of(const Napi::Value& value) {
-  if (!is_handle<T>(value))
-    throw Error(code::kInvalidArgument, std::string("Expected a ") + HandleKind<T>::kName + " handle.");
-  return *value.As<Napi::External<Box<T>>>().Data();
+  Box<T>* const box = find_box<T>(value);
+  if (!box) throw Error(code::kInvalidArgument, std::string("Expected a ") + HandleKind<T>::kName + " handle.");
+  return *box;
 }
 
 template <typename T>

@@ -1,4 +1,4 @@
-// The kinds of handles and their tags (random 128-bit numbers).
+// The kinds of handles.
 #pragma once
 #include <utility>
 #include <vector>
@@ -15,21 +15,20 @@
 
 namespace downhill::addon {
 
-#define DH_HANDLE(type, high, low)                               \
-  template <>                                                    \
-  struct HandleKind<type> {                                      \
-    static constexpr const char* kName = #type;                  \
-    static constexpr napi_type_tag kTag = {high##ull, low##ull}; \
+#define DH_HANDLE(type)                    \
+  template <>                              \
+  struct HandleKind<type> {                \
+    static constexpr char kName[] = #type; \
   };
 
-DH_HANDLE(Storage, 0x8f3a61c2d94e4b07, 0xa1d5c3729be0f846)
-DH_HANDLE(Graph, 0x1c7be09f52a84d63, 0xb7f20e6d94c3a851)
-DH_HANDLE(Program, 0x63d0f4a917be4c28, 0x90e57ab3c1d2f46e)
-DH_HANDLE(Workspace, 0x2ab94f7de1064c95, 0x8cd36e1f05b7a942)
-DH_HANDLE(Schedule, 0x4be71f9c05d83a62, 0x93f0c8d25a7e1b46)
-DH_HANDLE(Updater, 0xd5167c8eb3f04a29, 0xbe90d24a7c61f385)
-DH_HANDLE(Dataset, 0x7e42a95bd80f4136, 0xa6c1f7038de59b24)
-DH_HANDLE(Session, 0xb8051d3ef6a7492c, 0x84fe6b92c03d7a15)
+DH_HANDLE(Storage)
+DH_HANDLE(Graph)
+DH_HANDLE(Program)
+DH_HANDLE(Workspace)
+DH_HANDLE(Schedule)
+DH_HANDLE(Updater)
+DH_HANDLE(Dataset)
+DH_HANDLE(Session)
 
 #undef DH_HANDLE
 

@@ -79,10 +79,13 @@ Napi::Value run_program(const Napi::CallbackInfo& info) {
   run.program = handle<Program>(info[0]);
   run.workspace = handle<Workspace>(info[1]);
   const Napi::Array inputs = list(info[2], "inputs");
-  for (uint32_t i = 0; i < inputs.Length(); ++i) run.inputs.push_back(*handle<Storage>(inputs.Get(i)));
+  const uint32_t given = inputs.Length();
+  run.inputs.reserve(given);
+  for (uint32_t i = 0; i < given; ++i) run.inputs.push_back(*handle<Storage>(inputs.Get(i)));
   run.step = static_cast<uint64_t>(count(info[3], "step"));
   const Plan& plan = run.program->plan();
   check_inputs(plan, run);
+  run.outputs.reserve(plan.outputs.size());
   for (int value : plan.outputs) {
     if (plan.values[value].place != Place::output) {
       run.outputs.emplace_back();
@@ -120,9 +123,10 @@ Napi::Value run_program(const Napi::CallbackInfo& info) {
     });
   }
   Napi::Array result = Napi::Array::New(env);
-  result.Set(uint32_t{0}, done);
+  uint32_t length = 0;
+  result.Set(length++, done);
   for (Storage& output : outputs)
-    if (output.buffer) result.Set(result.Length(), storage_handle(env, std::make_shared<Storage>(std::move(output))));
+    if (output.buffer) result.Set(length++, storage_handle(env, std::make_shared<Storage>(std::move(output))));
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autodiff/attention.h"
+#include "autodiff/expressions.h"
 #include "autodiff/gradients.h"
 #include "autodiff/normalization.h"
 #include "autodiff/recurrent.h"
@@ -16,7 +17,6 @@ constexpr double kSeluAlpha = 1.6732632423543772848170429916717;
 constexpr double kSeluScale = 1.0507009873554804934193349852946;
 
 Expr f(Op op, Expr x) { return apply(op, {x}); }
-Expr number(Expr like, double value) { return {like.graph, like.graph->scalar(value)}; }
 Expr positive(Expr x, Expr a, Expr b) { return apply(Op::where, {apply(Op::greater, {x, number(x, 0)}), a, b}); }
 /// exp(x) for x ≤ 0, bounded elsewhere.
 Expr exp_below(Expr x) { return f(Op::exp, apply(Op::minimum, {x, number(x, 0)})); }
@@ -42,12 +42,6 @@ Expr gelu_grad(Expr x, Expr d_y, bool approximate) {
 Expr silu_grad(Expr x, Expr d_y) {
   const Expr s = f(Op::sigmoid, x);
   return d_y * (s * (x * (1.0 - s) + 1.0));
-}
-
-Expr column(Expr d_y) {
-  std::vector<int64_t> dims = d_y.shape().to_vector();
-  dims.push_back(1);
-  return apply(Op::reshape, {d_y}, Attrs().set("shape", dims));
 }
 
 Expr softmax(Expr logits) { return apply(Op::softmax, {logits}, Attrs().set("axis", -1)); }

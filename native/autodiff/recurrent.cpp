@@ -1,5 +1,6 @@
 #include "autodiff/recurrent.h"
 
+#include "autodiff/expressions.h"
 #include "autodiff/gradients.h"
 #include "core/error.h"
 #include "graph/recurrent.h"
@@ -7,27 +8,6 @@
 namespace downhill {
 
 namespace {
-
-using Dims = std::vector<int64_t>;
-
-Expr add_op(Op op, const std::vector<Expr>& inputs, Attrs attrs = {}) {
-  std::vector<NodeId> ids;
-  for (const Expr& input : inputs) ids.push_back(input.id);
-  return {inputs[0].graph, inputs[0].graph->add(op, ids, std::move(attrs))};
-}
-Expr slice(Expr x, Dims begin, Dims size) {
-  return apply(Op::slice, {x}, Attrs().set("begin", std::move(begin)).set("size", std::move(size)));
-}
-Expr pad(Expr x, Dims before, Dims after) {
-  return apply(Op::pad, {x}, Attrs().set("before", std::move(before)).set("after", std::move(after)));
-}
-Expr reshape(Expr x, Dims shape) { return apply(Op::reshape, {x}, Attrs().set("shape", std::move(shape))); }
-Expr concat(const std::vector<Expr>& parts, int64_t axis) {
-  return parts.size() == 1 ? parts[0] : add_op(Op::concat, parts, Attrs().set("axis", static_cast<double>(axis)));
-}
-Expr matmul(Expr a, Expr b, bool transpose_a, bool transpose_b) {
-  return apply(Op::matmul, {a, b}, Attrs().set("transposeA", transpose_a).set("transposeB", transpose_b));
-}
 
 /// Columns [first, first + count) units of a sequence (n, steps, …), of all steps but the last `without`.
 Expr columns(Expr x, int64_t units, int64_t first, int64_t count, int64_t without = 0) {
@@ -80,7 +60,7 @@ std::vector<Expr> recurrent_gradients(const Tangents& t) {
 
   std::vector<Expr> operands{t.y, t.x[1], hidden_alone(t.d_y, units)};
   operands.insert(operands.end(), t.x.begin() + first, t.x.end());
-  const Expr all = add_op(gradient_op(op), operands, t.node.attrs);
+  const Expr all = apply(gradient_op(op), operands, t.node.attrs);
   const Expr recurrent = columns(all, units, 0, gates, initial);
   // Of the input products of gru: as of the recurrent ones, but for the candidate.
   const Expr input =

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autodiff/attention.h"
+#include "autodiff/expressions.h"
 #include "autodiff/gradients.h"
 #include "autodiff/normalization.h"
 #include "autodiff/recurrent.h"
@@ -135,15 +136,11 @@ Result grad_max(const Tangents& t) {
 
 // ---- products and rows --------------------------------------------------------------------------------------------
 
-Expr product(Expr a, Expr b, bool transpose_a, bool transpose_b) {
-  return apply(Op::matmul, {a, b}, Attrs().set("transposeA", transpose_a).set("transposeB", transpose_b));
-}
-
 Result grad_matmul(const Tangents& t) {
   const bool ta = t.node.attrs.flag("transposeA"), tb = t.node.attrs.flag("transposeB");
   const Expr a = t.x[0], b = t.x[1];
-  return pair(t, ta ? product(b, t.d_y, tb, true) : product(t.d_y, b, false, !tb),
-              tb ? product(t.d_y, a, true, ta) : product(a, t.d_y, !ta, false));
+  return pair(t, ta ? matmul(b, t.d_y, tb, true) : matmul(t.d_y, b, false, !tb),
+              tb ? matmul(t.d_y, a, true, ta) : matmul(a, t.d_y, !ta, false));
 }
 
 Expr sparse_product(const Tangents& t, Expr values, Expr b, int64_t columns, bool transpose) {
@@ -177,13 +174,6 @@ Result grad_log_sum_exp(const Tangents& t) {
   const std::vector<int64_t> axes = t.node.attrs.ints("axes");
   if (axes.empty()) return {t.d_y};  // of a scalar: the identity
   return {stretch(t, t.d_y) * apply(Op::softmax, {t.x[0]}, Attrs().set("axis", static_cast<double>(axes[0])))};
-}
-
-/// d_y with a last dimension of one.
-Expr column(Expr d_y) {
-  std::vector<int64_t> dims = d_y.shape().to_vector();
-  dims.push_back(1);
-  return apply(Op::reshape, {d_y}, Attrs().set("shape", dims));
 }
 
 Result grad_softmax_cross_entropy(const Tangents& t) {
@@ -249,9 +239,7 @@ Result grad_average_pool_grad(const Tangents& t) { return {apply(Op::averagePool
 // ---- movement -----------------------------------------------------------------------------------------------------
 
 Result grad_identity(const Tangents& t) { return {t.d_y}; }
-Result grad_reshape(const Tangents& t) {
-  return {apply(Op::reshape, {t.d_y}, Attrs().set("shape", t.x[0].shape().to_vector()))};
-}
+Result grad_reshape(const Tangents& t) { return {reshape(t.d_y, t.x[0].shape().to_vector())}; }
 Result grad_broadcast_to(const Tangents& t) { return {sum_to(t.d_y, t.x[0].shape())}; }
 
 Result grad_transpose(const Tangents& t) {

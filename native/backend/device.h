@@ -55,11 +55,13 @@ struct StepLoopOptions {
   bool stop_non_finite = true;
   const Buffer* order = nullptr;  // uint32: rows of the epoch in its order; null: as they stand
 
-  /// Elements of column i in a batch.
+  /// Whether the program reads column i.
+  bool reads(size_t i) const { return i < program->plan().inputs.size() && program->plan().inputs[i] >= 0; }
+  /// Elements of column i in a batch; 0 where nothing reads it.
   int64_t elements(size_t i) const {
+    if (!reads(i)) return 0;
     const Plan& plan = program->plan();
-    const int value = i < plan.inputs.size() ? plan.inputs[i] : -1;
-    return dataset->columns()[i].elements(batch, value < 0 ? 0 : plan.values[static_cast<size_t>(value)].shape.size());
+    return dataset->columns()[i].elements(batch, plan.values[static_cast<size_t>(plan.inputs[i])].shape.size());
   }
 
   bool operator==(const StepLoopOptions& o) const {

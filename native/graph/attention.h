@@ -5,16 +5,18 @@
 namespace downhill {
 
 /// Forward: (qkv [n, t, 3, heads, dim] [, mask]) or (q [n, t, heads, dim], k [n, keys, heads, dim], v [n, keys, heads,
-/// value_dim] [, mask]) → y [n, t, heads (value_dim + 1)]: the results of all heads, then the log Σ exp of each.
-/// Gradient: (y, d, then the operands of the forward op) → of qkv, or of q, k and v one after the other [elements].
-/// d: of y, or of the results alone, [n, t, heads value_dim]. A mask broadcasts to [n, heads, t, keys].
+/// value_dim] [, mask]) → y [n, t, heads (value_dim + 2)]: the results of all heads, then what the way back begins
+/// with, the shift of each head's scores and the factor of their exponentials (ops/attention.h); these have no
+/// gradient. Gradient: (y, d, then the operands of the forward op) → of qkv, or of q, k and v one after the other
+/// [elements]. d: of the results, [n, t, heads value_dim]. A mask broadcasts to [n, heads, t, keys].
 struct AttentionSizes {
   int64_t n, queries, keys, heads, dim, value_dim;
   bool packed;  // one operand holds q, k and v
   int first;    // operand: q, or qkv
   int mask;     // operand; -1: none
 
-  int64_t out_row() const { return heads * (value_dim + 1); }  // elements of a time step of y
+  int64_t results() const { return heads * value_dim; }      // elements of a time step, of all heads
+  int64_t out_row() const { return results() + 2 * heads; }  // with what is kept: of y
   int64_t q_size() const { return n * queries * heads * dim; }
   int64_t k_size() const { return n * keys * heads * dim; }
   int64_t v_size() const { return n * keys * heads * value_dim; }

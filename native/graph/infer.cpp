@@ -14,18 +14,6 @@ namespace downhill {
 
 namespace {
 
-using Inputs = std::vector<const Node*>;
-
-[[noreturn]] void mismatch(Op op, const std::string& expected, const Inputs& inputs) {
-  std::string shapes;
-  for (const Node* input : inputs) shapes += (shapes.empty() ? "" : " and ") + input->shape.to_string();
-  throw Error(code::kShapeMismatch, std::string(name_of(op)) + ": " + expected + " Received shapes " + shapes + ".");
-}
-
-[[noreturn]] void invalid(Op op, const std::string& message) {
-  throw Error(code::kInvalidArgument, std::string(name_of(op)) + ": " + message);
-}
-
 int64_t normal_axis(Op op, int64_t axis, int rank) {
   if (axis < -rank || axis >= rank)
     throw Error(code::kOutOfRange,

@@ -1,25 +1,15 @@
 #include "graph/infer_attention.h"
 
-#include <string>
-
-#include "core/error.h"
 #include "graph/attention.h"
 
 namespace downhill::attention {
 
 namespace {
 
-[[noreturn]] void mismatch(Op op, const std::string& expected, const Inputs& inputs) {
-  std::string shapes;
-  for (const Node* input : inputs) shapes += (shapes.empty() ? "" : " and ") + input->shape.to_string();
-  throw Error(code::kShapeMismatch, std::string(name_of(op)) + ": " + expected + " Received shapes " + shapes + ".");
-}
-
 /// Of the operands from `first` on, and the attributes.
 AttentionSizes checked(Op op, const Inputs& inputs, const Attrs& attrs, int first) {
   const int count = static_cast<int>(inputs.size()), operands = count - first;
-  if (operands < 1 || operands > 4)
-    throw Error(code::kInvalidArgument, std::string(name_of(op)) + ": expected queries, keys and values.");
+  if (operands < 1 || operands > 4) invalid(op, "expected queries, keys and values.");
   const auto shape = [&](int i) -> const Shape& { return inputs[static_cast<size_t>(first + i)]->shape; };
   const Shape& q = shape(0);
   if (operands < 3) {
@@ -47,9 +37,7 @@ AttentionSizes checked(Op op, const Inputs& inputs, const Attrs& attrs, int firs
                inputs);
   }
   const double rate = attrs.number("rate");
-  if (!(rate >= 0 && rate < 1))
-    throw Error(code::kInvalidArgument,
-                std::string(name_of(op)) + ": rate must be in [0, 1); received " + std::to_string(rate) + ".");
+  if (!(rate >= 0 && rate < 1)) invalid(op, "rate must be in [0, 1); received " + std::to_string(rate) + ".");
   return sizes;
 }
 
@@ -61,10 +49,10 @@ Inferred shape_attention(Op op, const Inputs& inputs, Attrs& attrs) {
 }
 
 Inferred shape_attention_grad(Op op, const Inputs& inputs, Attrs& attrs) {
-  if (inputs.size() < 3) throw Error(code::kInvalidArgument, "attentionGrad: expected y, d and the operands.");
+  if (inputs.size() < 3) invalid(op, "expected y, d and the operands.");
   const AttentionSizes s = checked(op, inputs, attrs, 2);
   const Shape &y = inputs[0]->shape, &d = inputs[1]->shape;
-  if (y != Shape({s.n, s.queries, s.out_row()}) || (d != y && d != Shape({s.n, s.queries, s.heads * s.value_dim})))
+  if (y != Shape({s.n, s.queries, s.out_row()}) || d != Shape({s.n, s.queries, s.results()}))
     mismatch(op, "expected a result and its gradient.", inputs);
   if (s.packed) return {inputs[2]->shape, DType::float32};
   return {Shape({s.q_size() + s.k_size() + s.v_size()}), DType::float32};

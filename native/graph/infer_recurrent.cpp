@@ -1,17 +1,10 @@
 #include "graph/infer_recurrent.h"
 
-#include "core/error.h"
 #include "graph/recurrent.h"
 
 namespace downhill::recurrent {
 
 namespace {
-
-[[noreturn]] void mismatch(Op op, const std::string& expected, const Inputs& inputs) {
-  std::string shapes;
-  for (const Node* input : inputs) shapes += (shapes.empty() ? "" : " and ") + input->shape.to_string();
-  throw Error(code::kShapeMismatch, std::string(name_of(op)) + ": " + expected + " Received shapes " + shapes + ".");
-}
 
 std::string times_units(int64_t factor) { return factor == 1 ? "units" : std::to_string(factor) + " units"; }
 
@@ -22,9 +15,8 @@ int64_t units_of(Op op, const Inputs& inputs, const Attrs& attrs) {
   const int first = first_initial(op), given = static_cast<int>(inputs.size());
   const int mask = mask_operand(attrs, given), count = mask < 0 ? given : mask;
   if (count != first && count != first + sizes.carried)
-    throw Error(code::kInvalidArgument, std::string(name_of(op)) + ": expected " + std::to_string(first) + " or " +
-                                            std::to_string(first + sizes.carried) + " operands, received " +
-                                            std::to_string(count) + ".");
+    invalid(op, "expected " + std::to_string(first) + " or " + std::to_string(first + sizes.carried) +
+                    " operands, received " + std::to_string(count) + ".");
   const Shape &x = inputs[0]->shape, &kernel = inputs[1]->shape;
   if (x.rank() != 3) mismatch(op, "expected sequences [n, steps, features].", inputs);
   if (kernel.rank() != 2 || kernel[1] != sizes.gates * kernel[0])

@@ -1,10 +1,8 @@
 // Shape rules of recurrent layers.
 #pragma once
-#include "graph/graph.h"
+#include "graph/infer_errors.h"
 
 namespace downhill::recurrent {
-
-using Inputs = std::vector<const Node*>;
 
 Inferred shape_recurrent(Op op, const Inputs& inputs,
                          Attrs& attrs);  // (x, kernel [, bias] [, initial states] [, mask])

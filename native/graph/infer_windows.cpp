@@ -2,23 +2,11 @@
 
 #include <algorithm>
 
-#include "core/error.h"
-
 namespace downhill::windows {
 
 namespace {
 
 constexpr int64_t kMost = int64_t{1} << 28;  // of a stride, a dilation, a size, the pixels of a padded image or window
-
-[[noreturn]] void mismatch(Op op, const std::string& expected, const Inputs& inputs) {
-  std::string shapes;
-  for (const Node* input : inputs) shapes += (shapes.empty() ? "" : " and ") + input->shape.to_string();
-  throw Error(code::kShapeMismatch, std::string(name_of(op)) + ": " + expected + " Received shapes " + shapes + ".");
-}
-
-[[noreturn]] void invalid(Op op, const std::string& message) {
-  throw Error(code::kInvalidArgument, std::string(name_of(op)) + ": " + message);
-}
 
 std::string list_text(const std::vector<int64_t>& values) {
   std::string text;

@@ -1,10 +1,8 @@
 // Shape rules of convolutions and pooling.
 #pragma once
-#include "graph/graph.h"
+#include "graph/infer_errors.h"
 
 namespace downhill::windows {
-
-using Inputs = std::vector<const Node*>;
 
 Inferred shape_conv(Op op, const Inputs& inputs, Attrs& attrs);            // (x, w)
 Inferred shape_conv_transpose(Op op, const Inputs& inputs, Attrs& attrs);  // (d_y, w)

@@ -151,19 +151,28 @@ Work work_of(const Plan& plan) {
   return work;
 }
 
+namespace {
+
+/// Its ops that are computed again.
+size_t repeated(const Step& step) {
+  size_t count = step.chain.empty() && step.phase == Phase::again;
+  for (const Step& part : step.chain) count += part.phase == Phase::again;
+  for (const Step& part : step.tail) count += part.phase == Phase::again;
+  return count;
+}
+
+}  // namespace
+
 size_t recomputed_steps(const Plan& plan) {
   size_t count = 0;
-  for (const Step& step : plan.steps) {
-    if (step.chain.empty()) count += step.phase == Phase::again;
-    for (const Step& part : step.chain) count += part.phase == Phase::again;
-  }
+  for (const Step& step : plan.steps) count += repeated(step);
   return count;
 }
 
 namespace {
 
 std::string note_of(const Step& step) {
-  const bool again = step.phase == Phase::again;
+  const bool again = repeated(step) > 0;
   if (step.label.empty() && !again) return "";
   return "  # " + step.label + (again ? (step.label.empty() ? "again" : ", again") : "");
 }

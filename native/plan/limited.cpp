@@ -1,49 +1,42 @@
 #include "plan/limited.h"
 
 #include <algorithm>
-#include <numeric>
-
-#include "plan/passes/passes.h"
-#include "plan/passes/recompute.h"
 
 namespace downhill {
 
 namespace {
 
 constexpr double kFlopsPerByte = 10;  // that take as long as to move a byte
+constexpr int kMany = 200;            // calls from which fewer sizes of groups are tried: each takes several plans
 
 /// What computing again takes, in FLOPs.
 double cost_of(const Plan& plan) {
   double cost = 0;
   const auto add = [&](const Step& step) {
     if (step.phase == Phase::again) cost += flops_of(plan, step) + kFlopsPerByte * bytes_of(plan, step);
+    return step.phase == Phase::again;
   };
   for (const Step& step : plan.steps) {
-    if (step.chain.empty()) add(step);
     for (const Step& part : step.chain) add(part);
+    if (step.chain.empty() && add(step)) continue;  // with its tail
+    for (const Step& part : step.tail) add(part);
   }
   return cost;
 }
 
 class Search {
  public:
-  Search(const Graph& graph, const PlanOptions& options, size_t limit,
-         const std::function<size_t(const Plan&)>& arena_of)
-      : graph_(graph),
-        options_(options),
-        limit_(limit),
-        arena_of_(arena_of),
-        ir_(optimise(graph, options)),
-        own_(regions_of(graph)),
-        saved_(saved_bytes(ir_, own_.size())) {
-    for (size_t unit = 0; unit < saved_.size(); ++unit)
-      if (saved_[unit] > 0) units_.push_back(unit);
-  }
+  /// plan_of(regions): with those computed again.
+  using PlanOf = std::function<Plan(const Regions&)>;
 
-  Limited run() {
-    if (try_regions(own_)) return std::move(best_);
+  Search(const Regions& own, const std::vector<size_t>& saved, const std::vector<size_t>& units, size_t limit,
+         const LimitedPlans::ArenaOf& arena_of, const PlanOf& plan_of)
+      : own_(own), saved_(saved), units_(units), limit_(limit), arena_of_(arena_of), plan_of_(plan_of) {}
+
+  std::optional<Limited> run() {
     const auto units = static_cast<int>(units_.size());
-    for (int size = 1, last = 0; size <= units && units > 1; size = std::max(size + 1, size * 4 / 3)) {
+    const auto next = [&](int size) { return units > kMany ? 2 * size : std::max(size + 1, size * 4 / 3); };
+    for (int size = 1, last = 0; size <= units && units > 1; size = next(size)) {
       const int groups = (units + size - 1) / size;
       if (groups == last || groups < 2) continue;
       last = groups;
@@ -53,21 +46,28 @@ class Search {
   }
 
  private:
-  /// As few of them as fit; with more, less is kept.
+  struct Tried {
+    bool fits;
+    double cost;
+  };
+
+  /// As few of them as fit; with more, less is kept and more computed again.
   void try_groups(int groups) {
     const std::vector<int> group_of = cut(groups);
     const auto first = [&](int count) {
       Regions regions = own_;
       for (size_t i = 0; i < units_.size(); ++i)
         if (group_of[i] < count)
-          regions[units_[i]] = static_cast<int>(units_[static_cast<size_t>(start_[group_of[i]])]);
+          regions[units_[i]] = static_cast<int>(units_[static_cast<size_t>(start_[static_cast<size_t>(group_of[i])])]);
       return try_regions(regions);
     };
     int few = 0, enough = groups - 1;  // the last group's derivative comes right after it
-    if (!first(enough) && !first(enough = groups)) return;
+    if (!first(enough).fits && !first(enough = groups).fits) return;
     while (enough - few > 1) {
       const int middle = (few + enough) / 2;
-      (first(middle) ? enough : few) = middle;
+      const Tried tried = first(middle);
+      if (!tried.fits && tried.cost >= cost_) return;  // and so have all that are left
+      (tried.fits ? enough : few) = middle;
     }
   }
 
@@ -87,42 +87,53 @@ class Search {
     return group_of;
   }
 
-  /// Whether a plan with these regions fits; the best so far is kept.
-  bool try_regions(const Regions& regions) {
+  /// The best plan so far is kept.
+  Tried try_regions(const Regions& regions) {
     Limited found;
-    found.plan = plan_from(recompute(ir_, regions), graph_, options_);
+    found.plan = plan_of_(regions);
     found.bytes = arena_of_(found.plan);
     found.fits = found.bytes <= limit_;
-    const double cost = cost_of(found.plan);
-    const bool fits = found.fits;
-    const bool better = first_ || (fits != best_.fits ? fits : fits ? cost < cost_ : found.bytes < best_.bytes);
+    const Tried tried{found.fits, cost_of(found.plan)};
+    const bool better = !best_ || (tried.fits != best_->fits ? tried.fits
+                                   : tried.fits              ? tried.cost < cost_
+                                                             : found.bytes < best_->bytes);
     if (better) {
       best_ = std::move(found);
-      cost_ = cost;
-      first_ = false;
+      cost_ = tried.cost;
     }
-    return fits;
+    return tried;
   }
 
-  const Graph& graph_;
-  const PlanOptions& options_;
+  const Regions& own_;
+  const std::vector<size_t>& saved_;
+  const std::vector<size_t>& units_;
   const size_t limit_;
-  const std::function<size_t(const Plan&)>& arena_of_;
-  const Ir ir_;
-  const Regions own_;
-  const std::vector<size_t> saved_;  // by unit
-  std::vector<size_t> units_;        // that keep something for the backward pass, in the order of their calls
-  std::vector<int> start_;           // by group: its first unit in units_
-  bool first_ = true;
-  Limited best_;
-  double cost_ = 0;
+  const LimitedPlans::ArenaOf& arena_of_;
+  const PlanOf& plan_of_;
+  std::vector<int> start_;  // by group: its first unit in units_
+  std::optional<Limited> best_;
+  double cost_ = 0;  // of the best
 };
 
 }  // namespace
 
-Limited plan_within(const Graph& graph, const PlanOptions& options, size_t limit,
-                    const std::function<size_t(const Plan&)>& arena_of) {
-  return Search(graph, options, limit, arena_of).run();
+LimitedPlans::LimitedPlans(const Graph& graph, const PlanOptions& options)
+    : graph_(graph),
+      options_(options),
+      ir_(optimise(graph, options)),
+      own_(regions_of(graph)),
+      saved_(saved_bytes(ir_, own_.size())) {
+  for (size_t unit = 0; unit < saved_.size(); ++unit)
+    if (saved_[unit] > 0) units_.push_back(unit);
+}
+
+Plan LimitedPlans::own() const { return plan_from(recompute(ir_, own_), graph_, options_); }
+
+std::optional<Limited> LimitedPlans::within(size_t limit, const ArenaOf& arena_of) const {
+  const Search::PlanOf plan_of = [&](const Regions& regions) {
+    return plan_from(recompute(ir_, regions), graph_, options_);
+  };
+  return Search(own_, saved_, units_, limit, arena_of, plan_of).run();
 }
 
 }  // namespace downhill

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "graph/normalization.h"
 
@@ -11,25 +12,23 @@ namespace {
 
 size_t align(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-/// Free ranges of the arena by offset; best fit.
+/// Free ranges of the arena; the smallest that is large enough is taken, of equal ones the first.
 class FreeList {
  public:
   size_t take(size_t bytes) {
-    auto best = free_.end();
-    for (auto it = free_.begin(); it != free_.end(); ++it)
-      if (it->second >= bytes && (best == free_.end() || it->second < best->second)) best = it;
-    if (best == free_.end()) {
+    const auto best = by_size_.lower_bound({bytes, 0});
+    if (best == by_size_.end()) {
       size_t offset = end_;
       if (!free_.empty() && std::prev(free_.end())->first + std::prev(free_.end())->second == end_) {
         offset = std::prev(free_.end())->first;  // grow the last free range
-        free_.erase(std::prev(free_.end()));
+        erase(std::prev(free_.end()));
       }
       end_ = offset + bytes;
       return offset;
     }
-    const size_t offset = best->first, rest = best->second - bytes;
-    free_.erase(best);
-    if (rest) free_.emplace(offset + bytes, rest);
+    const auto [size, offset] = *best;
+    erase(free_.find(offset));
+    if (size > bytes) add(offset + bytes, size - bytes);
     return offset;
   }
 
@@ -41,20 +40,32 @@ class FreeList {
       if (previous->first + previous->second == offset) {
         offset = previous->first;
         bytes += previous->second;
-        free_.erase(previous);
+        erase(previous);
       }
     }
     if (next != free_.end() && offset + bytes == next->first) {
       bytes += next->second;
-      free_.erase(next);
+      erase(next);
     }
-    free_.emplace(offset, bytes);
+    add(offset, bytes);
   }
 
   size_t end() const { return end_; }
 
  private:
-  std::map<size_t, size_t> free_;
+  using Ranges = std::map<size_t, size_t>;
+
+  void add(size_t offset, size_t bytes) {
+    free_.emplace(offset, bytes);
+    by_size_.emplace(bytes, offset);
+  }
+  void erase(Ranges::iterator range) {
+    by_size_.erase({range->second, range->first});
+    free_.erase(range);
+  }
+
+  Ranges free_;                                  // bytes by offset
+  std::set<std::pair<size_t, size_t>> by_size_;  // the same
   size_t end_ = 0;
 };
 

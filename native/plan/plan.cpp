@@ -203,10 +203,9 @@ class Planner {
   }
 
   void collect_variables() {
-    const auto remember = [this](const std::shared_ptr<Storage>& storage) {
-      for (const auto& known : plan_.variables)
-        if (known->buffer == storage->buffer) return;
-      plan_.variables.push_back(storage);
+    std::unordered_set<const Buffer*> known;
+    const auto remember = [&](const std::shared_ptr<Storage>& storage) {
+      if (known.insert(storage->buffer.get()).second) plan_.variables.push_back(storage);
     };
     for (const Node& node : ir_.nodes)
       if (node.op == Op::variable) remember(node.storage);

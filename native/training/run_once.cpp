@@ -22,6 +22,7 @@ void run_once(Program& program, Workspace& workspace, const std::vector<Storage>
   for (const Storage& input : inputs)
     if (input.pending) input.pending->wait();
   Access access = access_of(program.plan());
+  access.reads.reserve(access.reads.size() + inputs.size());
   for (const Storage& input : inputs)
     if (!holds(access.writes, input.buffer) && !holds(access.reads, input.buffer)) access.reads.push_back(input.buffer);
   LockSet locks;
@@ -37,9 +38,11 @@ void run_once(Program& program, Workspace& workspace, const std::vector<Storage>
   const std::byte* const copy = snapshot ? snapshot->copy.read(where) : nullptr;
   const Locked locked(locks, source);
   std::vector<const void*> input_pointers;
+  input_pointers.reserve(inputs.size());
   for (const Storage& input : inputs)
     input_pointers.push_back(input.buffer.get() == source ? copy + input.offset : input.read(where));
   std::vector<void*> output_pointers;
+  output_pointers.reserve(outputs.size());
   for (const Storage& output : outputs) {
     if (!output.buffer)
       output_pointers.push_back(nullptr);

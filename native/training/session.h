@@ -98,6 +98,7 @@ class Session {
   void prepare();
   void prepare_loops();
   bool lies_ready(const Column& column) const;
+  bool reads(size_t i) const;
   static int64_t room_of(const Entry& entry, size_t i);
   void place_columns();
   void check_sparse(const Column& column, const Value& value, int64_t rows) const;

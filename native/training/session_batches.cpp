@@ -82,6 +82,14 @@ bool Session::lies_ready(const Column& column) const {
   return !where_ && !listed_ && !column.converts() && column.layout != Column::Layout::starts;
 }
 
+/// Whether a program reads column i; else there is no batch of it.
+bool Session::reads(size_t i) const {
+  return std::any_of(entries_.begin(), entries_.end(), [i](const Entry& entry) {
+    const std::vector<int>& inputs = entry.program->plan().inputs;
+    return i < inputs.size() && inputs[i] >= 0;
+  });
+}
+
 /// Elements of the program's input i; 0 where nothing uses it.
 int64_t Session::room_of(const Entry& entry, size_t i) {
   const Plan& plan = entry.program->plan();
@@ -94,10 +102,10 @@ void Session::place_columns() {
   const std::vector<Column>& columns = dataset_->columns();
   const int64_t rows = std::min(batch_size_, length_);
   size_t bytes = 0;
-  inputs_.resize(columns.size());
+  inputs_.assign(columns.size(), nullptr);
   batch_offset_.resize(columns.size());
   for (size_t i = 0; i < columns.size(); ++i) {
-    if (lies_ready(columns[i])) continue;
+    if (lies_ready(columns[i]) || !reads(i)) continue;
     batch_offset_[i] = bytes;
     int64_t room = 0;
     for (const Entry& entry : entries_) room = std::max(room, room_of(entry, i));
@@ -108,7 +116,7 @@ void Session::place_columns() {
   pieces_.clear();
   begun_ = -1;
   for (size_t i = 0; i < columns.size(); ++i)
-    if (!lies_ready(columns[i]) && columns[i].layout == Column::Layout::dense)
+    if (!lies_ready(columns[i]) && reads(i) && columns[i].layout == Column::Layout::dense)
       pieces_.add(columns[i], batch_offset_[i]);
   const bool ahead = !where_ && !pieces_.empty() && gathers_ahead(bytes) && length_ > batch_size_;
   if (!ahead)
@@ -199,6 +207,7 @@ void Session::load(int64_t rows) {
       inputs_[i] = column.row(begin_ + position_);
       continue;
     }
+    if (!reads(i)) continue;
     std::byte* const to = batch + batch_offset_[i];
     if (column.layout != Column::Layout::dense)
       gather(column, column.layout == Column::Layout::starts ? room_of(entry_of(rows), i + 1) : 0, to);
@@ -206,7 +215,8 @@ void Session::load(int64_t rows) {
   }
   if (!where_ || !batch) return;
   const std::byte* const there = batch_->read(where_);
-  for (size_t i = 0; i < columns.size(); ++i) inputs_[i] = there + batch_offset_[i];
+  for (size_t i = 0; i < columns.size(); ++i)
+    if (inputs_[i]) inputs_[i] = there + batch_offset_[i];
 }
 
 /// Lets threads that wait gather the batch that begins there, while the one before runs.

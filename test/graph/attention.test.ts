@@ -60,7 +60,56 @@ describe.each(testDevices)('attention on %s', (device) => {
       const d = await ((await grad(loss as never)(q as never)) as Tensor).data();
       expect([...d.slice(0, 3)].map(Math.abs)).toEqual([0, 0, 0]);
       expect([...d].every(Number.isFinite)).toBe(true);
+      if (mask.dtype === 'int32') continue;
+      const bias = (added: Tensor) => ops.sum(ops.attention(q, k, v, { mask: added }));
+      const seen = await ((await grad(bias as never)(mask as never)) as Tensor).data();
+      expect([...seen].map(Math.abs).map((x, i) => (i === 3 || i === 5 ? x > 0 : x))).toEqual([0, 0, 0, true, 0, true]);
     }
+  });
+
+  it.each([-1e7, 1e7])('loses no digits where all scores of a query are about %d', async (far) => {
+    const whole = (shape: number[], seed: number) =>
+      tensor(
+        randomArray(
+          shape.reduce((a, b) => a * b, 1),
+          seed,
+        ).map((x) => Math.round(2 * x)),
+        shape,
+      );
+    // Whole numbers below 2²⁴, so that the scores are what they would be, but for what is added.
+    const [q, k, v] = [whole([1, 3, 2, 2], 1), whole([1, 70, 2, 2], 2), random([1, 70, 2, 3], 3)];
+    const factors = random([1, 3, 2, 3], 4);
+    const loss = (...[a, b, c, mask]: Tensor[]) =>
+      ops.sum(ops.mul(ops.attention(a!, b!, c!, { mask, scale: 1 }), factors));
+    const slope = (...given: Tensor[]) => {
+      const first = grad(loss as never, [0, 3])(...(given as never[])) as unknown as Tensor[];
+      return ops.add(ops.sum(ops.square(first[0]!)), ops.sum(ops.square(first[1]!)));
+    };
+    const all = compile((...given) => [
+      ...(grad(loss as never, [0, 1, 2, 3])(...(given as never[])) as never),
+      ...(grad(slope as never, [0, 1, 2])(...(given as never[])) as never),
+    ]);
+    const of = async (added: number) => {
+      const found = (await all(q, k, v, tensor(new Array(70).fill(added), [1, 1, 1, 70]))) as unknown as Tensor[];
+      return Promise.all(found.map(async (x) => [...(await x.data())]));
+    };
+    const near = await of(0);
+    expect(near.every((values) => values.some((x) => Math.abs(x) > 1e-3))).toBe(true);
+    expect(await of(far)).toEqual(near);
+  });
+
+  it('hides nothing but what is at −∞, forward and in all gradients', async () => {
+    const [q, k, v] = [random([1, 2, 1, 3], 1), random([1, 3, 1, 3], 2), random([1, 3, 1, 2], 3)];
+    const loss = (mask: Tensor, keys: Tensor) =>
+      ops.sum(ops.square(ops.attention(q, keys, v, { mask, scale: 1 }) as Tensor));
+    const of = async (added: number, keys: Tensor) => {
+      const mask = tensor(new Array(6).fill(added), [1, 1, 2, 3]);
+      const slope = (await grad(loss as never)(mask as never, keys as never)) as unknown as Tensor;
+      const y = ops.attention(q, keys, v, { mask, scale: 1 }) as Tensor;
+      return [[...(await y.data())], [...(await slope.data())]];
+    };
+    // Beside −3e38 no product counts: as if all of them were 0.
+    expect(await of(-3e38, k)).toEqual(await of(0, ops.mul(k, 0) as Tensor));
   });
 
   it('large scores do not overflow; NaN stays in its row', async () => {

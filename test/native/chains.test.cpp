@@ -89,6 +89,20 @@ void shapes_stay_apart() {
   expect_chains("without chains", plan_of(g, {large}, false), {});
 }
 
+void what_is_far_behind_is_left_alone() {
+  // exp(s) is read by what comes first and what comes last; whether the two may be one is found out within limits.
+  for (const int products : {10, 600}) {
+    Graph g;
+    const NodeId x = g.input(Shape{8, 8}, DType::float32), w = g.input(Shape{8, 8}, DType::float32);
+    const NodeId s = g.input(Shape{8, 1}, DType::float32), u = g.add(Op::exp, {s});
+    NodeId h = g.add(Op::mul, {x, u});
+    for (int i = 0; i < products; ++i) h = g.add(Op::matmul, {h, w});
+    const Plan plan = plan_of(g, {h, g.add(Op::mul, {u, s})});
+    expect_chains("exp and mul", plan,
+                  products == 10 ? std::vector<std::string>{"exp mul"} : std::vector<std::string>{});
+  }
+}
+
 void one_step_after_the_other_again() {
   Graph g;
   const NodeId x = g.input(Shape{100}, DType::float32);
@@ -339,6 +353,7 @@ int main() {
   products_end_chains();
   no_chain_waits_for_itself();
   shapes_stay_apart();
+  what_is_far_behind_is_left_alone();
   one_step_after_the_other_again();
   random_graphs_give_the_same_bits();
   long_chains_are_cut();

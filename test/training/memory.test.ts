@@ -1,9 +1,20 @@
 // net.memory(): what it says, beside what is allocated.
-import { data, deviceMemory, layers, type Model, optimizers, seed, sequential, setThreads } from 'downhill';
+import {
+  data,
+  deviceMemory,
+  layers,
+  type Model,
+  ops,
+  optimizers,
+  seed,
+  sequential,
+  setThreads,
+  type SymbolicTensor,
+} from 'downhill';
 import { describe, expect, it } from 'vitest';
 import { binding } from '../../lib/binding/index.js';
 import { randomArray, throwsAtOnce } from '../support.js';
-import { accelerators, isEmulated } from '../support-devices.js';
+import { accelerators, isEmulated, testDevices } from '../support-devices.js';
 
 const [features, hidden, rows] = [24, 48, 32];
 
@@ -59,6 +70,28 @@ it.each(accelerators)('agrees with what is allocated on %s', async (device) => {
   expect(narrow.over).toBeGreaterThanOrEqual(0);
   expect(narrow.over).toBeLessThan(65536 + rounding);
   expect(Math.abs(wide.over - narrow.over)).toBeLessThanOrEqual(256 + rounding);
+});
+
+it.each(testDevices)('holds no batch of what the step does not read, on %s', async (device) => {
+  const wide = 800;
+  const net = sequential([layers.dense({ units: wide, inputShape: [features] })], { device });
+  const trainStep = ({ x: given, training }: { x: SymbolicTensor; training: boolean }) =>
+    ops.mean(ops.square(net.apply(given, { training }) as SymbolicTensor));
+  net.compile({ optimizer: 'sgd', trainStep: trainStep as never });
+  const live = () => (device === 'cpu' ? binding.memory().bytes : deviceMemory(device).bytes);
+  const before = live();
+  const memory = net.memory({ batchSize: rows });
+  expect(memory.batch).toBe(rows * features * 4);
+  const unread = new Float32Array(4 * rows * wide);
+  let bytes = 0;
+  const look = () => {
+    bytes = live();
+  };
+  await net.fit(x, unread, { batchSize: rows, epochs: 1, callbacks: [{ onTrainBatchEnd: look }] });
+  // A data set lies on the host as a whole; on a device only what is read of it.
+  const rowBytes = x.byteLength + (device === 'cpu' ? unread.byteLength : 0);
+  const tables = device === 'cpu' ? 0 : 131072; // of the update, logs of a launch, the order of the rows
+  expect(bytes - before - rowBytes).toBeLessThan(memory.total + tables + 16384);
 });
 
 describe('its parts', () => {

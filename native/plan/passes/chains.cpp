@@ -12,6 +12,9 @@ namespace downhill {
 
 namespace {
 
+/// Units that a search for a cycle looks at: what has more behind it is old, and as good as in memory.
+constexpr int kSearched = 256;
+
 class Fuser {
  public:
   explicit Fuser(Plan& plan)
@@ -141,11 +144,13 @@ class Fuser {
     for (int step : units_[at(from)].steps) unit_of_[at(step)] = from;
   }
 
-  /// Whether a unit reads, by way of others, what it makes itself.
+  /// Whether a unit reads, by way of others, what it makes itself; or may do so, by way of many.
   bool has_cycle(int unit) {
     ++search_;
-    std::vector<int> pending{unit};
-    while (!pending.empty()) {
+    std::vector<int>& pending = pending_;
+    pending.assign(1, unit);
+    for (int searched = 0; !pending.empty(); ++searched) {
+      if (searched == kSearched) return true;
       const int from = pending.back();
       pending.pop_back();
       for (int step : units_[at(from)].steps)
@@ -232,6 +237,7 @@ class Fuser {
   std::vector<std::vector<int>> readers_;  // by step: those so far that read what it makes
   std::vector<int> seen_;                  // by unit: the last search that came by
   int search_ = 0;
+  std::vector<int> pending_;  // of a search
   Unit saved_;
 };
 

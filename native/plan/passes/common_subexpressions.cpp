@@ -39,14 +39,20 @@ bool same(const Node& a, const Node& b) {
 
 }  // namespace
 
-NodeId CommonSubexpressions::find_or_remember(const Ir& ir, NodeId id) {
-  const Node& node = ir.nodes[id];
-  const size_t hash = hash_of(node);
+NodeId CommonSubexpressions::find(const Ir& ir, const Node& node, size_t hash) const {
   const auto range = seen_.equal_range(hash);
   for (auto it = range.first; it != range.second; ++it)
     if (same(ir.nodes[it->second], node)) return it->second;
-  seen_.emplace(hash, id);
-  return id;
+  return -1;
+}
+
+NodeId CommonSubexpressions::find(const Ir& ir, const Node& node) const { return find(ir, node, hash_of(node)); }
+
+NodeId CommonSubexpressions::find_or_remember(const Ir& ir, NodeId id) {
+  const size_t hash = hash_of(ir.nodes[id]);
+  const NodeId found = find(ir, ir.nodes[id], hash);
+  if (found < 0) seen_.emplace(hash, id);
+  return found < 0 ? id : found;
 }
 
 }  // namespace downhill

@@ -31,8 +31,11 @@ Ir needed_part(const Ir& ir);
 class CommonSubexpressions {
  public:
   NodeId find_or_remember(const Ir& ir, NodeId id);
+  NodeId find(const Ir& ir, const Node& node) const;  // -1: none
 
  private:
+  NodeId find(const Ir& ir, const Node& node, size_t hash) const;
+
   std::unordered_multimap<size_t, NodeId> seen_;
 };
 

@@ -17,7 +17,8 @@ class Recomputer {
         root_(ir.nodes.size()),
         first_(regions.size(), INT_MAX),
         kept_(ir.nodes.size(), 0),
-        again_(ir.nodes.size(), 0) {
+        again_(ir.nodes.size(), 0),
+        repeated_(regions.size()) {
     for (NodeId id = 0; id < size_; ++id) {
       const Node& node = ir.nodes[id];
       root_[id] = node.op == Op::reshape ? root_[node.inputs[0]] : id;
@@ -75,11 +76,12 @@ class Recomputer {
           kept_[root_[input]] = 1;
       }
     }
+    for (NodeId id = 0; id < size_; ++id)
+      if (again_[id] != 0) repeated_[static_cast<size_t>(region_of(ir_.nodes[id]))].push_back(id);
   }
 
   void copy(int region, const std::vector<NodeId>& moved, std::vector<NodeId>& copies, Ir& result) const {
-    for (NodeId id = 0; id < first_[region]; ++id) {
-      if (again_[id] == 0 || region_of(ir_.nodes[id]) != region) continue;
+    for (const NodeId id : repeated_[static_cast<size_t>(region)]) {
       Node node = ir_.nodes[id];
       node.phase = Phase::again;
       for (NodeId& input : node.inputs) input = reads_again(ir_.nodes[id], input) ? copies[input] : moved[input];
@@ -90,10 +92,11 @@ class Recomputer {
   const Ir& ir_;
   const Regions& regions_;
   const NodeId size_;
-  std::vector<NodeId> root_;   // by node: whose memory it shares, through reshapes
-  std::vector<NodeId> first_;  // by region: its first backward node
-  std::vector<char> kept_;     // by root: alive until the derivative of its region anyway
-  std::vector<char> again_;    // by node
+  std::vector<NodeId> root_;                   // by node: whose memory it shares, through reshapes
+  std::vector<NodeId> first_;                  // by region: its first backward node
+  std::vector<char> kept_;                     // by root: alive until the derivative of its region anyway
+  std::vector<char> again_;                    // by node
+  std::vector<std::vector<NodeId>> repeated_;  // by region: those nodes, in order
 };
 
 }  // namespace
@@ -105,7 +108,7 @@ Regions regions_of(const Graph& graph) {
   return regions;
 }
 
-Ir recompute(Ir ir, const Regions& regions) {
+Ir recompute(const Ir& ir, const Regions& regions) {
   for (const int region : regions)
     if (region >= 0) return Recomputer(ir, regions).run();
   return ir;

@@ -19,7 +19,7 @@ Regions regions_of(const Graph& graph);
 /// What others keep anyway (a value that another region's derivative reads, an output) is read itself. The copies have
 /// the ops and attributes of the originals, so they have the same bits, dropout included; state writes stay with the
 /// originals.
-Ir recompute(Ir ir, const Regions& regions);
+Ir recompute(const Ir& ir, const Regions& regions);
 
 /// By unit: bytes of its forward values that backward nodes read.
 std::vector<size_t> saved_bytes(const Ir& ir, size_t units);

@@ -50,25 +50,23 @@ void skip_broadcasts(Ir& ir, Node& node) {
 
 /// Where a relu's result y went through a dropout, the gradient y > 0 ? dropout(d) : 0 needs no random numbers: what
 /// the dropout kept is above 0 in its own result, and nothing else is. So y is not kept for the backward pass either.
-void read_dropped(Ir& ir, Node& node) {
-  const NodeId d = node.inputs[1];
-  if (ir.nodes[d].op != Op::dropout) return;
-  const Attrs attrs = ir.nodes[d].attrs;
-  for (NodeId id = 0; id < static_cast<NodeId>(ir.nodes.size()); ++id) {
-    const Node& forward = ir.nodes[id];
-    if (forward.op != Op::dropout || forward.inputs[0] != node.inputs[0] || !(forward.attrs == attrs)) continue;
-    const DH_ISA::Dropout dropout(static_cast<float>(attrs.number("rate")));
-    const auto storage = std::make_shared<Storage>();
-    storage->bytes = sizeof dropout.scale;
-    storage->buffer = std::make_shared<Buffer>(storage->bytes);
-    std::memcpy(storage->data(), &dropout.scale, sizeof dropout.scale);
-    const NodeId scale = ir.push({Op::constant, {}, {}, Shape(), DType::float32, storage, -1, ""});
-    Node product{Op::mul, {ir.nodes[d].inputs[0], scale}, {}, node.shape, DType::float32, nullptr, -1, node.label};
-    product.unit = node.unit;
-    product.phase = node.phase;
-    node.inputs = {id, ir.push(std::move(product))};
-    return;
-  }
+void read_dropped(Ir& ir, Node& node, const CommonSubexpressions& seen) {
+  const Node& d = ir.nodes[node.inputs[1]];
+  if (d.op != Op::dropout) return;
+  const Attrs& attrs = d.attrs;
+  const Shape& shape = ir.nodes[node.inputs[0]].shape;
+  const NodeId forward = seen.find(ir, {Op::dropout, {node.inputs[0]}, attrs, shape, DType::float32, nullptr, -1, ""});
+  if (forward < 0) return;
+  const DH_ISA::Dropout dropout(static_cast<float>(attrs.number("rate")));
+  const auto storage = std::make_shared<Storage>();
+  storage->bytes = sizeof dropout.scale;
+  storage->buffer = std::make_shared<Buffer>(storage->bytes);
+  std::memcpy(storage->data(), &dropout.scale, sizeof dropout.scale);
+  const NodeId scale = ir.push({Op::constant, {}, {}, Shape(), DType::float32, storage, -1, ""});
+  Node product{Op::mul, {d.inputs[0], scale}, {}, node.shape, DType::float32, nullptr, -1, node.label};
+  product.unit = node.unit;
+  product.phase = node.phase;
+  node.inputs = {forward, ir.push(std::move(product))};
 }
 
 /// Of a relu whose result was pooled: each window's largest says whether its gradient passes, so that the mask is
@@ -77,19 +75,17 @@ void mask_before_spreading(Ir& ir, Node& node, CommonSubexpressions& seen) {
   const NodeId y = node.inputs[0];
   const Node& spread = ir.nodes[node.inputs[1]];
   if (spread.op != Op::maxPool2dGrad || spread.inputs[0] != y) return;
-  for (NodeId id = 0; id < static_cast<NodeId>(ir.nodes.size()); ++id) {
-    const Node& pooled = ir.nodes[id];
-    if (pooled.op != Op::maxPool2d || pooled.inputs[0] != y || !(pooled.attrs == spread.attrs)) continue;
-    Node mask{Op::reluGrad, {id, spread.inputs[1]}, {}, pooled.shape, DType::float32, nullptr, -1, node.label};
-    mask.unit = node.unit;
-    mask.phase = node.phase;
-    read_dropped(ir, mask);
-    node.op = Op::maxPool2dGrad;
-    node.attrs = spread.attrs;
-    node.label = spread.label;
-    node.inputs[1] = seen.find_or_remember(ir, ir.push(std::move(mask)));
-    return;
-  }
+  const Shape& shape = ir.nodes[spread.inputs[1]].shape;
+  const NodeId pooled = seen.find(ir, {Op::maxPool2d, {y}, spread.attrs, shape, DType::float32, nullptr, -1, ""});
+  if (pooled < 0) return;
+  Node mask{Op::reluGrad, {pooled, spread.inputs[1]}, {}, shape, DType::float32, nullptr, -1, node.label};
+  mask.unit = node.unit;
+  mask.phase = node.phase;
+  read_dropped(ir, mask, seen);
+  node.op = Op::maxPool2dGrad;
+  node.attrs = spread.attrs;
+  node.label = spread.label;
+  node.inputs[1] = seen.find_or_remember(ir, ir.push(std::move(mask)));
 }
 
 /// Sums over images and pixels of what a max pool's gradient spreads, each element to one place: sums of those.
@@ -166,7 +162,7 @@ NodeId simplify(Ir& ir, Node& node, CommonSubexpressions& seen) {
       add_before_reshape(ir, node, seen);
       return kKeep;
     case Op::reluGrad:
-      read_dropped(ir, node);
+      read_dropped(ir, node, seen);
       mask_before_spreading(ir, node, seen);
       return kKeep;
     case Op::sum:

@@ -1,5 +1,5 @@
 // Scaled dot-product attention with running maxima and sums (Dao et al. 2022, arXiv:2205.14135): only blocks of scores
-// exist. Backward, probabilities come again from the scores and the saved log Σ exp.
+// exist. Backward, probabilities come again from the scores and what is kept of each query.
 #include "backend/cpu/kernels/attention_blocks.h"
 #include "backend/cpu/kernels/attention_entry.h"
 #include "backend/cpu/pool.h"
@@ -21,7 +21,7 @@ struct Room {
   int64_t q = 0, k = 0, v = 0, rows = 0;  // padded copies, where rows are no whole vectors
   int64_t total = 0;
 
-  Room(const AttentionArgs& args, bool backward) {
+  explicit Room(const AttentionCall& args) {
     const auto take = [&](int64_t floats) {
       const int64_t at = total;
       total += ceil_div(floats, 16) * 16;
@@ -29,7 +29,7 @@ struct Room {
     };
     queries = take(args.dim * kQueries);
     scores = take(kScores);
-    if (!backward) {
+    if (!args.backward) {
       v = take(room_for(kKeys, args.value_dim));
       return;
     }
@@ -52,7 +52,7 @@ void forward_block(const AttentionArgs& args, int64_t index, int64_t query, cons
   Block block = block_of(args, query);
   float *const queries = own + room.queries, *const scores = own + room.scores;
   transpose_queries(at.q + query * args.q.row, args.q.row, args.dim, block, args.scale, queries);
-  const int64_t y_row = args.heads * (args.value_dim + 1), lanes = block.lanes;
+  const int64_t y_row = args.y_row, lanes = block.lanes;
   float* const y = args.y + (at.example * args.queries + query) * y_row;
   float* const out = y + at.head * args.value_dim;
   alignas(64) float top[kQueries], total[kQueries], shift[kQueries], keep[kQueries];
@@ -71,7 +71,7 @@ void forward_block(const AttentionArgs& args, int64_t index, int64_t query, cons
         most[l] = downhill::DH_ISA::math::select(scores[j * kQueries + l] > most[l], scores[j * kQueries + l], most[l]);
     for (int64_t l = 0; l < lanes; ++l) {
       shift[l] = formula::shift_of(most[l]);
-      keep[l] = formula::probability(top[l], shift[l]);
+      keep[l] = formula::exponential(top[l], shift[l]);
       total[l] *= keep[l];
       top[l] = most[l];
     }
@@ -79,7 +79,7 @@ void forward_block(const AttentionArgs& args, int64_t index, int64_t query, cons
       float* const s = scores + j * kQueries;
 #pragma GCC ivdep
       for (int64_t l = 0; l < lanes; ++l) {
-        s[l] = formula::probability(s[l], shift[l]);
+        s[l] = formula::exponential(s[l], shift[l]);
         total[l] += s[l];
       }
     }
@@ -98,9 +98,10 @@ void forward_block(const AttentionArgs& args, int64_t index, int64_t query, cons
   }
 
   for (int64_t r = 0; r < block.queries; ++r) {
-    const float scale = formula::scale_of(total[r]);
-    for (int64_t c = 0; c < args.value_dim; ++c) out[r * y_row + c] = end > 0 ? out[r * y_row + c] * scale : 0.0f;
-    y[r * y_row + args.heads * args.value_dim + at.head] = formula::log_sum_exp(shift[r], total[r]);
+    const float factor = formula::factor_of(total[r]);
+    for (int64_t c = 0; c < args.value_dim; ++c) out[r * y_row + c] = end > 0 ? out[r * y_row + c] * factor : 0.0f;
+    y[r * y_row + args.shift + at.head] = shift[r];
+    y[r * y_row + args.factor + at.head] = factor;
   }
 }
 
@@ -119,7 +120,7 @@ void backward_blocks(const AttentionArgs& args, int64_t index, const Wanted& wan
   const Head at(args, index);
   float *const queries = own + room.queries, *const d_queries = own + room.d;
   float *const p = own + room.scores, *const d_p = own + room.d_scores;
-  const int64_t y_row = args.heads * (args.value_dim + 1), width = args.heads * args.value_dim;
+  const int64_t y_row = args.y_row, width = args.results();
   const int64_t first_key = at.example * args.keys, column = at.head * args.dim, values = at.head * args.value_dim;
   if (wanted.of_keys) {
     set_zero(args.d_k, first_key + wanted.key, wanted.keys_end - wanted.key, column, args.dim);
@@ -132,20 +133,20 @@ void backward_blocks(const AttentionArgs& args, int64_t index, const Wanted& wan
     const int64_t end = smaller(wanted.keys_end, visible(args, query, block.queries));
     if (wanted.key >= end) continue;
 
-    const float *const q = at.q + query * args.q.row, *const d = args.d + row * args.d_row + values;
+    const float *const q = at.q + query * args.q.row, *const d = args.d + row * width + values;
     transpose_queries(q, args.q.row, args.dim, block, args.scale, queries);
-    transpose_queries(d, args.d_row, args.value_dim, block, 1.0f, d_queries);
-    alignas(64) float delta[kQueries] = {}, log_sum[kQueries] = {};
+    transpose_queries(d, width, args.value_dim, block, 1.0f, d_queries);
+    alignas(64) float delta[kQueries] = {}, shift[kQueries] = {}, factor[kQueries] = {};
     for (int64_t r = 0; r < block.queries; ++r) {
       const float* const y = args.y + (row + r) * y_row;
-      float sum = args.d_row > width ? -args.d[(row + r) * args.d_row + width + at.head] : 0.0f;
-      for (int64_t c = 0; c < args.value_dim; ++c) sum += y[values + c] * d[r * args.d_row + c];
-      delta[r] = sum, log_sum[r] = y[width + at.head];
+      float sum = 0.0f;
+      for (int64_t c = 0; c < args.value_dim; ++c) sum += y[values + c] * d[r * width + c];
+      delta[r] = sum, shift[r] = y[args.shift + at.head], factor[r] = y[args.factor + at.head];
     }
     Rows q_rows{}, d_rows{};
     if (wanted.of_keys) {
       q_rows = readable(q, args.q.row, block.queries, args.dim, own + room.q);
-      d_rows = readable(d, args.d_row, block.queries, args.value_dim, own + room.rows);
+      d_rows = readable(d, width, block.queries, args.value_dim, own + room.rows);
     }
     for (int64_t key = wanted.key; key < end; key += kKeys) {
       block.key = key, block.keys = smaller(kKeys, end - key);
@@ -157,7 +158,7 @@ void backward_blocks(const AttentionArgs& args, int64_t index, const Wanted& wan
       for (int64_t j = 0; j < block.keys; ++j) {
         float* const s = p + j * kQueries;
 #pragma GCC ivdep
-        for (int64_t l = 0; l < lanes; ++l) s[l] = formula::probability(s[l], log_sum[l]);
+        for (int64_t l = 0; l < lanes; ++l) s[l] = formula::probability(s[l], shift[l], factor[l]);
       }
       if (args.rate > 0) {
         const Dropout drop(args.rate);
@@ -201,7 +202,7 @@ void for_tasks(const AttentionArgs& args, int64_t tasks, const Room& room, F&& b
 
 void forward(const AttentionArgs& args) {
   const int64_t heads = args.n * args.heads, blocks = ceil_div(args.queries, kQueries);
-  const Room room(args, false);
+  const Room room(args);
   for_tasks(args, heads * blocks, room,
             [&](int64_t task, float* own) { forward_block(args, task / blocks, task % blocks * kQueries, room, own); });
 }
@@ -209,7 +210,7 @@ void forward(const AttentionArgs& args) {
 void backward(const AttentionArgs& args) {
   const int64_t heads = args.n * args.heads;
   const int64_t query_blocks = ceil_div(args.queries, kQueries), key_blocks = ceil_div(args.keys, kKeys);
-  const Room room(args, true);
+  const Room room(args);
   if (heads >= kEnough || (query_blocks <= 1 && key_blocks <= 1)) {
     for_tasks(args, heads, room, [&](int64_t task, float* own) {
       backward_blocks(args, task, {0, args.queries, 0, args.keys, true, true}, room, own);
@@ -227,10 +228,10 @@ void backward(const AttentionArgs& args) {
   });
 }
 
-size_t scratch_bytes(const AttentionArgs& args, bool backward) {
+size_t scratch_bytes(const AttentionCall& args) {
   const int64_t blocks = ceil_div(args.queries, kQueries) + ceil_div(args.keys, kKeys);
   const int64_t chunks = smaller(args.n * args.heads * blocks, kChunks);
-  return static_cast<size_t>(chunks * Room(args, backward).total) * sizeof(float);
+  return static_cast<size_t>(chunks * Room(args).total) * sizeof(float);
 }
 
 }  // namespace

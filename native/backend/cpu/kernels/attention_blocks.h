@@ -74,7 +74,7 @@ struct Block {
 
 /// How many keys the block's queries see of those there are.
 int64_t visible(const AttentionArgs& args, int64_t query, int64_t queries) {
-  return args.causal ? smaller(args.keys, query + queries) : args.keys;
+  return args.causal ? smaller(args.keys, formula::causal_keys(query + queries - 1)) : args.keys;
 }
 
 /// to (dim, lanes of kQueries) = the transpose of rows, times scale.
@@ -105,10 +105,10 @@ void hide(const AttentionArgs& args, const Head& at, const Block& block, float* 
       add_mask(args, static_cast<const int32_t*>(args.mask) + offset, block, scores);
   }
   if (!args.causal) return;
-  const int64_t first = block.key > block.query ? 0 : block.query - block.key + 1;
-  for (int64_t j = first; j < block.keys; ++j) {
+  const int64_t seen = formula::causal_keys(block.query) - block.key;  // keys that all of the block's queries see
+  for (int64_t j = seen > 0 ? seen : 0; j < block.keys; ++j) {
     float* const s = scores + j * kQueries;
-    const int64_t before = smaller(block.key + j - block.query, block.lanes);  // queries that do not see key j
+    const int64_t before = smaller(formula::causal_query(block.key + j) - block.query, block.lanes);
     for (int64_t l = 0; l < before; ++l) s[l] = formula::kHidden;
   }
 }

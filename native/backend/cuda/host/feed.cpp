@@ -32,6 +32,7 @@ Feed::Feed(CudaDevice& device, const StepLoopOptions& options)
   size_t step_bytes = 0;
   const std::vector<Column>& columns = options_.dataset->columns();
   for (size_t i = 0; i < columns.size(); ++i) {
+    if (!options_.reads(i)) continue;
     if (!columns[i].storage.buffer->is_in(memory_)) missing += columns[i].storage.buffer->bytes();
     step_bytes += padded(batch_bytes(i));
   }
@@ -66,12 +67,14 @@ void Feed::gather_rows(Side& side, int64_t position, int steps, CudaStream& stre
     const int64_t first = position + step * options_.batch;
     BatchGatherer gather(options_.begin + (order ? 0 : first), order ? order + first : nullptr, options_.batch);
     for (size_t i = 0; i < columns.size(); ++i) {
+      if (!options_.reads(i)) continue;
       const int64_t room = columns[i].layout == Column::Layout::starts ? options_.elements(i + 1) : 0;
       gather(columns[i], room, side.host->data() + offset_[i] + static_cast<size_t>(step) * batch_bytes(i));
     }
   }
   for (size_t i = 0; i < columns.size(); ++i)
-    stream.upload(there + offset_[i], side.host->data() + offset_[i], static_cast<size_t>(steps) * batch_bytes(i));
+    if (options_.reads(i))
+      stream.upload(there + offset_[i], side.host->data() + offset_[i], static_cast<size_t>(steps) * batch_bytes(i));
   side.position = position;
   side.steps = steps;
 }
@@ -97,6 +100,7 @@ void Feed::load_ahead(int64_t position, int steps) {
 }
 
 const void* Feed::column(size_t i) const {
+  if (!options_.reads(i)) return nullptr;
   if (resident_) return options_.dataset->columns()[i].storage.read(memory_);
   return sides_[side_].device->read(memory_) + offset_[i];
 }

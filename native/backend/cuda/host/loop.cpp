@@ -183,7 +183,7 @@ class CudaLoop final : public StepLoop {
   void load_batch() {
     const std::vector<Column>& columns = options_.dataset->columns();
     for (size_t i = 0; i < columns.size(); ++i) {
-      if (program_.plan().inputs[i] < 0) continue;  // nothing uses it
+      if (!options_.reads(i)) continue;
       if (columns[i].layout != Column::Layout::dense) {
         load_sparse(i);
         continue;

@@ -40,6 +40,7 @@ __device__ __forceinline__ float dot(const float* a, const float* b, int64_t n) 
   return sum;
 }
 
+/// But for the order of time.
 __device__ __forceinline__ float score(const AttentionArgs& args, Place at, int64_t query, int64_t key) {
   float s =
       dot(row_of(args.q, at, args.queries, query, args.dim), row_of(args.k, at, args.keys, key, args.dim), args.dim) *
@@ -50,7 +51,16 @@ __device__ __forceinline__ float score(const AttentionArgs& args, Place at, int6
     s = args.added ? formula::masked(s, static_cast<const float*>(args.mask)[offset])
                    : formula::masked(s, static_cast<const int32_t*>(args.mask)[offset]);
   }
-  return args.causal && formula::is_after(query, key) ? formula::kHidden : s;
+  return s;
+}
+
+/// Keys behind these are not visited, nor queries before that one.
+__device__ __forceinline__ int64_t end_of_keys(const AttentionArgs& args, int64_t query) {
+  const int64_t seen = formula::causal_keys(query);
+  return args.causal && seen < args.keys ? seen : args.keys;
+}
+__device__ __forceinline__ int64_t first_query(const AttentionArgs& args, int64_t key) {
+  return args.causal ? formula::causal_query(key) : 0;
 }
 
 __device__ __forceinline__ float dropped(const AttentionArgs& args, Place at, int64_t query, int64_t key, float x) {
@@ -66,10 +76,10 @@ struct Pair {
   float p, d;
 };
 __device__ __forceinline__ Pair pair_of(const AttentionArgs& args, Place at, int64_t query, int64_t key) {
-  const int64_t row = at.example * args.queries + query, width = args.heads * args.value_dim;
-  const float log_sum = args.y[row * (width + args.heads) + width + at.head];
-  const float p = formula::probability(score(args, at, query, key), log_sum);
-  const float d_p = dot(args.d + row * args.d_row + at.head * args.value_dim,
+  const int64_t row = at.example * args.queries + query;
+  const float* const y = args.y + row * args.y_row + at.head;
+  const float p = formula::probability(score(args, at, query, key), y[args.shift], y[args.factor]);
+  const float d_p = dot(args.d + row * args.results() + at.head * args.value_dim,
                         row_of(args.v, at, args.keys, key, args.value_dim), args.value_dim);
   const float delta = args.delta[(at.example * args.heads + at.head) * args.queries + query];
   const float d = formula::product_gradient(p, dropped(args, at, query, key, d_p), delta, args.scale);
@@ -114,20 +124,19 @@ __device__ __forceinline__ void for_steps(const AttentionArgs& args, int64_t ste
 
 __global__ void __launch_bounds__(kWarps* kWarpSize) forward_kernel(const AttentionArgs args) {
   for_steps(args, args.queries, [&](Place at, int64_t query) {
-    const int64_t width = args.heads * args.value_dim;
-    float* const y = args.y + (at.example * args.queries + query) * (width + args.heads);
+    float* const y = args.y + (at.example * args.queries + query) * args.y_row;
     for (int64_t column = 0; column < args.value_dim; column += kWarpSize * kColumns) {
       float top = formula::kHidden, shift = 0, total = 0, sum[kColumns] = {};
-      const int64_t end = args.causal && query + 1 < args.keys ? query + 1 : args.keys;
+      const int64_t end = end_of_keys(args, query);
       for (int64_t key = 0; key < end; key += kWarpSize) {
         const int count = end - key < kWarpSize ? static_cast<int>(end - key) : kWarpSize;
         const float s = lane_id() < count ? score(args, at, query, key + lane_id()) : formula::kHidden;
         const float most = most_of(s);
         const float next = most > top ? most : top;
         shift = formula::shift_of(next);
-        const float keep = formula::probability(top, shift);
+        const float keep = formula::exponential(top, shift);
         top = next;
-        const float p = formula::probability(s, shift);
+        const float p = formula::exponential(s, shift);
         total = total * keep + sum_of(lane_id() < count ? p : 0.0f);
         DH_UNROLL
         for (float& one : sum) one *= keep;
@@ -136,22 +145,22 @@ __global__ void __launch_bounds__(kWarps* kWarpSize) forward_kernel(const Attent
             used, count, column, args.value_dim,
             [&](int r) { return row_of(args.v, at, args.keys, key + r, args.value_dim); }, sum);
       }
-      store_row(y + at.head * args.value_dim, sum, formula::scale_of(total), column, args.value_dim);
-      if (column == 0 && lane_id() == 0) y[width + at.head] = formula::log_sum_exp(shift, total);
+      const float factor = formula::factor_of(total);
+      store_row(y + at.head * args.value_dim, sum, factor, column, args.value_dim);
+      if (column == 0 && lane_id() == 0) y[args.shift + at.head] = shift, y[args.factor + at.head] = factor;
     }
   });
 }
 
-/// delta: Σ y · d_y of each query's results, less the gradient of the log.
+/// delta: Σ y · d_y of each query's results.
 __global__ void __launch_bounds__(kWarps* kWarpSize) delta_kernel(const AttentionArgs args) {
   for_steps(args, args.queries, [&](Place at, int64_t query) {
-    const int64_t row = at.example * args.queries + query, width = args.heads * args.value_dim;
-    const float *const y = args.y + row * (width + args.heads), *const d = args.d + row * args.d_row;
+    const int64_t row = at.example * args.queries + query;
+    const float *const y = args.y + row * args.y_row, *const d = args.d + row * args.results();
     float sum = 0;
     for (int64_t c = lane_id(); c < args.value_dim; c += kWarpSize)
       sum += y[at.head * args.value_dim + c] * d[at.head * args.value_dim + c];
     sum = sum_of(sum);
-    if (args.d_row > width) sum -= d[width + at.head];
     if (lane_id() == 0) args.delta[(at.example * args.heads + at.head) * args.queries + query] = sum;
   });
 }
@@ -160,7 +169,7 @@ __global__ void __launch_bounds__(kWarps* kWarpSize) queries_kernel(const Attent
   for_steps(args, args.queries, [&](Place at, int64_t query) {
     for (int64_t column = 0; column < args.dim; column += kWarpSize * kColumns) {
       float sum[kColumns] = {};
-      const int64_t end = args.causal && query + 1 < args.keys ? query + 1 : args.keys;
+      const int64_t end = end_of_keys(args, query);
       for (int64_t key = 0; key < end; key += kWarpSize) {
         const int count = end - key < kWarpSize ? static_cast<int>(end - key) : kWarpSize;
         const float d = lane_id() < count ? pair_of(args, at, query, key + lane_id()).d : 0.0f;
@@ -177,7 +186,7 @@ __global__ void __launch_bounds__(kWarps* kWarpSize) keys_kernel(const Attention
     const int64_t columns = args.dim > args.value_dim ? args.dim : args.value_dim;
     for (int64_t column = 0; column < columns; column += kWarpSize * kColumns) {
       float of_key[kColumns] = {}, of_value[kColumns] = {};
-      for (int64_t query = args.causal ? key : 0; query < args.queries; query += kWarpSize) {
+      for (int64_t query = first_query(args, key); query < args.queries; query += kWarpSize) {
         const int64_t left = args.queries - query;
         const int count = left < kWarpSize ? static_cast<int>(left) : kWarpSize;
         const Pair pair = lane_id() < count ? pair_of(args, at, query + lane_id(), key) : Pair{0, 0};
@@ -187,7 +196,7 @@ __global__ void __launch_bounds__(kWarps* kWarpSize) keys_kernel(const Attention
         add_rows(
             pair.p, count, column, args.value_dim,
             [&](int r) {
-              return args.d + (at.example * args.queries + query + r) * args.d_row + at.head * args.value_dim;
+              return args.d + (at.example * args.queries + query + r) * args.results() + at.head * args.value_dim;
             },
             of_value);
       }
