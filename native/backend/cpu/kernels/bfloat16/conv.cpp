@@ -29,28 +29,37 @@ template <int Parts>
 constexpr double kLeastUseful = 0.6;
 #endif
 
+/// The whole, or each part of an input gradient that has taps.
+template <typename Fn>
+void for_windows(const ConvShape& s, ConvPass pass, const Fn& fn) {
+  if (pass == ConvPass::forward) return fn(forward_of(s));
+  for (int64_t i = 0; i < parts_of_gradient(s); ++i) {
+    const Direct part = part_of_gradient(s, i);
+    if (!part.empty() && part.taps() > 0) fn(part);
+  }
+}
+
 /// Where it is faster than the chains of float32.
 template <int Parts>
 bool pays(const ConvShape& s, ConvPass pass) {
-  const bool empty = s.n * s.c * s.co * s.y.in * s.x.in * s.y.out * s.x.out * s.y.kernel * s.x.kernel == 0;
-  return !empty && useful(s, pass) >= kLeastUseful<Parts>;
+  for (const int64_t size : {s.n, s.c, s.co, s.y.in, s.x.in, s.y.out, s.x.out, s.y.kernel, s.x.kernel})
+    if (size == 0) return false;
+  if (useful(s, pass) < kLeastUseful<Parts>) return false;
+  if (pass == ConvPass::filter_gradient) return FilterCut<Parts>(s).pays(s);
+  bool all = true;
+  for_windows(s, pass, [&](const Direct& d) { all = all && WindowCut<Parts>(d).pays(d); });
+  return all;
 }
 
 template <typename Operand>
 size_t own_scratch(const ConvShape& s, ConvPass pass) {
   constexpr int kParts = Operand::kParts;
   if (pass == ConvPass::filter_gradient) return FilterCut<kParts>(s).bytes(s);
-  if (pass == ConvPass::forward) {
-    const Direct d = forward_of(s);
-    return WindowCut<kParts>(d).bytes(d);
-  }
   size_t most = 0;
-  for (int64_t i = 0; i < parts_of_gradient(s); ++i) {
-    const Direct part = part_of_gradient(s, i);
-    if (part.empty() || part.taps() == 0) continue;
-    const size_t bytes = WindowCut<kParts>(part).bytes(part);
+  for_windows(s, pass, [&](const Direct& d) {
+    const size_t bytes = WindowCut<kParts>(d).bytes(d);
     most = bytes > most ? bytes : most;
-  }
+  });
   return most;
 }
 

@@ -9,6 +9,7 @@ namespace {
 constexpr int64_t kFilterBytes = 768 << 10;  // of both operands that are packed at once, about
 constexpr int64_t kFilterChunks = 8;         // at most
 constexpr int64_t kFilterSums = 4 << 20;     // of all chunks together
+constexpr int64_t kFilterDepths = 4;         // between reading and writing sums that are far, at least
 
 template <int Parts>
 struct FilterCut {
@@ -42,6 +43,13 @@ struct FilterCut {
   int64_t y_bytes() const { return strips * y_strip(); }
   int64_t sums_bytes(const ConvShape& s) const {
     return s.groups * pairs() * kPair * static_cast<int64_t>(sizeof(float));
+  }
+  /// Not where a pixel is packed again and again, or sums are read and written for little.
+  bool pays(const ConvShape& s) const {
+    const int64_t packed = row_blocks * column_blocks * x_rows * x_columns * splits * kPackCost;
+    const int64_t multiplied = s.y.out * s.x.out * taps * s.co;
+    const bool near = sums_bytes(s) / s.groups <= kPacked / 2 || rows * columns >= kFilterDepths;
+    return near && x_bytes() + y_bytes() <= kPacked && packed <= multiplied;
   }
   /// The sums of each chunk, the operands of each task, and the largest magnitudes of both.
   size_t bytes(const ConvShape& s) const {

@@ -18,6 +18,8 @@ constexpr int64_t kWindowMemory = 32 << 20;  // of all chunks', about
 constexpr int64_t kWindowChunks = 16;        // at most; each has memory of its own
 constexpr int64_t kWindowFlops = 1 << 23;    // of a chunk, at least
 constexpr int64_t kWindowInline = 1 << 14;   // elements of a kernel that the caller packs itself
+constexpr int64_t kPacked = 2 << 20;         // bytes that stay near the cores
+constexpr int64_t kPackCost = 16;            // multiplications that must come of packing an element
 
 /// Multiplies two strips over the runs of `walk`.
 template <int Parts, typename Walk>
@@ -66,6 +68,11 @@ struct WindowCut {
     chunks = smaller(smaller(items, wanted), larger(kWindowChunks / 4, kWindowMemory / ring_bytes()));
   }
   int64_t ring_bytes() const { return ring_rows * ring_columns * pixel_bytes; }
+  /// Not where the taps lie so far apart that a pixel is packed again and again.
+  bool pays(const Direct& d) const {
+    const int64_t packed = column_blocks * ring_columns * kPackCost, multiplied = d.shape.x.out * d.taps() * d.co;
+    return ring_bytes() <= kPacked && packed <= multiplied;
+  }
   int64_t kernel_bytes(const Direct& d) const { return d.groups * strips * d.taps() * pixel_bytes; }
   /// Kernel, rings, and the largest magnitudes of the kernel's taps and of each chunk.
   size_t bytes(const Direct& d) const {
