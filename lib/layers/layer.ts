@@ -17,7 +17,17 @@ import { asTensor } from '../tensor/make.js';
 import type { Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { penalizeActivity } from './activity.js';
-import { copyWith, givenMasks, type Mask, maskOf, masksOf, noMaskInGraphs, setMask } from './mask.js';
+import {
+  contextOf,
+  copyWith,
+  givenMasks,
+  type Mask,
+  maskOf,
+  masksOf,
+  noMaskInGraphs,
+  setMask,
+  withMask,
+} from './mask.js';
 import { baseOf, type LayerOptions, layerOptions } from './layer-options.js';
 import { nameApart } from './names.js';
 import { observed } from './observe.js';
@@ -236,36 +246,34 @@ export abstract class Layer {
    */
   apply<T extends OneOrMore<LayerOutput> = LayerOutput>(x: OneOrMore<LayerOutput>, context?: Partial<CallContext>): T;
   apply(x: OneOrMore<Value>, context?: Partial<CallContext>): Computed;
-  apply(x: OneOrMore<Value | LayerOutput>, { training, mask }: Partial<CallContext> = {}): unknown {
+  apply(x: OneOrMore<Value | LayerOutput>, context: Partial<CallContext> = {}): unknown {
     const symbols = layerOutputs(`layer "${this.#name}"`, x);
     if (symbols) {
       this.#checkCount(symbols.length);
-      noMaskInGraphs(this.#name, mask);
-      const outputs = connect(this, symbols, training);
+      noMaskInGraphs(this.#name, context);
+      const outputs = connect(this, symbols, context.training);
       return outputs.length === 1 ? outputs[0] : outputs;
     }
-    const outputs = this.applyEach(this.#inputsOf(x), { training: training ?? false, mask });
+    const outputs = this.applyEach(this.#inputsOf(x), { training: false, ...context });
     return outputs.length === 1 ? outputs[0] : outputs;
   }
 
   /** apply() of a list of values, to a list. @internal */
-  applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
-    this.#checkCount(inputs.length);
-    if (inputs.some(({ shape }) => shape.length === 0))
+  applyEach(given: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
+    this.#checkCount(given.length);
+    if (given.some(({ shape }) => shape.length === 0))
       throw new DownhillError('SHAPE_MISMATCH', `Layer "${this.#name}" expects a batch, [n, …]; received a scalar.`);
-    const shapes = inputs.map(({ shape }) => shape.slice(1));
-    const several = this.severalInputs || inputs.length > 1;
+    const shapes = given.map(({ shape }) => shape.slice(1));
+    const several = this.severalInputs || given.length > 1;
     this.build(
       several ? shapes : shapes[0],
-      inputs.map(({ dtype }) => dtype),
+      given.map(({ dtype }) => dtype),
     );
-    const given = givenMasks(`layer "${this.#name}"`, context.mask, inputs);
-    const masks = inputs.map((input, i) => {
-      const own = given[i];
-      return own === undefined ? maskOf(input) : own;
-    });
-    const [x, mask] = several ? [inputs, masks] : [inputs[0], masks[0]];
-    const call = () => [this.call(x, { training: context.training, mask })].flat() as Computed[];
+    const masksGiven = givenMasks(`layer "${this.#name}"`, context, given);
+    const inputs = given.map((input, i) => withMask(input, masksGiven[i]));
+    const masks = inputs.map(maskOf);
+    const [x, mask] = several ? [inputs, masks] : [inputs[0]!, masks[0]!];
+    const call = () => [this.call(x, contextOf(context.training, mask))].flat() as Computed[];
     const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
     if (!symbolic) return this.#masked(call(), inputs, x, mask);
     return this.#scoped(symbolic.trace, () =>

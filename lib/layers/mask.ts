@@ -25,7 +25,7 @@ export function setMask(value: Result, mask: Mask | undefined): void {
 
 /** The same values with this mask or none; undefined: with the one that they have. */
 export function withMask(value: Result, mask: Mask | undefined): Result {
-  return mask === undefined || (mask === null && !masks.has(value)) ? value : copyWith(value, mask);
+  return mask === undefined || mask === maskOf(value) ? value : copyWith(value, mask);
 }
 
 /** The same values as a value of its own, with this mask or none. */
@@ -33,6 +33,13 @@ export function copyWith(value: Result, mask: Mask): Result {
   const copy = ops.identity(value);
   if (mask) masks.set(copy, mask);
   return copy;
+}
+
+const handed = Symbol('masks of the layer that a context was made for');
+
+/** What a layer's call is told. Passed on as it is to layers within, its masks hold where they fit, and its null says nothing. */
+export function contextOf(training: boolean, mask: OneOrMore<Mask>) {
+  return { training, mask, [handed]: mask };
 }
 
 /** As a list, by input. */
@@ -49,9 +56,14 @@ const isMask = (value: unknown) => value === null || value instanceof SymbolicTe
  */
 export function givenMasks(
   what: string,
-  given: OneOrMore<Mask> | undefined,
+  context: { readonly mask?: OneOrMore<Mask>; readonly [handed]?: OneOrMore<Mask> },
   inputs: readonly { readonly shape: Shape }[],
 ): readonly (Mask | undefined)[] {
+  const given = context.mask;
+  if (given !== undefined && given === context[handed]) {
+    const list = masksOf(given);
+    return inputs.map(({ shape }, i) => (list[i] && fits(list[i], shape) ? list[i] : undefined));
+  }
   if (given === undefined || given === null) return inputs.map(() => given);
   const list = (Array.isArray(given) ? given : [given]) as readonly (Mask | undefined)[];
   if (list.length > inputs.length || list.some((mask) => mask !== undefined && !isMask(mask)))
@@ -83,13 +95,14 @@ export function spread(mask: Result, rank: number): Result {
   return missing > 0 ? ops.reshape(floats(mask), [...mask.shape, ...Array<number>(missing).fill(1)]) : floats(mask);
 }
 
-/** Whether a mask speaks of the first axes of values of this shape. */
+/** Whether a mask speaks of the first axes of values of this shape: of the steps, where there are some. */
 export function fits(mask: Result, shape: Shape): boolean {
-  return sameShape(mask.shape, shape.slice(0, mask.shape.length));
+  const rank = mask.shape.length;
+  return rank >= Math.min(shape.length - 1, 2) && rank > 0 && sameShape(mask.shape, shape.slice(0, rank));
 }
 
 /** Throws UNSUPPORTED for a mask among symbolic values of layers. */
-export function noMaskInGraphs(layer: string, mask: OneOrMore<Mask> | undefined): void {
+export function noMaskInGraphs(layer: string, { mask }: { readonly mask?: OneOrMore<Mask> }): void {
   if (mask === undefined) return;
   throw new DownhillError(
     'UNSUPPORTED',

@@ -168,25 +168,25 @@ export abstract class ModelLayer extends Layer {
   override apply(x: SymbolicTensor, context?: Partial<CallContext>): SymbolicTensor;
   override apply(x: TensorLike, context?: Partial<CallContext>): Tensor;
   override apply<T extends Packed<Computed> = Computed>(x: ByPort<Value>, context?: Partial<CallContext>): T;
-  override apply(x: unknown, { training, mask }: Partial<CallContext> = {}): unknown {
+  override apply(x: unknown, context: Partial<CallContext> = {}): unknown {
     this.checkAlive();
     const what = `model "${this.name}"`;
     const given = this.inputPorts.spread(what, x);
     const symbols = layerOutputs(what, given);
-    if (symbols) noMaskInGraphs(this.name, mask);
-    if (symbols) return this.outputPorts.pack(connect(this, symbols, training));
+    if (symbols) noMaskInGraphs(this.name, context);
+    if (symbols) return this.outputPorts.pack(connect(this, symbols, context.training));
     const inputs = given.map((value, i) =>
       value instanceof SymbolicTensor
         ? value
         : asTensor(what, value, this.built ? this.inputPorts.all[i].dtype : undefined),
     );
-    return this.outputPorts.pack(this.applyEach(inputs, { training: training ?? false, mask }));
+    return this.outputPorts.pack(this.applyEach(inputs, { training: false, ...context }));
   }
 
   override applyEach(inputs: readonly (SymbolicTensor | Tensor)[], context: CallContext): readonly Computed[] {
     if (!this.built) this.build(inputs[0].shape.slice(1));
     const symbolic = inputs.find((input) => input instanceof SymbolicTensor);
-    const masks = givenMasks(`model "${this.name}"`, context.mask, inputs);
+    const masks = givenMasks(`model "${this.name}"`, context, inputs);
     const masked = inputs.map((input, i) => withMask(input, masks[i]));
     return this.asRegion(symbolic?.trace, () => this.run(masked, { training: context.training }));
   }

@@ -48,7 +48,7 @@ class Batches {
       const bool starts = column.layout == Column::Layout::starts;
       if (lies_ready(column))
         inputs_[i].offset = static_cast<size_t>(column.row(position) - column.storage.buffer->read(nullptr));
-      else if (starts || plan_.inputs[i] >= 0)
+      else if (plan_.inputs[i] >= 0)
         gather(column, starts ? room(i + 1) : 0, inputs_[i].data());
     }
     return inputs_;

@@ -119,6 +119,68 @@ it('mask: null counts every step, whatever the input brings', () => {
   );
 });
 
+describe('layers within layers', () => {
+  const pool = layers.globalAveragePooling1d();
+
+  class Wrap extends layers.Layer {
+    override readonly type: string = 'Wrap';
+    readonly #inner = this.addLayer(layers.globalAveragePooling1d());
+    override computeOutputShape(shape: layers.OneOrMore<readonly number[]>) {
+      return [(shape as readonly number[])[1]!];
+    }
+    override call(x: layers.OneOrMore<layers.Computed>, { training }: layers.CallContext) {
+      return this.#inner.apply(x as Tensor, { training });
+    }
+  }
+
+  it('see the mask that the outer one was given', () => {
+    const [layer, x] = [new Wrap('wrap'), masked()];
+    const whole = numbers(pool.apply(ops.mul(x, 1)));
+    expect(numbers(layer.apply(x))).toEqual(numbers(pool.apply(x)));
+    expect(numbers(layer.apply(x, { mask: null }))).toEqual(whole);
+    const mask = tensor([1, 0, 0, 0, 1, 0, 1, 0], [2, 4], 'int32');
+    expect(numbers(layer.apply(x, { mask }))).toEqual(numbers(pool.apply(x, { mask })));
+  });
+
+  it('keep masks made within, where a context is passed on', () => {
+    class Reader extends Wrap {
+      override readonly type = 'Reader';
+      readonly #words = this.addLayer(table());
+      readonly #mean = this.addLayer(layers.globalAveragePooling1d());
+      override computeOutputShape() {
+        return [3];
+      }
+      override call(x: layers.OneOrMore<layers.Computed>, context: layers.CallContext) {
+        return this.#mean.apply(this.#words.apply(x as Tensor, context) as Tensor, context);
+      }
+    }
+    const reader = new Reader('reader');
+    const given = numbers(reader.apply(words));
+    const [embedded] = reader.weights;
+    const alone = table();
+    alone.build([4]);
+    alone.weights[0]!.variable.assign(embedded!.variable);
+    expect(given).toEqual(numbers(pool.apply(alone.apply(words) as Tensor)));
+    expect(given).not.toEqual(numbers(pool.apply(ops.mul(alone.apply(words) as Tensor, 1))));
+  });
+
+  it('of several inputs hand no list of masks to layers of one', () => {
+    const dense = layers.dense({ units: 2 });
+    const both = layers.lambda(([a, b]: Tensor[], context: layers.CallContext) =>
+      ops.add(dense.apply(a!, context) as Tensor, dense.apply(b!, context) as Tensor),
+    );
+    const [a, b] = [tensor(randomArray(6, 1), [3, 2]), tensor(randomArray(6, 2), [3, 2])];
+    expect(numbers(both.apply([a, b]))).toEqual(numbers(ops.add(dense.apply(a) as Tensor, dense.apply(b) as Tensor)));
+  });
+
+  it('want masks of steps', () => {
+    for (const mask of [tensor([1, 1], [2]), tensor(1)])
+      expect(() => pool.apply(masked(), { mask })).toThrowError(
+        expect.objectContaining({ code: 'SHAPE_MISMATCH' }) as Error,
+      );
+  });
+});
+
 it('LastStep of docs/masking.md gives the last step that counts', () => {
   class LastStep extends layers.Layer {
     override readonly type = 'LastStep';

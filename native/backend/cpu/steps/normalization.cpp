@@ -72,7 +72,7 @@ struct Backward {
     if (n == 0) return;
     float* const partial = reinterpret_cast<float*>(run.scratch);  // (pieces, 2, n)
     for_pieces(args.rows, piece(), [&](int64_t begin, int64_t end) {
-      float* const own = partial + begin / piece() * 2 * n;
+      float* const own = sums() ? partial + begin / piece() * 2 * n : nullptr;
       if (sums()) std::fill(own, own + 2 * n, 0.0F);
       rows_with_tail(tail, run, begin, end, n, [&](int64_t first, int64_t rows) {
         NormalizationGradientArgs now = args;
