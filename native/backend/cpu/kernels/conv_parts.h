@@ -69,7 +69,16 @@ inline Direct part_of_gradient(const ConvShape& s, int64_t index) {
   return {{s.n, y.axis, x.axis}, s.groups, s.co, s.c, true, y, x, s.x.kernel, s.y.in, s.x.in};
 }
 
-/// Runs body(part) for the parts of an input gradient that have taps. Where one has none, zeros come first.
+/// Runs body(part) for the parts of an input gradient that have taps.
+template <typename F>
+void for_parts_with_taps(const ConvShape& s, F&& body) {
+  for (int64_t i = 0; i < parts_of_gradient(s); ++i) {
+    const Direct part = part_of_gradient(s, i);
+    if (!part.empty() && part.taps() > 0) body(part);
+  }
+}
+
+/// The same; where a part has no taps, zeros come first.
 template <typename F>
 void for_parts(const ConvArgs& args, F&& body) {
   const ConvShape& s = args.shape;
@@ -80,10 +89,7 @@ void for_parts(const ConvArgs& args, F&& body) {
     whole = whole && (part.empty() || part.taps() > 0);
   }
   if (!whole) zero_floats(args.to, s.n * s.y.in * s.x.in * s.groups * s.c);
-  for (int64_t i = 0; i < parts; ++i) {
-    const Direct part = part_of_gradient(s, i);
-    if (!part.empty() && part.taps() > 0) body(part);
-  }
+  for_parts_with_taps(s, body);
 }
 
 }  // namespace

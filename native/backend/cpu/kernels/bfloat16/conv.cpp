@@ -33,10 +33,7 @@ constexpr double kLeastUseful = 0.6;
 template <typename Fn>
 void for_windows(const ConvShape& s, ConvPass pass, const Fn& fn) {
   if (pass == ConvPass::forward) return fn(forward_of(s));
-  for (int64_t i = 0; i < parts_of_gradient(s); ++i) {
-    const Direct part = part_of_gradient(s, i);
-    if (!part.empty() && part.taps() > 0) fn(part);
-  }
+  for_parts_with_taps(s, fn);
 }
 
 /// Where it is faster than the chains of float32.
